@@ -1,0 +1,70 @@
+import { z } from 'zod';
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+};
+
+/** Milliseconds of `250ms`, `5s`, `1.5m`, `1h`, `2d` or `0`; undefined when it is none of them. */
+export function parseDurationMs(text: string): number | undefined {
+  if (text === '0') return 0;
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const unit = DURATION_MS[match?.[2] ?? ''];
+  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
+}
+
+/** Bytes of `512B`, `64KiB`, `10MB`; undefined when it is none of them. */
+export function parseSizeBytes(text: string): number | undefined {
+  if (text === '0') return 0;
+  const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|KB|MB|GB)$/.exec(text);
+  const unit = SIZE_BYTES[match?.[2] ?? ''];
+  return match === null || unit === undefined ? undefined : Math.floor(Number(match[1]) * unit);
+}
+
+/** A duration in the file, milliseconds (a number) in the program. */
+export const duration = z
+  .string({ error: 'expected a duration such as 250ms, 5s, 2m or 1h' })
+  .transform((text, context) => {
+    const ms = parseDurationMs(text);
+    if (ms !== undefined) return ms;
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is not a duration; write a number and a unit, such as 250ms, 5s, 2m or 1h`,
+    });
+    return z.NEVER;
+  })
+  .meta({ description: 'A number and a unit: `ms`, `s`, `m`, `h` or `d`.', examples: ['250ms', '5s', '1h'] });
+
+/** A size in the file, bytes (a number) in the program. */
+export const size = z
+  .union([z.string(), z.number()], { error: 'expected a size such as 512B, 64KiB or 1MiB' })
+  .transform((value, context) => {
+    const bytes =
+      typeof value === 'number'
+        ? Number.isSafeInteger(value) && value >= 0
+          ? value
+          : undefined
+        : parseSizeBytes(value);
+    if (bytes !== undefined) return bytes;
+    context.addIssue({
+      code: 'custom',
+      message: `"${value}" is not a size; write a number and a unit, such as 512B, 64KiB or 1MiB`,
+    });
+    return z.NEVER;
+  })
+  .meta({
+    description: 'A number and a unit: `B`, `KiB`, `MiB`, `GiB` (powers of 1024) or `KB`, `MB`, `GB`.',
+    examples: ['64KiB', '1MiB'],
+  });

@@ -1,0 +1,79 @@
+import type { EndpointConfig } from '../config/schema/pool.ts';
+import { EndpointStats } from './endpoint-stats.ts';
+
+/** The operator's will. */
+export type AdminState = 'enabled' | 'draining' | 'disabled';
+/** What the health checks found; `unknown` before the first verdict. */
+export type HealthState = 'unknown' | 'healthy' | 'unhealthy';
+
+/** What traffic an endpoint may take now, derived by `availability` and never stored. */
+export type Availability = 'open' | 'bound-only' | 'closed';
+
+/** How long the endpoint takes to answer, as the load metric of `least-response-time`. */
+export interface LatencyMetric {
+  /** One answer after `ms` milliseconds (time to the response head), seen at `nowMs`. */
+  observe(ms: number, nowMs: number): void;
+  /** Expected cost of one more request; larger is worse. */
+  cost(inFlight: number, nowMs: number): number;
+}
+
+/**
+ * One server of a pool: who it is, what the operator wants of it, how healthy it is, what it is doing.
+ * Its identity (pool and name) survives reloads, and with it everything here; `config` is replaced whole.
+ */
+export class Endpoint {
+  readonly pool: string;
+  readonly name: string;
+  config: EndpointConfig;
+  admin: AdminState;
+  health: HealthState = 'unknown';
+  /** Why `health` is what it is, for people. */
+  healthReason = 'not checked';
+  /** Monotonic time of the last change of `health`. */
+  healthSinceMs = 0;
+  /** Monotonic time until which outlier detection keeps it out; 0 when it does not. */
+  ejectedUntilMs = 0;
+  ejectReason = '';
+  /** Ejections in a row, for the exponential duration. */
+  ejections = 0;
+  /** Monotonic time at which slow start began; -1 when it is warm. */
+  warmingSinceMs = -1;
+  /** Weight in force: the configured one, scaled by slow start. Pickers read this, above 0 whenever they see it. */
+  effectiveWeight: number;
+  /** Requests under way, from the pick (so waiting connects count) to the end of the response or tunnel. */
+  inFlight = 0;
+  /** In flight at most, from `maxConnections` scaled by slow start; Infinity without a limit. */
+  limit: number;
+  latency: LatencyMetric | undefined = undefined;
+  readonly stats = new EndpointStats();
+
+  constructor(pool: string, config: EndpointConfig) {
+    this.pool = pool;
+    this.name = config.name;
+    this.config = config;
+    this.admin = config.state;
+    this.effectiveWeight = config.weight;
+    this.limit = config.maxConnections === 0 ? Number.POSITIVE_INFINITY : config.maxConnections;
+  }
+
+  get full(): boolean {
+    return this.inFlight >= this.limit;
+  }
+}
+
+/**
+ * What an endpoint may take, from the three independent axes (the operator's will, health, ejection):
+ *
+ * | admin    | health             | ejected | result     |
+ * |----------|--------------------|---------|------------|
+ * | disabled | any                | any     | closed     |
+ * | any      | unhealthy          | any     | closed     |
+ * | any      | healthy or unknown | yes     | closed     |
+ * | draining | healthy or unknown | no      | bound-only |
+ * | enabled  | healthy or unknown | no      | open, or bound-only with weight 0 |
+ */
+export function availability(endpoint: Endpoint, nowMs: number): Availability {
+  if (endpoint.admin === 'disabled' || endpoint.health === 'unhealthy' || endpoint.ejectedUntilMs > nowMs)
+    return 'closed';
+  return endpoint.admin === 'draining' || endpoint.config.weight === 0 ? 'bound-only' : 'open';
+}

@@ -1,0 +1,463 @@
+/**
+ * Every reason for which Pointsman itself ends a request or an attempt, in one table. It generates
+ * docs/reference/failures.md, the metric labels, the access-log field, the status and the Proxy-Status header.
+ * Codes are permanent: never renamed, never reused.
+ */
+
+/** Whose fault it was. */
+export type FailureOrigin = 'client' | 'endpoint' | 'pointsman';
+
+/** How far the exchange had come. */
+export type FailurePhase =
+  | 'accept'
+  | 'request'
+  | 'route'
+  | 'pick'
+  | 'connect'
+  | 'send'
+  | 'response-head'
+  | 'response-body'
+  | 'tunnel';
+
+/**
+ * Whether another attempt is safe (RFC 9110 section 9.2.2):
+ * `never`; `safe`: nothing of the request was processed, any method; `idempotent`: the endpoint may have acted on it.
+ */
+export type RetryClass = 'never' | 'safe' | 'idempotent';
+
+export interface FailureInfo {
+  /** Status sent when no response head has gone out yet; 0 when the connection is closed without a response. */
+  readonly status: number;
+  readonly origin: FailureOrigin;
+  readonly phase: FailurePhase;
+  readonly retry: RetryClass;
+  /** Proxy-Status error type (RFC 9209 section 2.3), where one fits. */
+  readonly proxyStatus: string;
+  readonly meaning: string;
+}
+
+function row(
+  status: number,
+  origin: FailureOrigin,
+  phase: FailurePhase,
+  retry: RetryClass,
+  proxyStatus: string,
+  meaning: string,
+): FailureInfo {
+  return { status, origin, phase, retry, proxyStatus, meaning };
+}
+
+export const FAILURES = {
+  // The client's request.
+  request_malformed: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request breaks the HTTP grammar (RFC 9112); the connection is closed.',
+  ),
+  request_framing: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request says in more than one way, or wrongly, where its body ends.',
+  ),
+  request_host: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'Host is missing, repeated, or not a host.',
+  ),
+  request_target: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request target is not one that is served here, or its path cannot be normalised safely.',
+  ),
+  request_connection: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'Connection names a field that must reach the endpoint.',
+  ),
+  request_upgrade_body: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'An upgrade request carries a body.',
+  ),
+  request_uri_too_long: row(
+    414,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request line is longer than limits.requestLine.',
+  ),
+  request_head_too_large: row(
+    431,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request head is larger than limits.headerBytes or has more lines than limits.headerCount.',
+  ),
+  request_body_too_large: row(
+    413,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request body is larger than limits.bodyBytes.',
+  ),
+  request_head_timeout: row(
+    408,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The request head did not arrive within timeouts.requestHead.',
+  ),
+  request_body_timeout: row(
+    408,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'No byte of the request body arrived for timeouts.requestBody.',
+  ),
+  request_body_malformed: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The chunked request body breaks the grammar (RFC 9112 section 7.1).',
+  ),
+  method_unsupported: row(
+    405,
+    'client',
+    'request',
+    'never',
+    'http_request_denied',
+    'CONNECT and TRACE are not served.',
+  ),
+  transfer_coding_unsupported: row(
+    501,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'Only the transfer coding "chunked" is known.',
+  ),
+  version_unsupported: row(
+    505,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'Only HTTP/1.0 and HTTP/1.1 are spoken on this connection.',
+  ),
+  expectation_unknown: row(
+    417,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'Expect names something other than 100-continue.',
+  ),
+  client_closed: row(
+    499,
+    'client',
+    'request',
+    'never',
+    'connection_terminated',
+    'The client went away before the response was complete. Only in logs and metrics.',
+  ),
+  client_too_slow: row(
+    499,
+    'client',
+    'response-body',
+    'never',
+    'connection_write_timeout',
+    'The client read nothing of the response for timeouts.send. Only in logs and metrics.',
+  ),
+  loop_detected: row(
+    508,
+    'client',
+    'route',
+    'never',
+    'proxy_loop_detected',
+    'The request has passed this balancer before.',
+  ),
+  rate_limited: row(
+    429,
+    'client',
+    'route',
+    'never',
+    'http_request_denied',
+    'The rate limit of the route is used up for this key.',
+  ),
+  no_route: row(
+    404,
+    'client',
+    'route',
+    'never',
+    'destination_not_found',
+    'No route of the listener matches.',
+  ),
+
+  // Choosing an endpoint.
+  no_endpoint: row(
+    503,
+    'pointsman',
+    'pick',
+    'never',
+    'destination_unavailable',
+    'No endpoint of the pool may be used.',
+  ),
+  affinity_unavailable: row(
+    503,
+    'pointsman',
+    'pick',
+    'never',
+    'destination_unavailable',
+    'The endpoint that the client is bound to may not be used, and affinity is strict.',
+  ),
+  queue_full: row(
+    503,
+    'pointsman',
+    'pick',
+    'never',
+    'connection_limit_reached',
+    'Every endpoint is at maxConnections and the queue is full.',
+  ),
+  queue_timeout: row(
+    503,
+    'pointsman',
+    'pick',
+    'never',
+    'connection_limit_reached',
+    'The request waited in the queue for queue.timeout.',
+  ),
+
+  // Reaching the endpoint: nothing was sent.
+  connect_refused: row(
+    502,
+    'endpoint',
+    'connect',
+    'safe',
+    'connection_refused',
+    'The endpoint refused the connection.',
+  ),
+  connect_timeout: row(
+    504,
+    'endpoint',
+    'connect',
+    'safe',
+    'connection_timeout',
+    'The endpoint did not accept the connection within timeouts.connect.',
+  ),
+  connect_failed: row(
+    502,
+    'endpoint',
+    'connect',
+    'safe',
+    'destination_ip_unroutable',
+    'The endpoint could not be reached.',
+  ),
+  dns_failed: row(
+    502,
+    'endpoint',
+    'connect',
+    'safe',
+    'dns_error',
+    'The name of the endpoint could not be resolved.',
+  ),
+
+  // The endpoint's response.
+  endpoint_stale: row(
+    502,
+    'endpoint',
+    'send',
+    'idempotent',
+    'connection_terminated',
+    'A reused connection was closed by the endpoint before it answered.',
+  ),
+  endpoint_closed: row(
+    502,
+    'endpoint',
+    'response-head',
+    'idempotent',
+    'connection_terminated',
+    'The endpoint closed the connection before its response head was complete.',
+  ),
+  endpoint_reset: row(
+    502,
+    'endpoint',
+    'response-head',
+    'idempotent',
+    'connection_terminated',
+    'The endpoint reset the connection before its response head was complete.',
+  ),
+  endpoint_unhealthy: row(
+    502,
+    'endpoint',
+    'response-head',
+    'idempotent',
+    'connection_terminated',
+    'The endpoint became unhealthy while the request waited for its response.',
+  ),
+  response_malformed: row(
+    502,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_protocol_error',
+    'The response breaks the HTTP grammar.',
+  ),
+  response_framing: row(
+    502,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_protocol_error',
+    'The response says in more than one way, or wrongly, where its body ends.',
+  ),
+  response_head_too_large: row(
+    502,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_response_header_section_size',
+    'The response head is larger than 64 KiB or has more than 200 lines.',
+  ),
+  response_transfer_coding: row(
+    502,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_response_transfer_coding',
+    'The response has a transfer coding other than chunked.',
+  ),
+  response_upgrade: row(
+    502,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_upgrade_failed',
+    'The endpoint switched protocols without being asked, or to another one.',
+  ),
+  response_status: row(
+    502,
+    'endpoint',
+    'response-head',
+    'idempotent',
+    'http_response_incomplete',
+    'The response had a status that retry.statuses names.',
+  ),
+  response_timeout: row(
+    504,
+    'endpoint',
+    'response-head',
+    'idempotent',
+    'http_response_timeout',
+    'The endpoint sent no response head within timeouts.response.',
+  ),
+  deadline: row(
+    504,
+    'endpoint',
+    'response-head',
+    'never',
+    'http_response_timeout',
+    'All attempts together took longer than retry.deadline.',
+  ),
+
+  // After the head has gone out: the status stands, the connection is cut so that the client can tell.
+  response_truncated: row(
+    502,
+    'endpoint',
+    'response-body',
+    'never',
+    'http_response_incomplete',
+    'The endpoint closed the connection in the middle of the response body.',
+  ),
+  response_body_malformed: row(
+    502,
+    'endpoint',
+    'response-body',
+    'never',
+    'http_protocol_error',
+    'The chunked response body breaks the grammar.',
+  ),
+  response_body_timeout: row(
+    504,
+    'endpoint',
+    'response-body',
+    'never',
+    'connection_read_timeout',
+    'No byte of the response body arrived for timeouts.responseBody.',
+  ),
+  tunnel_idle: row(
+    0,
+    'pointsman',
+    'tunnel',
+    'never',
+    'connection_read_timeout',
+    'No byte passed through the tunnel for timeouts.tunnel.',
+  ),
+
+  // Ourselves.
+  connection_limit: row(
+    0,
+    'pointsman',
+    'accept',
+    'never',
+    'connection_limit_reached',
+    'The listener has limits.connections open; the connection was closed.',
+  ),
+  shutting_down: row(
+    503,
+    'pointsman',
+    'accept',
+    'never',
+    'destination_unavailable',
+    'Cut at the end of shutdown.deadline.',
+  ),
+  internal_error: row(
+    500,
+    'pointsman',
+    'route',
+    'never',
+    'proxy_internal_error',
+    'A defect of Pointsman. Please report it.',
+  ),
+} as const satisfies Record<string, FailureInfo>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** A failed attempt or exchange. `detail` is for logs and Proxy-Status, never parsed. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly detail?: string;
+}
+
+const withoutDetail = new Map<FailureCode, Failure>();
+for (const code of Object.keys(FAILURES) as FailureCode[]) withoutDetail.set(code, Object.freeze({ code }));
+
+/** A failure value; those without detail are shared, so that the data path allocates none. */
+export function failure(code: FailureCode, detail?: string): Failure {
+  if (detail !== undefined) return { code, detail };
+  return withoutDetail.get(code) ?? { code };
+}

@@ -1,0 +1,41 @@
+import type { Endpoint } from './endpoint.ts';
+import type { FailureCode } from './failures.ts';
+import type { Pool } from './pool.ts';
+
+/** Implemented by `balancer/`: recomputes what readers see of a pool and swaps `pool.view`. */
+export interface PoolPublisher {
+  /** Something about this pool's endpoints changed (health, ejection, admin state, weight, membership). */
+  publish(pool: Pool): void;
+}
+
+/** Implemented by `health/`: judges endpoints by real traffic. */
+export interface OutcomeObserver {
+  /**
+   * One attempt ended. `failure` is undefined when a whole response head arrived, and then `status` is its status.
+   * Failures of the client's making are not reported here.
+   */
+  observe(pool: Pool, endpoint: Endpoint, failure: FailureCode | undefined, status: number): void;
+}
+
+/** Implemented by `telemetry/`: a structured application log, one event a line. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** A change of an endpoint's state, for log, metrics and whoever must act on it. */
+export interface Transition {
+  readonly pool: Pool;
+  readonly endpoint: Endpoint;
+  readonly kind: 'healthy' | 'unhealthy' | 'ejected' | 'readmitted' | 'admin';
+  readonly reason: string;
+}
+
+/** Told of every transition, after `pool.view` was published. */
+export interface TransitionListener {
+  onTransition(transition: Transition): void;
+}
