@@ -1,0 +1,149 @@
+import { equalsIgnoringCase, Known, type KnownId, knownFieldId } from './known-fields.ts';
+
+/** A field line that is written ready-made: built once, from configuration or per connection. */
+export interface FieldLine {
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
+  /** `Name: value` and CRLF, in the case that was asked for. */
+  readonly bytes: Buffer;
+}
+
+/** Builds a line. The caller has made sure that name and value are valid (RFC 9110 section 5). */
+export function fieldLine(name: string, value: string): FieldLine {
+  return { name: name.toLowerCase(), value, bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1') };
+}
+
+/** A field name prepared for comparison. */
+export interface FieldName {
+  readonly id: KnownId;
+  readonly lower: Buffer;
+}
+
+export function fieldName(name: string): FieldName {
+  const lower = Buffer.from(name.toLowerCase(), 'latin1');
+  return { id: knownFieldId(lower, 0, lower.length), lower };
+}
+
+/** The line lies in the bytes exactly as we would write it: one space behind the colon, no blanks before CRLF. */
+const CANONICAL = 1;
+const DROPPED = 2;
+
+/**
+ * A block of header or trailer fields, in the order and case in which they came: one buffer with the lines, and a
+ * table of where each name and value lies. Whatever the codec (an HTTP/2 decoder writes lines into its own buffer),
+ * this is what routes, filters and writers see. Removing marks a line, adding appends a ready-made one; nothing is
+ * copied until the block is written. Valid as long as the codec says that `bytes` is.
+ */
+export class Fields {
+  bytes: Buffer = Buffer.alloc(0);
+  count = 0;
+  /** Four numbers a line: start and end of the name, start and end of the value. */
+  at: Int32Array = new Int32Array(4 * 32);
+  ids: Uint8Array = new Uint8Array(32);
+  #flags: Uint8Array = new Uint8Array(32);
+  /** Lines added by us; written behind the others. */
+  readonly added: FieldLine[] = [];
+
+  /** Empties the block; lines will lie in `bytes`. */
+  reset(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.count = 0;
+    if (this.added.length > 0) this.added.length = 0;
+  }
+
+  /** Adds a line that lies in `bytes`. */
+  push(
+    id: KnownId,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    canonical: boolean,
+  ): void {
+    const index = this.count++;
+    if (index === this.ids.length) this.#grow();
+    const at = index * 4;
+    this.at[at] = nameStart;
+    this.at[at + 1] = nameEnd;
+    this.at[at + 2] = valueStart;
+    this.at[at + 3] = valueEnd;
+    this.ids[index] = id;
+    this.#flags[index] = canonical ? CANONICAL : 0;
+  }
+
+  #grow(): void {
+    const capacity = this.ids.length * 2;
+    const at = new Int32Array(capacity * 4);
+    at.set(this.at);
+    this.at = at;
+    const ids = new Uint8Array(capacity);
+    ids.set(this.ids);
+    this.ids = ids;
+    const flags = new Uint8Array(capacity);
+    flags.set(this.#flags);
+    this.#flags = flags;
+  }
+
+  /** Leaves the line out of what is written. */
+  drop(index: number): void {
+    this.#flags[index]! |= DROPPED;
+  }
+
+  isDropped(index: number): boolean {
+    return (this.#flags[index]! & DROPPED) !== 0;
+  }
+
+  /** Whether the line may be copied as it lies. */
+  isCanonical(index: number): boolean {
+    return (this.#flags[index]! & CANONICAL) !== 0;
+  }
+
+  /** First line of that name at or after `from` which is not dropped; -1 when there is none. Added lines are not looked at. */
+  indexOf(name: FieldName, from = 0): number {
+    for (let index = from; index < this.count; index++) {
+      if (this.ids[index] !== name.id || this.isDropped(index)) continue;
+      if (name.id !== Known.Other || this.#nameEquals(index, name.lower)) return index;
+    }
+    return -1;
+  }
+
+  #nameEquals(index: number, lower: Buffer): boolean {
+    const start = this.at[index * 4]!;
+    return this.at[index * 4 + 1]! - start === lower.length && equalsIgnoringCase(this.bytes, start, lower);
+  }
+
+  /** The value of a line, one character a byte. */
+  value(index: number): string {
+    return this.bytes.latin1Slice(this.at[index * 4 + 2], this.at[index * 4 + 3]);
+  }
+
+  /** The name of a line as it came. */
+  name(index: number): string {
+    return this.bytes.latin1Slice(this.at[index * 4], this.at[index * 4 + 1]);
+  }
+
+  /** Value of the first line of that name, ours included; undefined when there is none. */
+  get(name: FieldName): string | undefined {
+    const index = this.indexOf(name);
+    if (index >= 0) return this.value(index);
+    if (this.added.length === 0) return undefined;
+    const lower = name.lower.latin1Slice();
+    return this.added.find((line) => line.name === lower)?.value;
+  }
+
+  /** Removes every line of that name, ours included. */
+  remove(name: FieldName): void {
+    for (let index = this.indexOf(name); index >= 0; index = this.indexOf(name, index + 1)) this.drop(index);
+    if (this.added.length === 0) return;
+    const lower = name.lower.latin1Slice();
+    for (let index = this.added.length - 1; index >= 0; index--) {
+      if (this.added[index]!.name === lower) this.added.splice(index, 1);
+    }
+  }
+
+  /** Adds a line behind the others. */
+  add(line: FieldLine): void {
+    this.added.push(line);
+  }
+}

@@ -1,0 +1,49 @@
+import { Fields } from './fields.ts';
+
+/** How the end of a body is told. */
+export const Framing = {
+  /** There is no body. */
+  None: 0,
+  /** `contentLength` bytes. */
+  Length: 1,
+  /** Chunked over HTTP/1.1, END_STREAM over HTTP/2. */
+  Chunked: 2,
+  /** Until the connection closes: responses only. */
+  Close: 3,
+} as const;
+
+export type FramingKind = (typeof Framing)[keyof typeof Framing];
+
+/** The head of a request, parsed and checked by a codec, normalised, and reused from request to request. */
+export class RequestHead {
+  method = '';
+  /** Host and port as the client wrote them, checked against the grammar; lower case where it matters is up to the reader. */
+  authority = '';
+  /** Normalised path: what is matched and what is forwarded. Starts with `/`, or is `*` for OPTIONS. */
+  path = '';
+  /** `?` and what follows, or empty. */
+  query = '';
+  /** Minor version: 0 or 1; HTTP/2 counts as 1. */
+  minor = 1;
+  framing: FramingKind = Framing.None;
+  contentLength = 0;
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectContinue = false;
+  /** Protocol that the client wants to switch to, lower case; empty for none. */
+  upgrade = '';
+  /** The client accepts trailers (`TE: trailers`). */
+  acceptsTrailers = false;
+  readonly fields = new Fields();
+}
+
+/** The head of a response, as above. */
+export class ResponseHead {
+  status = 0;
+  reason = '';
+  minor = 1;
+  framing: FramingKind = Framing.None;
+  contentLength = 0;
+  /** Protocol that a 101 switches to, lower case. */
+  upgrade = '';
+  readonly fields = new Fields();
+}
