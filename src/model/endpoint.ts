@@ -13,8 +13,19 @@ export type Availability = 'open' | 'bound-only' | 'closed';
 export interface LatencyMetric {
   /** One answer after `ms` milliseconds (time to the response head), seen at `nowMs`. */
   observe(ms: number, nowMs: number): void;
+  /**
+   * One attempt failed after `ms` milliseconds. Kept apart because errors are fast: by their own time alone an endpoint
+   * that refuses everything would look like the best one.
+   */
+  observeFailure(ms: number, nowMs: number): void;
   /** Expected cost of one more request; larger is worse. */
   cost(inFlight: number, nowMs: number): number;
+}
+
+/** What the endpoints that are balanced together carry, for policies that bound the share of one. */
+export interface PeerLoad {
+  /** Sum of their `inFlight`. */
+  inFlight: number;
 }
 
 /**
@@ -42,6 +53,8 @@ export class Endpoint {
   effectiveWeight: number;
   /** Requests under way, from the pick (so waiting connects count) to the end of the response or tunnel. */
   inFlight = 0;
+  /** Shared with the endpoints it is balanced with; kept exact by acquire, release and publish. */
+  peers: PeerLoad = { inFlight: 0 };
   /** In flight at most, from `maxConnections` scaled by slow start; Infinity without a limit. */
   limit: number;
   latency: LatencyMetric | undefined = undefined;

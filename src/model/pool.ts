@@ -5,10 +5,13 @@ import type { Picker } from './picker.ts';
 /** What readers see of a pool, published as one immutable object whenever something changes. */
 export interface PoolView {
   readonly all: readonly Endpoint[];
-  /** Those that take new work; all that are not disabled when in panic. */
+  /**
+   * Those that take new work. In panic: all that the operator wants used (enabled, weight above 0), whatever their
+   * health.
+   */
   readonly available: readonly Endpoint[];
   readonly picker: Picker;
-  /** Too few are healthy: all that are not disabled are used. */
+  /** Too few are healthy, so health is ignored. */
   readonly panic: boolean;
 }
 

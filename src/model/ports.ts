@@ -1,11 +1,22 @@
 import type { Endpoint } from './endpoint.ts';
 import type { FailureCode } from './failures.ts';
+import type { PickRequest } from './picker.ts';
 import type { Pool } from './pool.ts';
 
 /** Implemented by `balancer/`: recomputes what readers see of a pool and swaps `pool.view`. */
 export interface PoolPublisher {
   /** Something about this pool's endpoints changed (health, ejection, admin state, weight, membership). */
   publish(pool: Pool): void;
+}
+
+/**
+ * Implemented by `balancer/`: which endpoint takes a request. `pick` and `acquire` belong into the same synchronous
+ * step, so that no other request sees the place as free. `release` is called once for each `acquire`.
+ */
+export interface Balancer {
+  pick(pool: Pool, request: PickRequest): Endpoint | undefined;
+  acquire(pool: Pool, endpoint: Endpoint): void;
+  release(pool: Pool, endpoint: Endpoint): void;
 }
 
 /** Implemented by `health/`: judges endpoints by real traffic. */
