@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { isHost, quote } from './syntax.ts';
+
 /** Where something listens or is reached. IPv6 hosts are without brackets here. */
 export interface Address {
   readonly host: string;
@@ -12,12 +14,31 @@ export function parseAddress(text: string, defaultHost?: string): Address | unde
   if (match === null) return undefined;
   const host = match[1] ?? match[2] ?? defaultHost;
   const port = Number(match[3]);
-  return host === undefined || port > 65_535 ? undefined : { host, port };
+  return host === undefined || port > 65_535 || !isHost(host) ? undefined : { host, port };
 }
 
 /** Writes an address as `host:port`, with brackets around IPv6. */
 export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** Says what is wrong with a text that `parseAddress` refused. */
+function addressProblem(text: string, like: string): string {
+  const shown = quote(text);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
+    return `${shown} is a URL; write only host:port, such as ${like}`;
+  if (text.startsWith('unix:') || text.startsWith('/'))
+    return `${shown}: unix sockets are not supported yet by this version; write host:port, such as ${like}`;
+  if (isHost(text) && text.includes(':'))
+    return `${shown} has no port; an IPv6 host is written in brackets: "[${text}]:8080"`;
+  const bare = /^(.+):\d{1,5}$/.exec(text)?.[1];
+  if (bare?.includes(':') === true && isHost(bare))
+    return `${shown}: an IPv6 host is written in brackets: "[${bare}]${text.slice(bare.length)}"`;
+  if (isHost(text)) return `${shown} has no port; write host:port, such as ${like}`;
+  const port = /:(\d+)$/.exec(text)?.[1];
+  if (port !== undefined && Number(port) > 65_535) return `${shown}: the port must be at most 65535`;
+  if (/^:\d+$/.test(text)) return `${shown} has no host; write host:port, such as ${like}`;
+  return `${shown} is not an address; write host:port, such as ${like}`;
 }
 
 function addressSchema(defaultHost: string | undefined, lowestPort: number, like: string) {
@@ -26,10 +47,11 @@ function addressSchema(defaultHost: string | undefined, lowestPort: number, like
     .transform((text, context) => {
       const address = parseAddress(text, defaultHost);
       if (address !== undefined && address.port >= lowestPort) return address;
-      context.addIssue({
-        code: 'custom',
-        message: `"${text}" is not an address; write host:port, such as ${like}`,
-      });
+      const message =
+        address === undefined
+          ? addressProblem(text, like)
+          : `${quote(text)}: the port must be at least ${lowestPort}`;
+      context.addIssue({ code: 'custom', message });
       return z.NEVER;
     })
     .meta({ description: `host:port, such as \`${like}\`.`, examples: [like] });

@@ -1,39 +1,43 @@
 import { z } from 'zod';
 
 import { listenAddress } from './address.ts';
+import { accessLog } from './access-log.ts';
 import { listener } from './listener.ts';
 import { pool } from './pool.ts';
 import { duration } from './units.ts';
 
 /** The whole configuration: the single source of truth for types, JSON Schema, reference and defaults. */
 export const config = z.strictObject({
-  $schema: z.string().optional(),
-  workers: z.union([z.literal('auto'), z.number().int().min(1).max(256)]).default(1),
+  $schema: z.string().optional().meta({ description: 'Address of the JSON Schema, for editors. Not read.' }),
+  workers: z
+    .union([z.literal('auto'), z.number().int().min(1).max(256)])
+    .default(1)
+    .meta({ description: 'Processes that carry traffic; `auto` is one a core.' }),
   admin: z
-    .union([z.literal(false), z.strictObject({ address: listenAddress })])
-    .prefault({ address: '127.0.0.1:9900' })
-    .meta({ description: 'REST, /metrics, /healthz and /readyz. `false` switches it off.' }),
-  accessLog: z
     .union([
       z.literal(false),
       z.strictObject({
-        path: z.string().default('stdout').meta({ description: '`stdout`, `stderr` or a file.' }),
-        format: z
-          .string()
-          .default('json')
-          .meta({
-            description:
-              '`json`, `logfmt`, `common`, `combined`, or a template such as `${clientIp} ${method} ${path} ${status}`.',
-          }),
+        address: listenAddress.meta({
+          description: 'Where it listens. Keep it on loopback: whoever reaches it needs no password.',
+        }),
       }),
     ])
-    .default(false),
+    .prefault({ address: '127.0.0.1:9900' })
+    .meta({ description: 'REST, /metrics, /healthz and /readyz. `false` switches it off.' }),
+  accessLog: z
+    .union([z.literal(false), accessLog])
+    .default(false)
+    .meta({ description: 'One line a request. `false` switches it off; `{}` takes the defaults.' }),
   log: z
     .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-      format: z.enum(['text', 'json']).default('text'),
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .meta({ description: 'Least important level that is written.' }),
+      format: z.enum(['text', 'json']).default('text').meta({ description: 'For people or for programs.' }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({ description: 'What Pointsman itself has to say, on stderr.' }),
   shutdown: z
     .strictObject({
       delay: duration
@@ -43,9 +47,10 @@ export const config = z.strictObject({
         .prefault('30s')
         .meta({ description: 'What is then still in flight is cut, and logged.' }),
     })
-    .prefault({}),
-  listeners: z.array(listener).min(1),
-  pools: z.array(pool).default([]),
+    .prefault({})
+    .meta({ description: 'How Pointsman stops on SIGTERM or SIGINT.' }),
+  listeners: z.array(listener).min(1).meta({ description: 'Where traffic comes in.' }),
+  pools: z.array(pool).default([]).meta({ description: 'Groups of equivalent endpoints.' }),
 });
 
 /** What a user writes. */

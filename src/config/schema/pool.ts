@@ -2,7 +2,18 @@ import { z } from 'zod';
 
 import { endpointAddress, formatAddress } from './address.ts';
 import { affinity } from './filters.ts';
-import { duration, size } from './units.ts';
+import { parseStatusRange } from '../status-set.ts';
+import {
+  checkHeaderGrammar,
+  checkPathGrammar,
+  isHost,
+  quote,
+  regexGrammar,
+  tokenGrammar,
+  type Grammar,
+} from './syntax.ts';
+import { fieldValue, name, text } from './text.ts';
+import { duration, positiveDuration, size } from './units.ts';
 
 /** Every policy by its name in the file. */
 export const POLICY_NAMES = [
@@ -22,17 +33,25 @@ export type PolicyName = (typeof POLICY_NAMES)[number];
 /** What a hashing policy hashes. */
 export const hashKey = z.union([
   z.enum(['client-ip', 'path', 'host']),
-  z.strictObject({ header: z.string() }),
-  z.strictObject({ cookie: z.string() }),
-  z.strictObject({ query: z.string() }),
+  z.strictObject({ header: text(tokenGrammar).meta({ description: 'The value of this request header.' }) }),
+  z.strictObject({ cookie: text(tokenGrammar).meta({ description: 'The value of this cookie.' }) }),
+  z.strictObject({ query: z.string().min(1).meta({ description: 'The value of this query parameter.' }) }),
 ]);
 
 export type HashKeyConfig = z.output<typeof hashKey>;
 
+/** An endpoint may be called by its address too, so a port and brackets are allowed. */
+const endpointNameGrammar: Grammar = (value) =>
+  /^[A-Za-z0-9[][A-Za-z0-9_.:[\]-]*$/.test(value)
+    ? undefined
+    : `${quote(value)} is not a name; a name has letters, digits, "-", "_", "." and ":"`;
+const endpointName = text(endpointNameGrammar);
+
 const endpointObject = z.strictObject({
-  address: endpointAddress,
-  name: z
-    .string()
+  address: endpointAddress.meta({
+    description: 'Where it is reached: `10.0.0.1:3000`, `app.internal:80`, `[::1]:3000`.',
+  }),
+  name: endpointName
     .optional()
     .meta({ description: 'Stable name in metrics, logs and cookies. Default: the address.' }),
   weight: z
@@ -55,7 +74,10 @@ const endpointObject = z.strictObject({
     .max(15)
     .default(0)
     .meta({ description: '0 is used first; higher ones when too few of the lower are healthy.' }),
-  state: z.enum(['enabled', 'draining', 'disabled']).default('enabled'),
+  state: z
+    .enum(['enabled', 'draining', 'disabled'])
+    .default('enabled')
+    .meta({ description: '`draining`: bound (sticky) sessions only. `disabled`: nothing at all.' }),
 });
 
 const endpoint = z
@@ -71,51 +93,74 @@ const endpoint = z
 
 export type EndpointConfig = z.output<typeof endpoint>;
 
-const statusRange = z.union([z.number().int().min(100).max(599), z.string()]);
+const statusRangeGrammar: Grammar = (value) =>
+  parseStatusRange(value) === undefined
+    ? `${quote(value)} is not a status or a range of them; write 200 or 200-299`
+    : undefined;
+const statusRange = z.union([z.number().int().min(100).max(599), text(statusRangeGrammar)]);
+
+const checkHostGrammar: Grammar = (value) =>
+  isHost(value.replace(/:\d{1,5}$/, '')) || /^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/.test(value)
+    ? undefined
+    : `${quote(value)} is not a host`;
 
 /** Active health check. Exactly one of `http`, `tcp`; TCP when neither is given. */
 export const healthCheck = z.strictObject({
   http: z
     .strictObject({
-      path: z.string().startsWith('/').default('/'),
-      method: z.enum(['GET', 'HEAD', 'OPTIONS', 'POST']).default('GET'),
-      host: z.string().optional().meta({ description: 'Host header. Default: the endpoint address.' }),
-      headers: z.record(z.string(), z.string()).default({}),
+      path: text(checkPathGrammar)
+        .default('/')
+        .meta({ description: 'What is asked for, with its query if any.' }),
+      method: z
+        .enum(['GET', 'HEAD', 'OPTIONS', 'POST'])
+        .default('GET')
+        .meta({ description: 'Request method.' }),
+      host: text(checkHostGrammar)
+        .optional()
+        .meta({ description: 'Host header. Default: the endpoint address.' }),
+      headers: z
+        .record(text(checkHeaderGrammar), fieldValue)
+        .default({})
+        .meta({ description: 'Further header lines of the request.' }),
       expect: z
         .union([statusRange, z.array(statusRange).min(1)])
         .default('200-399')
         .meta({ description: 'Status codes that are healthy: `200`, `200-299`, or a list.' }),
       body: z
-        .union([z.strictObject({ contains: z.string() }), z.strictObject({ regex: z.string() })])
+        .union([
+          z.strictObject({ contains: z.string().min(1).meta({ description: 'This text, anywhere.' }) }),
+          z.strictObject({
+            regex: text(regexGrammar).meta({ description: 'A match of this regular expression.' }),
+          }),
+        ])
         .optional()
         .meta({ description: 'What the first 64 KiB of the body must have.' }),
     })
-    .optional(),
-  tcp: z.strictObject({}).optional(),
-  interval: duration.prefault('5s').meta({ description: 'Start to start.' }),
-  fastInterval: duration
-    .prefault('1s')
-    .meta({
-      description:
-        'Used while the state is in transition (some but not all of fall or rise reached) and while it is unknown.',
-    }),
-  downInterval: duration
     .optional()
-    .meta({
-      description:
-        'Used while unhealthy. Default: the smaller of interval and 1s, so that a returning endpoint is used soon.',
-    }),
-  jitterPercent: z.number().min(0).max(50).default(10),
-  timeout: duration.prefault('2s'),
+    .meta({ description: 'Sends a request and judges the response.' }),
+  tcp: z.strictObject({}).optional().meta({ description: 'Opens a connection and closes it: `{}`.' }),
+  interval: positiveDuration.prefault('5s').meta({ description: 'Start to start.' }),
+  fastInterval: positiveDuration.prefault('1s').meta({
+    description:
+      'Used while the state is in transition (some but not all of fall or rise reached) and while it is unknown.',
+  }),
+  downInterval: positiveDuration.optional().meta({
+    description:
+      'Used while unhealthy. Default: the smaller of interval and 1s, so that a returning endpoint is used soon.',
+  }),
+  jitterPercent: z
+    .number()
+    .min(0)
+    .max(50)
+    .default(10)
+    .meta({ description: 'Each interval varies by up to this share, so that checks do not march in step.' }),
+  timeout: positiveDuration.prefault('2s').meta({ description: 'From the start of a check to its verdict.' }),
   fall: z.number().int().min(1).default(3).meta({ description: 'Failures in a row that make it unhealthy.' }),
   rise: z.number().int().min(1).default(2).meta({ description: 'Successes in a row that make it healthy.' }),
-  initial: z
-    .enum(['healthy', 'unknown', 'unhealthy'])
-    .default('unknown')
-    .meta({
-      description:
-        '`unknown`: usable until the first check says otherwise (one check decides). `unhealthy`: must pass `rise` checks first.',
-    }),
+  initial: z.enum(['healthy', 'unknown', 'unhealthy']).default('unknown').meta({
+    description:
+      '`unknown`: usable until the first check says otherwise (one check decides). `unhealthy`: must pass `rise` checks first.',
+  }),
   port: z
     .number()
     .int()
@@ -147,13 +192,15 @@ export const outlierDetection = z.strictObject({
     .min(1)
     .default(20)
     .meta({ description: 'Requests within `window` below which `failurePercent` does not judge.' }),
-  window: duration.prefault('10s'),
+  window: positiveDuration.prefault('10s').meta({ description: 'How far back `failurePercent` looks.' }),
   statuses: z
     .array(statusRange)
     .default(['500-504'])
     .meta({ description: 'Response statuses that count as failures.' }),
-  ejectFor: duration.prefault('30s').meta({ description: 'First ejection; doubles with each that follows.' }),
-  maxEjectFor: duration.prefault('300s'),
+  ejectFor: positiveDuration
+    .prefault('30s')
+    .meta({ description: 'First ejection; doubles with each that follows.' }),
+  maxEjectFor: positiveDuration.prefault('300s').meta({ description: 'No ejection is longer.' }),
   maxEjectedPercent: z
     .number()
     .min(0)
@@ -190,7 +237,7 @@ export const retry = z.strictObject({
     .default([])
     .meta({ description: 'Response statuses on which an idempotent request is tried again.' }),
   bufferSize: size.prefault('64KiB').meta({ description: 'Request body kept for another attempt, at most.' }),
-  deadline: duration
+  deadline: positiveDuration
     .optional()
     .meta({ description: 'All attempts together. Default: none beyond the other timeouts.' }),
 });
@@ -198,23 +245,18 @@ export const retry = z.strictObject({
 export type RetryConfig = z.output<typeof retry>;
 
 export const pool = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, {
-      error: 'a name has letters, digits, "-", "_" and ".", and starts with a letter or digit',
-    }),
+  name: name.meta({ description: 'Routes refer to it; shown in metrics and logs.' }),
   policy: z.enum(POLICY_NAMES).default('random-two').meta({ description: 'How an endpoint is chosen.' }),
   hash: z
     .strictObject({
-      key: hashKey.default('client-ip'),
-      boundedLoad: z
-        .number()
-        .min(1)
-        .max(10)
-        .default(1.25)
+      key: hashKey
+        .default('client-ip')
         .meta({
-          description: 'No endpoint takes more than this times the average load; it spills to the next.',
+          description: '`client-ip`, `path`, `host`, or a header, cookie or query parameter by its name.',
         }),
+      boundedLoad: z.number().min(1).max(10).default(1.25).meta({
+        description: 'No endpoint takes more than this times the average load; it spills to the next.',
+      }),
       tableSize: z
         .number()
         .int()
@@ -230,24 +272,41 @@ export const pool = z.strictObject({
         .default(160)
         .meta({ description: 'Ring: points per unit of weight.' }),
     })
-    .prefault({}),
-  endpoints: z.array(endpoint).min(1),
-  healthCheck: healthCheck.optional(),
-  outlierDetection: z.union([z.literal(false), outlierDetection]).prefault({}),
-  affinity: affinity.optional(),
+    .prefault({})
+    .meta({ description: 'For the policies `ring-hash` and `maglev`: what is hashed and how.' }),
+  endpoints: z
+    .array(endpoint)
+    .min(1)
+    .meta({ description: 'The endpoints: `10.0.0.1:3000`, or an object where more is to be said.' }),
+  healthCheck: healthCheck.optional().meta({ description: 'Probes every endpoint. Default: none.' }),
+  outlierDetection: z
+    .union([z.literal(false), outlierDetection])
+    .prefault({})
+    .meta({
+      description: 'Ejects an endpoint for a while when real traffic fails on it. `false` switches it off.',
+    }),
+  affinity: affinity
+    .optional()
+    .meta({ description: 'The same client goes to the same endpoint (sticky sessions). Default: none.' }),
+  protocol: z.enum(['http1']).default('http1').meta({ description: 'What is spoken to endpoints.' }),
   timeouts: z
     .strictObject({
-      connect: duration.prefault('2s'),
-      response: duration
+      connect: positiveDuration.prefault('2s').meta({ description: 'To open a connection to an endpoint.' }),
+      response: positiveDuration
         .prefault('30s')
         .meta({ description: 'From the end of the request to the response head.' }),
-      responseBody: duration.prefault('60s').meta({ description: 'Between two pieces of a response body.' }),
-      idle: duration
+      responseBody: positiveDuration
+        .prefault('60s')
+        .meta({ description: 'Between two pieces of a response body.' }),
+      idle: positiveDuration
         .prefault('4s')
         .meta({ description: 'How long an idle connection to an endpoint is kept for reuse.' }),
-      maxAge: duration.prefault('1h').meta({ description: 'How old a connection to an endpoint may get.' }),
+      maxAge: positiveDuration
+        .prefault('1h')
+        .meta({ description: 'How old a connection to an endpoint may get.' }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({ description: 'How long endpoints may take.' }),
   maxIdleConnections: z
     .number()
     .int()
@@ -256,10 +315,16 @@ export const pool = z.strictObject({
     .meta({ description: 'Idle connections kept per endpoint.' }),
   queue: z
     .strictObject({
-      size: z.number().int().min(0).default(1000),
-      timeout: duration.prefault('5s'),
+      size: z
+        .number()
+        .int()
+        .min(0)
+        .default(1000)
+        .meta({ description: 'Requests that may wait; 0 is none. More: 503.' }),
+      timeout: positiveDuration.prefault('5s').meta({ description: 'How long one may wait. Longer: 503.' }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({ description: 'Where requests wait while every endpoint is at `maxConnections`.' }),
   slowStart: duration
     .prefault('0')
     .meta({ description: 'How long an endpoint that returns takes to reach its full share.' }),
@@ -269,7 +334,7 @@ export const pool = z.strictObject({
     .max(100)
     .default(50)
     .meta({ description: 'Below this share of healthy endpoints, all are used.' }),
-  retry: retry.prefault({}),
+  retry: retry.prefault({}).meta({ description: 'Which failed attempts are tried again.' }),
 });
 
 export type PoolConfig = z.output<typeof pool>;
