@@ -1,0 +1,120 @@
+import type { Fields } from '../model/fields.ts';
+import type { RequestHead, ResponseHead } from '../model/message.ts';
+import { Framing } from '../model/message.ts';
+import type { Connection } from '../net/connection.ts';
+import { MAX_PIECE } from '../net/connection.ts';
+import type { OutBuffer } from '../net/out-buffer.ts';
+
+const CRLF = Buffer.from('\r\n', 'latin1');
+const COLON_SP = Buffer.from(': ', 'latin1');
+const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
+const CLOSE = Buffer.from('Connection: close\r\n', 'latin1');
+const KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n', 'latin1');
+const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
+const ZERO_CHUNK = Buffer.from('0\r\n', 'latin1');
+const STATUS_200 = Buffer.from('HTTP/1.1 200 OK\r\n', 'latin1');
+
+/** Room for the lines that we add ourselves: framing, Connection, Upgrade. */
+const OWN_LINES = 512;
+
+/** Bytes that the block takes when written, at most. */
+function fieldsSize(fields: Fields): number {
+  const { count, at, added } = fields;
+  let size = count === 0 ? 0 : at[count * 4 - 1]! - at[0]! + 2 + count * 2;
+  for (let index = 0; index < added.length; index++) size += added[index]!.bytes.length;
+  return size;
+}
+
+/** Writes the lines that are not dropped, whole runs at once where they lie as we would write them. */
+function writeFields(out: OutBuffer, fields: Fields): void {
+  const { bytes, count, at, added } = fields;
+  let runStart = -1;
+  let runEnd = 0;
+  for (let index = 0; index < count; index++) {
+    const place = index * 4;
+    if (!fields.isDropped(index) && fields.isCanonical(index)) {
+      if (runStart < 0) runStart = at[place]!;
+      runEnd = at[place + 3]! + 2;
+      continue;
+    }
+    if (runStart >= 0) {
+      out.copy(bytes, runStart, runEnd);
+      runStart = -1;
+    }
+    if (fields.isDropped(index)) continue;
+    out.copy(bytes, at[place]!, at[place + 1]!);
+    out.line(COLON_SP);
+    out.copy(bytes, at[place + 2]!, at[place + 3]!);
+    out.line(CRLF);
+  }
+  if (runStart >= 0) out.copy(bytes, runStart, runEnd);
+  for (let index = 0; index < added.length; index++) out.line(added[index]!.bytes);
+}
+
+function writeLength(out: OutBuffer, length: number): void {
+  out.text(`Content-Length: ${length}\r\n`);
+}
+
+/**
+ * Writes a request head as HTTP/1.1. Host is written from `head.authority` when its line was dropped.
+ * @param hostDropped the Host line of the block is not among those written
+ */
+export function writeRequestHead(connection: Connection, head: RequestHead, authority: string, hostDropped: boolean): void {
+  const size = fieldsSize(head.fields) + head.method.length + head.path.length + head.query.length + authority.length + OWN_LINES;
+  const out = connection.open(Math.min(size, MAX_PIECE));
+  out.text(`${head.method} ${head.path}${head.query} HTTP/1.1\r\n`);
+  if (hostDropped) out.text(`Host: ${authority}\r\n`);
+  writeFields(out, head.fields);
+  if (head.framing === Framing.Chunked) out.line(CHUNKED);
+  else if (head.framing === Framing.Length) writeLength(out, head.contentLength);
+  if (head.expectContinue) out.text('Expect: 100-continue\r\n');
+  if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
+  out.line(CRLF);
+}
+
+/** What the connection will do after a response. */
+export const Persistence = {
+  /** HTTP/1.1 stays open, nothing is said. */
+  Default: 0,
+  /** `Connection: close`. */
+  Close: 1,
+  /** `Connection: keep-alive`, for HTTP/1.0 clients that asked. */
+  KeepAlive: 2,
+} as const;
+
+export type PersistenceKind = (typeof Persistence)[keyof typeof Persistence];
+
+/** Writes a response head; `chunked` says how a body of unknown length is framed. */
+export function writeResponseHead(connection: Connection, head: ResponseHead, chunked: boolean, persistence: PersistenceKind): void {
+  const size = fieldsSize(head.fields) + head.reason.length + OWN_LINES;
+  const out = connection.open(Math.min(size, MAX_PIECE));
+  if (head.status === 200 && head.reason === 'OK') out.line(STATUS_200);
+  else out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
+  writeFields(out, head.fields);
+  if (chunked) out.line(CHUNKED);
+  else if (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0)) writeLength(out, head.contentLength);
+  if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
+  else if (persistence === Persistence.Close) out.line(CLOSE);
+  else if (persistence === Persistence.KeepAlive) out.line(KEEP_ALIVE);
+  out.line(CRLF);
+}
+
+/** Writes one chunk (RFC 9112 section 7.1); an empty piece writes nothing, because it would end the body. */
+export function writeChunk(connection: Connection, bytes: Buffer, start: number, end: number): void {
+  if (start === end) return;
+  connection.open(16).text(`${(end - start).toString(16)}\r\n`);
+  connection.write(bytes, start, end);
+  connection.open(2).line(CRLF);
+}
+
+/** Ends a chunked body, with trailers if there are any. */
+export function writeLastChunk(connection: Connection, trailers: Fields | undefined): void {
+  if (trailers === undefined) {
+    connection.open(LAST_CHUNK.length).line(LAST_CHUNK);
+    return;
+  }
+  const out = connection.open(fieldsSize(trailers) + 16);
+  out.line(ZERO_CHUNK);
+  writeFields(out, trailers);
+  out.line(CRLF);
+}

@@ -1,0 +1,50 @@
+import type { OutBuffer } from './out-buffer.ts';
+
+/** Why a connection ended without our asking. */
+export type CloseCause = 'closed' | 'reset' | 'error';
+
+/** Who serves a connection. Replaced when a connection changes hands (idle, in use, tunnel). */
+export interface ConnectionHandler {
+  /** Bytes arrived. The buffer is the receiver's to keep. */
+  onData(bytes: Buffer): void;
+  /** The peer will send no more (FIN); we may still write. */
+  onEnd(): void;
+  /** What was written could not all be taken: stop producing until `onDrain`. */
+  onCongested(): void;
+  /** Everything that waited has been taken. */
+  onDrain(): void;
+  /** The connection is gone. Called once, and not when we ended it ourselves. */
+  onClose(cause: CloseCause): void;
+}
+
+/** One TCP (or TLS) connection as every room above `net/` sees it. */
+export interface Connection {
+  handler: ConnectionHandler;
+  /** Address of the peer, without brackets or port. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly closed: boolean;
+  /** Bytes that we were given to write and the kernel has not taken. */
+  readonly bufferedBytes: number;
+  /** The peer has sent FIN. */
+  readonly readEnded: boolean;
+  /**
+   * The buffer in which to put the next piece, with at least `room` bytes free (at most `MAX_PIECE`). It is written when this event-loop
+   * turn ends or when another connection needs the buffer, so pieces of one turn leave as one.
+   */
+  open(room: number): OutBuffer;
+  /** Writes `bytes[start, end)`; small pieces are joined with what `open` collected, large ones are not copied. */
+  write(bytes: Buffer, start: number, end: number): void;
+  /** Stops reading: the peer is held back by TCP. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN when everything is written; reading goes on. */
+  shutdown(): void;
+  /** Writes what waits as far as the kernel takes it, and closes. */
+  close(): void;
+  /** Closes at once with RST. */
+  reset(): void;
+}
+
+/** Capacity of the buffer that `open` hands out, bytes. */
+export const MAX_PIECE: number = 128 * 1024;

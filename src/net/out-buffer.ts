@@ -1,0 +1,35 @@
+/**
+ * Where a message is put together before it is written in one piece. The caller makes sure that there is room
+ * (`Connection.open`); nothing here checks.
+ */
+export class OutBuffer {
+  readonly bytes: Buffer;
+  /** Bytes that wait to be written. */
+  length = 0;
+
+  constructor(capacity: number) {
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  /** Bytes that still fit. */
+  get room(): number {
+    return this.bytes.length - this.length;
+  }
+
+  /** Appends `from[start, end)`. */
+  copy(from: Buffer, start: number, end: number): void {
+    from.copy(this.bytes, this.length, start, end);
+    this.length += end - start;
+  }
+
+  /** Appends a whole ready-made piece. */
+  line(piece: Buffer): void {
+    piece.copy(this.bytes, this.length);
+    this.length += piece.length;
+  }
+
+  /** Appends text, one byte a character. */
+  text(text: string): void {
+    this.length += this.bytes.latin1Write(text, this.length);
+  }
+}
