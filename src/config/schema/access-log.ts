@@ -6,13 +6,49 @@ import { text } from './text.ts';
 /** Formats of the access log that have a name. */
 const NAMED_FORMATS = ['json', 'logfmt', 'common', 'combined'];
 
+/** What a template of the access log can name; `json` and `logfmt` write all but the last three. */
+export const ACCESS_FIELDS = [
+  'time',
+  'durationMs',
+  'listener',
+  'route',
+  'pool',
+  'endpoint',
+  'clientIp',
+  'clientPort',
+  'method',
+  'target',
+  'host',
+  'protocol',
+  'status',
+  'requestBytes',
+  'responseBytes',
+  'failure',
+  'attempts',
+  'ttfbMs',
+  'queuedMs',
+  'connectMs',
+  'reused',
+  'userAgent',
+  'referer',
+  'requestId',
+  'path',
+  'query',
+  'commonTime',
+] as const;
+
+export type AccessField = (typeof ACCESS_FIELDS)[number];
+
 const formatGrammar: Grammar = (value) => {
   if (NAMED_FORMATS.includes(value)) return undefined;
   if (!value.includes('${')) {
     return `${quote(value)} is not a format; write ${NAMED_FORMATS.join(', ')}, or a template with \${...} in it`;
   }
-  const broken = /\$\{(?![A-Za-z][A-Za-z0-9]*\})[^}]*\}?/.exec(value);
-  return broken === null ? undefined : `${quote(broken[0])} is not a field of a template, such as \${status}`;
+  for (const [placeholder, field = ''] of value.matchAll(/\$\{([^}]*)\}?/g)) {
+    if (placeholder.endsWith('}') && ACCESS_FIELDS.some((known) => known === field)) continue;
+    return `${quote(placeholder)} is not a field of a template; there are ${ACCESS_FIELDS.join(', ')}`;
+  }
+  return undefined;
 };
 
 /** `accessLog`: one line a request. */
@@ -23,3 +59,5 @@ export const accessLog = z.strictObject({
       '`json`, `logfmt`, `common`, `combined`, or a template such as `${clientIp} ${method} ${path} ${status}`.',
   }),
 });
+
+export type AccessLogConfig = z.output<typeof accessLog>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { listenAddress } from './address.ts';
 import { accessLog } from './access-log.ts';
+import { admin } from './admin.ts';
 import { listener } from './listener.ts';
 import { pool } from './pool.ts';
 import { duration } from './units.ts';
@@ -14,14 +14,7 @@ export const config = z.strictObject({
     .default(1)
     .meta({ description: 'Processes that carry traffic; `auto` is one a core.' }),
   admin: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        address: listenAddress.meta({
-          description: 'Where it listens. Keep it on loopback: whoever reaches it needs no password.',
-        }),
-      }),
-    ])
+    .union([z.literal(false), admin])
     .prefault({ address: '127.0.0.1:9900' })
     .meta({ description: 'REST, /metrics, /healthz and /readyz. `false` switches it off.' }),
   accessLog: z

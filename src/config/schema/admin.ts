@@ -1,0 +1,38 @@
+import { isIPv4 } from 'node:net';
+
+import { z } from 'zod';
+
+import { formatAddress, listenAddress } from './address.ts';
+import { text } from './text.ts';
+
+/** Whether an address can be reached from this machine alone. */
+export function isLoopbackHost(host: string): boolean {
+  const plain = host.toLowerCase();
+  return plain === 'localhost' || plain === '::1' || (isIPv4(plain) && plain.startsWith('127.'));
+}
+
+const token = text((value) =>
+  /^[A-Za-z0-9._~+/-]{16,}=*$/.test(value)
+    ? undefined
+    : 'a token is at least 16 characters of letters, digits and ._~+/- (RFC 6750 section 2.1)',
+);
+
+/** `admin`: where the process is watched. Reachable from elsewhere only with a token. */
+export const admin = z
+  .strictObject({
+    address: listenAddress.meta({ description: 'Where it listens. Beyond loopback, `token` is needed.' }),
+    token: token.optional().meta({
+      description:
+        'Asked for as `Authorization: Bearer TOKEN` by everything but /healthz and /readyz. Default: none is asked for.',
+    }),
+  })
+  .superRefine(({ address, token }, context) => {
+    if (token !== undefined || isLoopbackHost(address.host)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['address'],
+      message: `${formatAddress(address)} can be reached from other machines; set admin.token, or listen on 127.0.0.1`,
+    });
+  });
+
+export type AdminConfig = z.output<typeof admin>;
