@@ -222,6 +222,7 @@ export class LineWriter {
     closeSync(this.#fd);
     this.#fd = fd;
     this.#nextFd = undefined;
+    this.#failing = false;
   }
 
   /** The old file takes no more: the rest of the line that it has the beginning of is lost. */

@@ -1,0 +1,138 @@
+import { ACCESS_FIELDS, type AccessField } from '../config/schema/access-log.ts';
+import type { AccessEntry } from '../model/access-entry.ts';
+import { escapeText, jsonString, logfmtValue } from './escape.ts';
+import { commonTime, isoTime } from './log-time.ts';
+
+/** Makes the line of one request, ASCII with its line end. */
+export type AccessFormatter = (entry: AccessEntry) => string;
+
+/** Undefined and the empty text mean that there is no such thing. */
+type Value = string | number | boolean | undefined;
+
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}
+
+function queryOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? '' : target.slice(query + 1);
+}
+
+/** Whole microseconds: nothing is measured more finely, and lines stay short. */
+const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+const VALUE_OF: { readonly [Field in AccessField]: (entry: AccessEntry) => Value } = {
+  time: (entry) => isoTime(entry.startWallMs),
+  durationMs: (entry) => milliseconds(entry.durationMs),
+  listener: (entry) => entry.listener,
+  route: (entry) => entry.route,
+  pool: (entry) => entry.pool,
+  endpoint: (entry) => entry.endpoint,
+  clientIp: (entry) => entry.clientIp,
+  clientPort: (entry) => entry.clientPort,
+  method: (entry) => entry.method,
+  target: (entry) => entry.target,
+  host: (entry) => entry.host,
+  protocol: (entry) => entry.protocol,
+  status: (entry) => entry.status,
+  requestBytes: (entry) => entry.requestBytes,
+  responseBytes: (entry) => entry.responseBytes,
+  failure: (entry) => entry.failure,
+  attempts: (entry) => entry.attempts,
+  ttfbMs: (entry) => (entry.ttfbMs < 0 ? undefined : milliseconds(entry.ttfbMs)),
+  queuedMs: (entry) => milliseconds(entry.queuedMs),
+  connectMs: (entry) => milliseconds(entry.connectMs),
+  reused: (entry) => entry.reused,
+  userAgent: (entry) => entry.userAgent,
+  referer: (entry) => entry.referer,
+  requestId: (entry) => entry.requestId,
+  path: (entry) => pathOf(entry.target),
+  query: (entry) => queryOf(entry.target),
+  commonTime: (entry) => commonTime(entry.startWallMs),
+};
+
+/** The same thing said twice, left out where every field is written. */
+const DERIVED: ReadonlySet<AccessField> = new Set(['path', 'query', 'commonTime']);
+
+/** NCSA common log format, as Apache and nginx write it. */
+const COMMON = '${clientIp} - - [${commonTime}] "${method} ${target} ${protocol}" ${status} ${responseBytes}';
+const COMBINED = `${COMMON} "\${referer}" "\${userAgent}"`;
+
+/** Compiles a format that the configuration schema has let through. */
+export function compileAccessFormat(format: string): AccessFormatter {
+  switch (format) {
+    case 'json':
+      return everyField('{', (field) => `${jsonString(field)}:`, ',', '}\n', jsonValue);
+    case 'logfmt':
+      return everyField(
+        '',
+        (field) => `${field}=`,
+        ' ',
+        '\n',
+        (value) => logfmtValue(String(value ?? '')),
+      );
+    case 'common':
+      return template(COMMON);
+    case 'combined':
+      return template(COMBINED);
+    default:
+      return template(format);
+  }
+}
+
+interface Piece {
+  /** What stands before the value. */
+  readonly before: string;
+  readonly valueOf: (entry: AccessEntry) => Value;
+}
+
+function everyField(
+  start: string,
+  label: (field: AccessField) => string,
+  separator: string,
+  end: string,
+  write: (value: Value) => string,
+): AccessFormatter {
+  const pieces = ACCESS_FIELDS.filter((field) => !DERIVED.has(field)).map((field, place) => ({
+    before: (place === 0 ? start : separator) + label(field),
+    valueOf: VALUE_OF[field],
+  }));
+  return join(pieces, end, write);
+}
+
+function template(text: string): AccessFormatter {
+  const pieces: Piece[] = [];
+  let from = 0;
+  for (const match of text.matchAll(/\$\{([^}]*)\}/g)) {
+    pieces.push({
+      before: escapeLiteral(text.slice(from, match.index)),
+      valueOf: VALUE_OF[match[1] as AccessField],
+    });
+    from = match.index + match[0].length;
+  }
+  return join(pieces, `${escapeLiteral(text.slice(from))}\n`, templateValue);
+}
+
+function join(pieces: readonly Piece[], end: string, write: (value: Value) => string): AccessFormatter {
+  return (entry) => {
+    let line = '';
+    for (const piece of pieces) line += piece.before + write(piece.valueOf(entry));
+    return line + end;
+  };
+}
+
+function jsonValue(value: Value): string {
+  if (typeof value === 'string') return jsonString(value);
+  return value === undefined || Number.isNaN(value) ? 'null' : String(value);
+}
+
+function templateValue(value: Value): string {
+  if (typeof value !== 'string') return value === undefined ? '-' : String(value);
+  return value === '' ? '-' : escapeText(value);
+}
+
+/** The operator's own text: quotes and tabs stay, what is not ASCII is escaped, because a line is ASCII. */
+function escapeLiteral(text: string): string {
+  return text.replace(/[^\t\x20-\x7e]+/g, escapeText);
+}
