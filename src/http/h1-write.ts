@@ -55,21 +55,20 @@ function writeLength(out: OutBuffer, length: number): void {
   out.text(`Content-Length: ${length}\r\n`);
 }
 
-/**
- * Writes a request head as HTTP/1.1. Host is written from `head.authority` when its line was dropped.
- * @param hostDropped the Host line of the block is not among those written
- */
-export function writeRequestHead(connection: Connection, head: RequestHead, authority: string, hostDropped: boolean): void {
-  const size = fieldsSize(head.fields) + head.method.length + head.path.length + head.query.length + authority.length + OWN_LINES;
+/** Writes a request head as HTTP/1.1. Returns its length. */
+export function writeRequestHead(connection: Connection, head: RequestHead): number {
+  const size = fieldsSize(head.fields) + head.method.length + head.path.length + head.query.length + head.authority.length + OWN_LINES;
   const out = connection.open(Math.min(size, MAX_PIECE));
+  const before = out.length;
   out.text(`${head.method} ${head.path}${head.query} HTTP/1.1\r\n`);
-  if (hostDropped) out.text(`Host: ${authority}\r\n`);
+  if (head.hostReplaced) out.text(`Host: ${head.authority}\r\n`);
   writeFields(out, head.fields);
   if (head.framing === Framing.Chunked) out.line(CHUNKED);
   else if (head.framing === Framing.Length) writeLength(out, head.contentLength);
   if (head.expectContinue) out.text('Expect: 100-continue\r\n');
   if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
   out.line(CRLF);
+  return out.length - before;
 }
 
 /** What the connection will do after a response. */
@@ -84,10 +83,11 @@ export const Persistence = {
 
 export type PersistenceKind = (typeof Persistence)[keyof typeof Persistence];
 
-/** Writes a response head; `chunked` says how a body of unknown length is framed. */
-export function writeResponseHead(connection: Connection, head: ResponseHead, chunked: boolean, persistence: PersistenceKind): void {
+/** Writes a response head; `chunked` says how a body of unknown length is framed. Returns its length. */
+export function writeResponseHead(connection: Connection, head: ResponseHead, chunked: boolean, persistence: PersistenceKind): number {
   const size = fieldsSize(head.fields) + head.reason.length + OWN_LINES;
   const out = connection.open(Math.min(size, MAX_PIECE));
+  const before = out.length;
   if (head.status === 200 && head.reason === 'OK') out.line(STATUS_200);
   else out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
   writeFields(out, head.fields);
@@ -97,6 +97,7 @@ export function writeResponseHead(connection: Connection, head: ResponseHead, ch
   else if (persistence === Persistence.Close) out.line(CLOSE);
   else if (persistence === Persistence.KeepAlive) out.line(KEEP_ALIVE);
   out.line(CRLF);
+  return out.length - before;
 }
 
 /** Writes one chunk (RFC 9112 section 7.1); an empty piece writes nothing, because it would end the body. */

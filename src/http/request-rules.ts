@@ -53,6 +53,7 @@ export class RequestFieldRules {
     head.upgrade = '';
     head.acceptsTrailers = false;
     head.authority = '';
+    head.hostReplaced = false;
     const { ids, count } = head.fields;
     for (let index = 0; index < count; index++) {
       const id = ids[index]!;
@@ -60,7 +61,10 @@ export class RequestFieldRules {
     }
     if (this.#failure !== undefined) return this.#failure;
     if (this.#codings > 0 && (this.#lengths > 0 || head.minor === 0)) return 'request_framing';
-    if (this.#hosts === 0 && head.minor === 1) return 'request_host';
+    if (this.#hosts === 0) {
+      if (head.minor === 1) return 'request_host';
+      head.hostReplaced = true;
+    }
     if (this.#connection) this.#applyConnection(head);
     else if (this.#upgradeIndex >= 0) head.fields.drop(this.#upgradeIndex);
     if (this.#failure !== undefined) return this.#failure;
@@ -71,6 +75,7 @@ export class RequestFieldRules {
   /** The target named the host: whatever Host said is replaced (RFC 9112 section 3.2.2). */
   replaceHost(head: RequestHead): void {
     if (this.#hostIndex >= 0) head.fields.drop(this.#hostIndex);
+    head.hostReplaced = true;
   }
 
   #line(head: RequestHead, index: number, id: number): void {

@@ -19,6 +19,8 @@ export class RequestHead {
   method = '';
   /** Host and port as the client wrote them, checked against the grammar; lower case where it matters is up to the reader. */
   authority = '';
+  /** The Host line of `fields` is missing or dropped: it is written from `authority`. */
+  hostReplaced = false;
   /** Normalised path: what is matched and what is forwarded. Starts with `/`, or is `*` for OPTIONS. */
   path = '';
   /** `?` and what follows, or empty. */

@@ -35,6 +35,8 @@ export interface Connection {
   open(room: number): OutBuffer;
   /** Writes `bytes[start, end)`; small pieces are joined with what `open` collected, large ones are not copied. */
   write(bytes: Buffer, start: number, end: number): void;
+  /** Writes now what `open` collected. Returns whether the kernel has taken everything. */
+  flush(): boolean;
   /** Stops reading: the peer is held back by TCP. */
   pause(): void;
   resume(): void;

@@ -76,6 +76,11 @@ export class SocketConnection implements Connection {
     this.send(bytes, start, end);
   }
 
+  flush(): boolean {
+    if (owner === this) flushOwner();
+    return this.bufferedBytes === 0;
+  }
+
   /** Gives bytes to the kernel; copies and keeps what it does not take. */
   send(bytes: Buffer, start: number, end: number): void {
     if (this.closed || start === end) return;

@@ -1,0 +1,143 @@
+import type { Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { dial } from '../net/dial.ts';
+import type { TimerWheel } from '../net/timer-wheel.ts';
+import { turnNowMs } from '../net/turn.ts';
+
+/** A connection to an endpoint as a codec keeps it between exchanges. */
+export interface Session extends ConnectionHandler {
+  readonly openedMs: number;
+  /** Is kept idle from now on. */
+  rest(): void;
+  /** Is not wanted any more. */
+  retire(): void;
+}
+
+/** Who waits for a session. */
+export interface SessionWaiter<S> {
+  /** A session, dialled or just become free. */
+  onSession(session: S): void;
+  /** The endpoint could not be reached. */
+  onDialFailed(code: FailureCode, detail: string): void;
+}
+
+/** How connections to one endpoint are kept: milliseconds and counts. */
+export interface ConnectorSettings {
+  readonly connectTimeoutMs: number;
+  readonly maxAgeMs: number;
+  readonly maxIdle: number;
+}
+
+/**
+ * Connections to one endpoint: the most recently used idle one is taken first, so that those that are not needed grow old
+ * and close. When none is idle one is dialled, and whichever comes first, the new one or one that becomes free, serves
+ * the request that has waited longest.
+ */
+export class Connector<S extends Session> {
+  readonly endpoint: Endpoint;
+  readonly #settings: ConnectorSettings;
+  readonly #wheel: TimerWheel;
+  readonly #createSession: (connection: Connection, connector: Connector<S>) => S;
+  readonly #idle: S[] = [];
+  readonly #active = new Set<S>();
+  #waiting: SessionWaiter<S>[] = [];
+  #closed = false;
+
+  constructor(
+    endpoint: Endpoint,
+    settings: ConnectorSettings,
+    wheel: TimerWheel,
+    createSession: (connection: Connection, connector: Connector<S>) => S,
+  ) {
+    this.endpoint = endpoint;
+    this.#settings = settings;
+    this.#wheel = wheel;
+    this.#createSession = createSession;
+  }
+
+  /** Idle connections. */
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
+  /** An idle session that may be used, or undefined. */
+  take(): S | undefined {
+    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
+      if (turnNowMs() - session.openedMs < this.#settings.maxAgeMs) {
+        this.#active.add(session);
+        this.endpoint.stats.connectionsReused++;
+        return session;
+      }
+      session.retire();
+    }
+    return undefined;
+  }
+
+  /** Dials. The waiter is told later, never before this returns. */
+  dial(waiter: SessionWaiter<S>): void {
+    this.#waiting.push(waiter);
+    const { host, port } = this.endpoint.config.address;
+    dial(this.#wheel, host, port, this.#settings.connectTimeoutMs, {
+      onConnected: (connection) => this.#connected(connection),
+      onDialFailed: (code, detail) => {
+        this.endpoint.stats.connectFailures++;
+        this.#waiting.shift()?.onDialFailed(code, detail);
+      },
+    });
+  }
+
+  /** The waiter does not want a session any more. */
+  cancel(waiter: SessionWaiter<S>): void {
+    this.#waiting = this.#waiting.filter((other) => other !== waiter);
+  }
+
+  #connected(connection: Connection): ConnectionHandler {
+    this.endpoint.stats.connectionsOpened++;
+    const session = this.#createSession(connection, this);
+    connection.handler = session;
+    this.#active.add(session);
+    if (!this.onIdle(session)) {
+      this.#active.delete(session);
+      session.retire();
+    }
+    return session;
+  }
+
+  /** A session became free: it serves whoever waits, or is kept. False when it is not wanted. */
+  onIdle(session: S): boolean {
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) {
+      waiter.onSession(session);
+      return true;
+    }
+    if (this.#closed || this.#idle.length >= this.#settings.maxIdle) return false;
+    this.#active.delete(session);
+    this.#idle.push(session);
+    session.rest();
+    return true;
+  }
+
+  /** A session ended, idle or not. */
+  onGone(session: S): void {
+    if (this.#active.delete(session)) return;
+    const index = this.#idle.indexOf(session);
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  /** Calls `visit` with every session that serves an exchange. */
+  forEachActive(visit: (session: S) => void): void {
+    for (const session of [...this.#active]) visit(session);
+  }
+
+  /** Closes idle connections. */
+  retireIdle(): void {
+    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) session.retire();
+  }
+
+  /** Keeps no connection any more: those in use close when their exchange is over. */
+  close(): void {
+    this.#closed = true;
+    this.retireIdle();
+  }
+}

@@ -1,0 +1,460 @@
+import type { Fields } from '../model/fields.ts';
+import type { FailureCode } from '../model/failures.ts';
+import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
+import { type BodySink, ChunkedReader } from './chunked.ts';
+import { MALFORMED, NEED_MORE } from './h1-fields.ts';
+import { hasBody, type RequestParser } from './h1-request.ts';
+import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1-write.ts';
+import { HeadBuffer } from './head-buffer.ts';
+import { failureReply, replyHead } from './local-reply.ts';
+import type { ClientStream, RequestConsumer, RequestHandler, TunnelEnd } from './streams.ts';
+import { dropForbiddenTrailers } from './trailer-rules.ts';
+import { ConnectionTunnelEnd } from './tunnel-end.ts';
+
+/** What the connections of one listener share. */
+export interface ServerSettings {
+  readonly parser: RequestParser;
+  readonly handler: RequestHandler;
+  readonly wheel: TimerWheel;
+  readonly secure: boolean;
+  /** Milliseconds. */
+  readonly timeouts: { readonly requestHead: number; readonly requestBody: number; readonly idle: number; readonly send: number };
+  /** Bytes of a head, for deciding when a partial one must be looked at. */
+  readonly headerBytes: number;
+  /** Bytes of a body; Infinity for no limit. */
+  readonly bodyBytes: number;
+  /** Requests on a connection; Infinity for no limit. */
+  readonly requestsPerConnection: number;
+  /** No further requests: responses say `Connection: close`. */
+  draining: boolean;
+}
+
+/** How long and how much is read and thrown away so that the last response is not lost to a reset (RFC 9112 section 9.6). */
+const LINGER_MS = 2000;
+/** Rest of an unwanted request body that is read to keep the connection, bytes. */
+const DISCARD_BYTES = 64 * 1024;
+
+const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
+type ReadingState = (typeof Reading)[keyof typeof Reading];
+
+const ignoring: RequestConsumer = {
+  onRequestBody() {},
+  onRequestEnd() {},
+  onRequestFailed() {},
+  onClientCongested() {},
+  onClientDrain() {},
+  onClientEnd() {},
+};
+
+/** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
+export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
+  readonly request: RequestHead = new RequestHead();
+  protocol = 'HTTP/1.1';
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly secure: boolean;
+  bytesSent = 0;
+  readonly #connection: Connection;
+  readonly #settings: ServerSettings;
+  readonly #deadline: Deadline;
+  #consumer: RequestConsumer = ignoring;
+  #reading: ReadingState = Reading.Head;
+  readonly #held = new HeadBuffer();
+  /** Bytes that came behind the request being served. */
+  #pipelined: Buffer | undefined = undefined;
+  #processing = false;
+  #requests = 0;
+  #keepAlive = true;
+  #bodyLeft = 0;
+  #bodyBytes = 0;
+  #chunks: ChunkedReader | undefined = undefined;
+  #bodyPaused = false;
+  #headSent = false;
+  #responding = false;
+  #chunked = false;
+  #untilClose = false;
+  #stalledBytes = 0;
+
+  constructor(connection: Connection, settings: ServerSettings) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.remoteAddress = connection.remoteAddress;
+    this.remotePort = connection.remotePort;
+    this.secure = settings.secure;
+    this.#deadline = new Deadline(settings.wheel, this);
+    this.#deadline.start(settings.timeouts.idle);
+  }
+
+  get congested(): boolean {
+    return this.#connection.bufferedBytes > 0;
+  }
+
+  /** Nothing is being served and nothing of a request has come. */
+  get idle(): boolean {
+    return this.#reading === Reading.Head && !this.#responding && this.#held.empty;
+  }
+
+  // ---- reading ----
+
+  onData(bytes: Buffer): void {
+    if (this.#reading !== Reading.Head || this.#held.empty) {
+      this.#process(bytes, 0, bytes.length);
+      return;
+    }
+    if (!this.#held.append(bytes, 0, bytes.length, this.#settings.headerBytes)) return;
+    const whole = this.#held.take();
+    this.#process(whole, 0, whole.length);
+  }
+
+  #process(bytes: Buffer, start: number, end: number): void {
+    this.#processing = true;
+    let at = start;
+    while (at < end && at >= 0) {
+      switch (this.#reading) {
+        case Reading.Head:
+          at = this.#readHead(bytes, at, end);
+          break;
+        case Reading.Body:
+          at = this.#readBody(bytes, at, end);
+          break;
+        case Reading.Complete:
+          // The next request waits for this one's response; so does the client, by TCP.
+          this.#pipelined = this.#pipelined === undefined ? bytes.subarray(at, end) : Buffer.concat([this.#pipelined, bytes.subarray(at, end)]);
+          this.#connection.pause();
+          at = end;
+          break;
+        case Reading.Linger:
+        case Reading.Over:
+          at = end;
+          break;
+      }
+    }
+    this.#processing = false;
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    const { parser, timeouts } = this.#settings;
+    const behind = parser.parse(bytes, start, end, this.request);
+    if (behind === NEED_MORE) {
+      const first = this.#deadlineIsIdle;
+      this.#held.append(bytes, start, end, this.#settings.headerBytes);
+      if (first) {
+        this.#deadlineIsIdle = false;
+        this.#deadline.start(timeouts.requestHead);
+      }
+      return end;
+    }
+    this.#deadlineIsIdle = true;
+    this.bytesSent = 0;
+    this.#headSent = false;
+    this.#requests++;
+    if (behind === MALFORMED) {
+      this.#refuse(parser.failure);
+      return end;
+    }
+    this.protocol = this.request.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
+    this.#keepAlive = parser.keepAlive && this.#requests < this.#settings.requestsPerConnection;
+    this.#responding = true;
+    this.#bodyBytes = 0;
+    if (!hasBody(this.request)) {
+      this.#deadline.stop();
+      this.#reading = Reading.Complete;
+      const consumer = this.#settings.handler.onRequest(this);
+      if (this.#responding) this.#consumer = consumer;
+      return behind;
+    }
+    if (this.request.framing === Framing.Length && this.request.contentLength > this.#settings.bodyBytes) {
+      this.#refuse('request_body_too_large');
+      return end;
+    }
+    this.#bodyLeft = this.request.contentLength;
+    if (this.request.framing === Framing.Chunked) {
+      this.#chunks ??= new ChunkedReader();
+      this.#chunks.reset();
+    }
+    this.#reading = Reading.Body;
+    this.#deadline.start(timeouts.requestBody);
+    const consumer = this.#settings.handler.onRequest(this);
+    if (this.#responding) this.#consumer = consumer;
+    return behind;
+  }
+
+  #deadlineIsIdle = true;
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    if (this.#bufferedTimeout) this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (this.request.framing === Framing.Length) {
+      const take = Math.min(this.#bodyLeft, end - start);
+      this.#bodyLeft -= take;
+      this.onBodyPiece(bytes, start, start + take);
+      if (this.#bodyLeft === 0 && this.#reading === Reading.Body) this.#bodyComplete(undefined);
+      return start + take;
+    }
+    const chunks = this.#chunks!;
+    const behind = chunks.read(bytes, start, end, this);
+    if (this.#reading !== Reading.Body) return end;
+    if (behind === MALFORMED) {
+      this.#failRequest('request_body_malformed');
+      return end;
+    }
+    if (chunks.done) this.#bodyComplete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined);
+    return behind;
+  }
+
+  /** The deadline is the body's, not that of a client which does not read. */
+  get #bufferedTimeout(): boolean {
+    return this.#connection.bufferedBytes === 0 && !this.#bodyPaused;
+  }
+
+  onBodyPiece(bytes: Buffer, start: number, end: number): void {
+    this.#bodyBytes += end - start;
+    if (this.#bodyBytes > this.#settings.bodyBytes) this.#failRequest('request_body_too_large');
+    else if (this.#reading === Reading.Body) this.#consumer.onRequestBody(bytes, start, end);
+  }
+
+  #bodyComplete(trailers: Fields | undefined): void {
+    this.#reading = Reading.Complete;
+    if (this.#connection.bufferedBytes === 0) this.#deadline.stop();
+    if (this.#responding) this.#consumer.onRequestEnd(trailers);
+    else this.#next();
+  }
+
+  /** The rest of the request cannot be read: the consumer answers or aborts, and the connection ends. */
+  #failRequest(code: FailureCode): void {
+    this.#keepAlive = false;
+    if (this.#responding) this.#consumer.onRequestFailed(code);
+    else this.#linger();
+  }
+
+  /** Answers a request that never reached the handler, and closes. */
+  #refuse(code: FailureCode): void {
+    this.#keepAlive = false;
+    this.#responding = true;
+    this.#reading = Reading.Complete;
+    const reply = failureReply(code);
+    this.sendHead(replyHead(reply));
+    if (this.request.method !== 'HEAD') this.sendBody(reply.body, 0, reply.body.length);
+    this.#settings.handler.onRefused(this, code);
+    this.#responding = false;
+    this.#linger();
+  }
+
+  // ---- responding ----
+
+  sendInformational(head: ResponseHead): void {
+    if (this.request.minor === 0) return;
+    writeResponseHead(this.#connection, head, false, Persistence.Default);
+  }
+
+  sendHead(head: ResponseHead): void {
+    const minor = this.request.minor;
+    this.#headSent = true;
+    const unknownLength = head.framing === Framing.Chunked || head.framing === Framing.Close;
+    this.#chunked = unknownLength && minor === 1;
+    this.#untilClose = unknownLength && minor === 0;
+    if (this.#untilClose || this.#settings.draining || !this.#bodyWillBeRead()) this.#keepAlive = false;
+    const persistence = this.#keepAlive ? (minor === 0 ? Persistence.KeepAlive : Persistence.Default) : Persistence.Close;
+    this.bytesSent += writeResponseHead(this.#connection, head, this.#chunked, persistence);
+  }
+
+  /** Whether the rest of the request is so short that it can be read to keep the connection. */
+  #bodyWillBeRead(): boolean {
+    if (this.#reading !== Reading.Body) return true;
+    return this.request.framing === Framing.Length && this.#bodyLeft <= DISCARD_BYTES && !this.request.expectContinue;
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): void {
+    this.bytesSent += end - start;
+    if (this.#chunked) writeChunk(this.#connection, bytes, start, end);
+    else this.#connection.write(bytes, start, end);
+  }
+
+  sendEnd(trailers: Fields | undefined): void {
+    if (this.#chunked) writeLastChunk(this.#connection, trailers);
+    this.#responding = false;
+    this.#consumer = ignoring;
+    if (!this.#keepAlive) {
+      this.#finish();
+    } else if (this.#reading === Reading.Body) {
+      // The rest of the body is read and thrown away; what it may be was checked when the head was sent.
+      this.resumeRequest();
+    } else {
+      this.#next();
+    }
+  }
+
+  /** The response is out and the connection stays: on to the next request. */
+  #next(): void {
+    this.#reading = Reading.Head;
+    this.#deadline.start(this.#settings.timeouts.idle);
+    const pipelined = this.#pipelined;
+    if (pipelined === undefined || this.#processing) return;
+    this.#pipelined = undefined;
+    this.#connection.resume();
+    this.#process(pipelined, 0, pipelined.length);
+  }
+
+  /** The response is out and the connection goes. */
+  #finish(): void {
+    if (this.#reading === Reading.Complete && this.#pipelined === undefined && this.#connection.flush()) this.#over();
+    else this.#linger();
+  }
+
+  /** Sends FIN and reads on for a while, so that what is still on its way does not reset the connection under the response. */
+  #linger(): void {
+    this.#responding = false;
+    this.#consumer = ignoring;
+    if (this.#reading === Reading.Over) return;
+    this.#reading = Reading.Linger;
+    this.#pipelined = undefined;
+    this.#connection.shutdown();
+    this.#connection.resume();
+    if (this.#connection.readEnded && this.#connection.bufferedBytes === 0) this.#over();
+    else this.#deadline.start(LINGER_MS);
+  }
+
+  #over(): void {
+    this.#reading = Reading.Over;
+    this.#responding = false;
+    this.#consumer = ignoring;
+    this.#deadline.cancel();
+    this.#connection.close();
+  }
+
+  abort(): void {
+    this.#consumer = ignoring;
+    this.#responding = false;
+    this.#reading = Reading.Over;
+    this.#deadline.cancel();
+    // A body that ends with the connection would look whole after a FIN.
+    if (this.#untilClose || !this.#headSent) this.#connection.reset();
+    else this.#connection.close();
+  }
+
+  pauseRequest(): void {
+    if (this.#bodyPaused || this.#reading !== Reading.Body) return;
+    this.#bodyPaused = true;
+    this.#connection.pause();
+    if (this.#connection.bufferedBytes === 0) this.#deadline.stop();
+  }
+
+  resumeRequest(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    this.#connection.resume();
+    if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0) this.#deadline.start(this.#settings.timeouts.requestBody);
+  }
+
+  startTunnel(head: ResponseHead): TunnelEnd {
+    this.bytesSent += writeResponseHead(this.#connection, head, false, Persistence.Default);
+    const leftover = this.#pipelined ?? Buffer.alloc(0);
+    this.#pipelined = undefined;
+    this.#consumer = ignoring;
+    this.#responding = false;
+    this.#reading = Reading.Over;
+    this.#deadline.cancel();
+    return new ConnectionTunnelEnd(this.#connection, leftover);
+  }
+
+  /** Stops taking requests: an idle connection ends now, a busy one after its response. */
+  drain(): void {
+    this.#keepAlive = false;
+    if (this.idle) this.#over();
+  }
+
+  // ---- events of the connection ----
+
+  onEnd(): void {
+    this.#keepAlive = false;
+    switch (this.#reading) {
+      case Reading.Head:
+        if (this.#connection.bufferedBytes === 0) this.#over();
+        else this.#linger();
+        break;
+      case Reading.Body:
+        if (this.#responding) {
+          const consumer = this.#consumer;
+          this.#consumer = ignoring;
+          consumer.onRequestFailed('client_closed');
+        }
+        this.#over();
+        break;
+      case Reading.Complete:
+        // A client may send FIN and still read its response.
+        this.#consumer.onClientEnd();
+        break;
+      case Reading.Linger:
+        if (this.#connection.bufferedBytes === 0) this.#over();
+        break;
+      case Reading.Over:
+        break;
+    }
+  }
+
+  onCongested(): void {
+    this.#stalledBytes = this.#connection.bufferedBytes;
+    if (this.#reading !== Reading.Linger) this.#deadline.start(this.#settings.timeouts.send);
+    this.#consumer.onClientCongested();
+  }
+
+  onDrain(): void {
+    if (this.#reading === Reading.Linger) {
+      if (this.#connection.readEnded) this.#over();
+      return;
+    }
+    if (this.#reading === Reading.Body && !this.#bodyPaused) this.#deadline.start(this.#settings.timeouts.requestBody);
+    else if (this.#reading === Reading.Head) this.#deadline.start(this.#settings.timeouts.idle);
+    else this.#deadline.stop();
+    this.#consumer.onClientDrain();
+  }
+
+  onClose(): void {
+    this.#reading = Reading.Over;
+    this.#deadline.cancel();
+    const consumer = this.#consumer;
+    this.#consumer = ignoring;
+    if (this.#responding) {
+      this.#responding = false;
+      consumer.onRequestFailed('client_closed');
+    }
+  }
+
+  onDeadline(): void {
+    if (this.#connection.bufferedBytes > 0 && this.#reading !== Reading.Linger) {
+      this.#onSendDeadline();
+      return;
+    }
+    switch (this.#reading) {
+      case Reading.Head:
+        if (this.#held.empty) this.#over();
+        else this.#refuse('request_head_timeout');
+        break;
+      case Reading.Body:
+        this.#failRequest('request_body_timeout');
+        break;
+      case Reading.Linger:
+        this.#over();
+        break;
+      case Reading.Complete:
+      case Reading.Over:
+        break;
+    }
+  }
+
+  #onSendDeadline(): void {
+    const waiting = this.#connection.bufferedBytes;
+    if (waiting < this.#stalledBytes) {
+      this.#stalledBytes = waiting;
+      this.#deadline.start(this.#settings.timeouts.send);
+      return;
+    }
+    const consumer = this.#consumer;
+    this.#consumer = ignoring;
+    this.#reading = Reading.Over;
+    if (this.#responding) consumer.onRequestFailed('client_too_slow');
+    this.#connection.reset();
+    this.#deadline.cancel();
+  }
+}

@@ -1,0 +1,46 @@
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { TunnelEnd } from './streams.ts';
+
+/** One end of a tunnel that has a whole connection to itself. */
+export class ConnectionTunnelEnd implements TunnelEnd {
+  readonly leftover: Buffer;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection, leftover: Buffer) {
+    this.#connection = connection;
+    this.leftover = leftover;
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection.bufferedBytes;
+  }
+
+  setHandler(handler: ConnectionHandler): void {
+    this.#connection.handler = handler;
+    this.#connection.resume();
+  }
+
+  write(bytes: Buffer, start: number, end: number): void {
+    this.#connection.write(bytes, start, end);
+  }
+
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
+  shutdown(): void {
+    this.#connection.shutdown();
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  reset(): void {
+    this.#connection.reset();
+  }
+}
