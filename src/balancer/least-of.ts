@@ -1,0 +1,53 @@
+import type { Endpoint } from '../model/endpoint.ts';
+import { SmoothRotation } from './smooth-rotation.ts';
+
+const NOT_OFFERED = Number.POSITIVE_INFINITY;
+
+/**
+ * The exact minimum over a list of endpoints. Equal ones take turns by weight (never "the first": that would pile an idle
+ * pool's traffic on one). For each pick: `begin`, `offer` for each candidate, `choose`.
+ */
+export class LeastOf {
+  readonly endpoints: readonly Endpoint[];
+  readonly #rotation: SmoothRotation;
+  /** Load offered for each endpoint in this pick; `NOT_OFFERED` for those that cannot take the request. */
+  readonly #loads: Float64Array;
+  #least = NOT_OFFERED;
+  #index = -1;
+  #ties = 0;
+
+  constructor(endpoints: readonly Endpoint[], previous?: LeastOf) {
+    this.endpoints = endpoints;
+    this.#rotation = new SmoothRotation(endpoints, previous === undefined ? undefined : previous.#rotation);
+    this.#loads = new Float64Array(endpoints.length);
+  }
+
+  begin(): void {
+    this.#loads.fill(NOT_OFFERED);
+    this.#least = NOT_OFFERED;
+    this.#ties = 0;
+  }
+
+  /** `load` must be finite. */
+  offer(index: number, load: number): void {
+    this.#loads[index] = load;
+    if (load < this.#least) {
+      this.#least = load;
+      this.#index = index;
+      this.#ties = 1;
+    } else if (load === this.#least) this.#ties++;
+  }
+
+  /** The one with the least load; undefined when none was offered. */
+  choose(): Endpoint | undefined {
+    if (this.#ties === 0) return undefined;
+    return this.#ties === 1
+      ? this.endpoints[this.#index]
+      : this.#rotation.nextWithLoad(this.#loads, this.#least);
+  }
+
+  /** An independent one that stands where this one does. */
+  copy(): LeastOf {
+    return new LeastOf(this.endpoints, this);
+  }
+}
