@@ -1,0 +1,54 @@
+import { pool as poolSchema } from '../../src/config/schema/pool.ts';
+import { Endpoint } from '../../src/model/endpoint.ts';
+import { ListenerStats } from '../../src/model/listener-stats.ts';
+import { Pool } from '../../src/model/pool.ts';
+import type { ListenerView, Readiness, RuntimeView } from '../../src/model/runtime-view.ts';
+
+/** A pool with everything at its default. The first endpoint is always picked. */
+export function samplePool(name: string, endpoints: readonly (string | object)[]): Pool {
+  const config = poolSchema.parse({ name, endpoints });
+  const all = config.endpoints.map((endpoint) => new Endpoint(name, endpoint));
+  return new Pool(config, { all, available: all, panic: false, picker: { pick: () => all[0] } });
+}
+
+/** A running process as observers see it, to be changed at will. */
+export class SampleRuntime implements RuntimeView {
+  readonly version = '1.2.3';
+  readonly startWallMs = 1_700_000_000_000;
+  readonly poolList: Pool[] = [];
+  readonly listenerList: ListenerView[] = [];
+  readonly idle = new Map<Endpoint, number>();
+  state: Readiness = { ready: true, reasons: [] };
+
+  addPool(name: string, endpoints: readonly (string | object)[]): Pool {
+    const pool = samplePool(name, endpoints);
+    this.poolList.push(pool);
+    return pool;
+  }
+
+  addListener(name: string, pools: readonly string[]): ListenerStats {
+    const stats = new ListenerStats();
+    this.listenerList.push({ name, address: '0.0.0.0:8080', pools, stats });
+    return stats;
+  }
+
+  revision(): number {
+    return 7;
+  }
+
+  readiness(): Readiness {
+    return this.state;
+  }
+
+  pools(): readonly Pool[] {
+    return this.poolList;
+  }
+
+  listeners(): readonly ListenerView[] {
+    return this.listenerList;
+  }
+
+  idleConnections(endpoint: Endpoint): number {
+    return this.idle.get(endpoint) ?? 0;
+  }
+}
