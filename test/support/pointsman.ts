@@ -1,0 +1,159 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { ConfigInput } from '../../src/config/schema/config.ts';
+import type { HostPort } from './wire.ts';
+
+const ROOT = join(import.meta.dir, '../..');
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 15_000;
+
+/** A configuration for tests: admin on a free port unless it says otherwise. */
+export type TestConfig = Omit<ConfigInput, 'admin'> & { readonly admin?: ConfigInput['admin'] };
+
+/** Kilobytes resident, of a process and its children. */
+function residentKilobytes(pid: number): number {
+  let status: string;
+  let children: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  } catch {
+    return 0;
+  }
+  const own = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
+  const pids = children.trim().split(/\s+/).filter(Boolean);
+  return pids.reduce((sum, child) => sum + residentKilobytes(Number(child)), own);
+}
+
+/** Addresses by listener name, from start-up lines in text or JSON, whatever the order of the fields. */
+function listeningAddresses(log: string): Map<string, HostPort> {
+  const found = new Map<string, HostPort>();
+  for (const line of log.split('\n')) {
+    if (!line.includes('listening')) continue;
+    const listener =
+      /\blistener["']?[=:]\s*["']?([\w.-]+)/.exec(line)?.[1] ?? /\b([\w.-]+) listening on\b/.exec(line)?.[1];
+    const address = /(?:address["']?[=:]\s*["']?|listening on )(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d+)/.exec(
+      line,
+    );
+    const host = address?.[1] ?? address?.[2];
+    if (listener === undefined || address === null || host === undefined) continue;
+    found.set(listener, { host, port: Number(address[3]) });
+  }
+  return found;
+}
+
+/** The real program in a process of its own. */
+export class Pointsman {
+  readonly pid: number;
+  readonly #process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>;
+  readonly #directory: string;
+  readonly #onExit: () => void;
+  #logs = '';
+  #addresses = new Map<string, HostPort>();
+
+  constructor(directory: string, args: readonly string[]) {
+    this.#directory = directory;
+    this.#process = Bun.spawn([join(ROOT, 'bin/pointsman'), ...args], {
+      cwd: directory,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    this.pid = this.#process.pid;
+    void this.#read(this.#process.stdout);
+    void this.#read(this.#process.stderr);
+    this.#onExit = () => this.#process.kill('SIGKILL');
+    process.on('exit', this.#onExit);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.#logs += decoder.decode(chunk, { stream: true });
+      if (this.#addresses.size === 0 || this.#logs.length < 100_000) {
+        this.#addresses = listeningAddresses(this.#logs);
+      }
+    }
+  }
+
+  /** Waits for the start-up lines of all `names`. */
+  async started(names: readonly string[]): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!names.every((name) => this.#addresses.has(name))) {
+      if (this.#process.exitCode !== null) {
+        throw new Error(`Pointsman ended with ${this.#process.exitCode}:\n${this.#logs}`);
+      }
+      if (performance.now() > deadline) throw new Error(`Pointsman did not start:\n${this.#logs}`);
+      await Bun.sleep(5);
+    }
+  }
+
+  /** Where a listener listens. Without a name: the only one. */
+  address(listener?: string): HostPort {
+    const name = listener ?? [...this.#addresses.keys()].find((key) => key !== 'admin') ?? '';
+    const address = this.#addresses.get(name);
+    if (address === undefined) throw new Error(`no listener "${name}" in\n${this.#logs}`);
+    return address;
+  }
+
+  /** Base URL of the admin listener. */
+  get admin(): string {
+    const { host, port } = this.address('admin');
+    return `http://${host}:${port}`;
+  }
+
+  /** Everything that it printed. */
+  logs(): string {
+    return this.#logs;
+  }
+
+  rssBytes(): number {
+    return residentKilobytes(this.pid) * 1024;
+  }
+
+  get running(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Waits for the end; the exit code, or 128 when a signal ended it. */
+  async exited(timeoutMs = STOP_TIMEOUT_MS): Promise<number> {
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), timeoutMs);
+    await this.#process.exited;
+    clearTimeout(timer);
+    process.off('exit', this.#onExit);
+    rmSync(this.#directory, { recursive: true, force: true });
+    return this.#process.exitCode ?? 128;
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+    if (this.running) this.#process.kill(signal);
+    return this.exited();
+  }
+
+  /** The quick way, for tests that are about something else than stopping. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL');
+  }
+}
+
+/** Starts Pointsman on a configuration and waits until everything listens. */
+export async function startPointsman(config: TestConfig): Promise<Pointsman> {
+  const directory = mkdtempSync(join(tmpdir(), 'pointsman-test-'));
+  const file = join(directory, 'pointsman.json');
+  writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
+  const pointsman = new Pointsman(directory, ['run', '-c', file]);
+  const names = config.listeners.map(({ name }) => name);
+  try {
+    await pointsman.started(config.admin === false ? names : [...names, 'admin']);
+  } catch (error) {
+    await pointsman.stop('SIGKILL');
+    throw error;
+  }
+  return pointsman;
+}

@@ -1,0 +1,209 @@
+import net from 'node:net';
+
+import { type HttpMessage, parseRequest, parseResponse, type Parsed } from './strict-http.ts';
+
+/** Where something listens. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Text as bytes, one character a byte. */
+export function bytes(data: string | Uint8Array): Buffer {
+  return typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data);
+}
+
+/** How the other side has ended: not yet, in order (FIN), or with a reset. */
+export type Ending = 'open' | 'fin' | 'reset';
+
+/**
+ * One end of a TCP connection for tests: exact bytes out, exact bytes in. It does nothing by itself, not even close in
+ * answer to a FIN, so that every byte and every close on the wire was asked for by the test.
+ */
+export class Wire {
+  readonly socket: net.Socket;
+  ending: Ending = 'open';
+  /** Offset of the first byte that `request` or `response` has not consumed. */
+  cursor = 0;
+  receivedBytes = 0;
+  /** Interim responses that `response` went over. */
+  readonly interim: HttpMessage[] = [];
+  #pieces: Buffer[] = [];
+  #changed: (() => void)[] = [];
+
+  constructor(socket: net.Socket, options: { readonly keep?: boolean } = {}) {
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (data: Buffer) => {
+      this.receivedBytes += data.length;
+      if (options.keep !== false) this.#pieces.push(Buffer.from(data));
+      this.#notify();
+    });
+    socket.on('end', () => this.#ended('fin'));
+    socket.on('error', () => this.#ended('reset'));
+    socket.on('close', () => this.#ended('reset'));
+  }
+
+  #ended(ending: Ending): void {
+    if (this.ending === 'open') this.ending = ending;
+    this.#notify();
+  }
+
+  #notify(): void {
+    const waiting = this.#changed;
+    this.#changed = [];
+    for (const resume of waiting) resume();
+  }
+
+  /** All bytes so far. */
+  get received(): Buffer {
+    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
+    return this.#pieces[0] ?? Buffer.alloc(0);
+  }
+
+  get text(): string {
+    return this.received.toString('latin1');
+  }
+
+  send(data: string | Uint8Array): void {
+    if (!this.socket.destroyed) this.socket.write(bytes(data));
+  }
+
+  /** Sends pieces as separate segments, `delayMs` apart. */
+  async sendPieces(pieces: readonly (string | Uint8Array)[], delayMs: number): Promise<void> {
+    for (const [index, piece] of pieces.entries()) {
+      if (index > 0) await Bun.sleep(delayMs);
+      if (this.ending === 'reset') return;
+      this.send(piece);
+    }
+  }
+
+  /** Sends a FIN; the other direction stays open. */
+  halfClose(): void {
+    this.socket.end();
+  }
+
+  /** Sends a RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Waits until `holds` does, looking at every change; false after `timeoutMs`. */
+  async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    while (!holds()) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#changed.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return true;
+  }
+
+  untilEnd(timeoutMs: number): Promise<boolean> {
+    return this.until(() => this.ending !== 'open', timeoutMs);
+  }
+
+  /** Waits until nothing has come for `quietMs`, or the end. */
+  async untilQuiet(quietMs: number): Promise<void> {
+    for (;;) {
+      const before = this.receivedBytes;
+      const changed = await this.until(
+        () => this.receivedBytes !== before || this.ending !== 'open',
+        quietMs,
+      );
+      if (!changed || this.ending !== 'open') return;
+    }
+  }
+
+  async #next(parse: () => Parsed, enough: (parsed: Parsed) => boolean, timeoutMs: number): Promise<Parsed> {
+    let parsed = parse();
+    let length = this.receivedBytes;
+    let ending = this.ending;
+    await this.until(() => {
+      if (length !== this.receivedBytes || ending !== this.ending) {
+        length = this.receivedBytes;
+        ending = this.ending;
+        parsed = parse();
+      }
+      return enough(parsed) || this.ending !== 'open';
+    }, timeoutMs);
+    return parsed;
+  }
+
+  /** The next whole request; incomplete when the connection or the time ended before. */
+  async request(timeoutMs = 10_000): Promise<Parsed> {
+    const parse = () => parseRequest(this.received, this.cursor);
+    const parsed = await this.#next(parse, ({ kind }) => kind !== 'incomplete', timeoutMs);
+    if (parsed.kind === 'message') this.cursor = parsed.end;
+    return parsed;
+  }
+
+  /** The head of the next request, whose body may still be on its way; nothing is consumed. */
+  async head(timeoutMs = 10_000): Promise<HttpMessage | undefined> {
+    const parse = () => parseRequest(this.received, this.cursor);
+    const parsed = await this.#next(parse, (p) => p.kind !== 'incomplete' || p.head !== undefined, timeoutMs);
+    if (parsed.kind === 'message') return parsed.message;
+    return parsed.kind === 'incomplete' ? parsed.head : undefined;
+  }
+
+  /** The next final response; interim ones (but 101, which is final) go to `interim`. */
+  async response(method = 'GET', timeoutMs = 5000): Promise<Parsed> {
+    for (;;) {
+      const parse = () => parseResponse(this.received, this.cursor, method, this.ending === 'fin');
+      const parsed = await this.#next(parse, ({ kind }) => kind !== 'incomplete', timeoutMs);
+      if (parsed.kind !== 'message') return parsed;
+      this.cursor = parsed.end;
+      const { status } = parsed.message;
+      if (status >= 200 || status === 101) return parsed;
+      this.interim.push(parsed.message);
+    }
+  }
+
+  /** The next final response, or an error that says what came instead. */
+  async answer(method = 'GET', timeoutMs = 5000): Promise<HttpMessage> {
+    const parsed = await this.response(method, timeoutMs);
+    if (parsed.kind === 'message') return parsed.message;
+    const why = parsed.kind === 'violation' ? parsed.reason : `incomplete, connection ${this.ending}`;
+    throw new Error(
+      `no answer (${why}) in ${JSON.stringify(this.text.slice(this.cursor, this.cursor + 400))}`,
+    );
+  }
+}
+
+/** Opens a connection. With `paused`, nothing is read until `socket.resume()`; with `keep: false`, bytes are only counted. */
+export function dial(
+  address: HostPort,
+  options: { readonly paused?: boolean; readonly keep?: boolean } = {},
+): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: address.host, port: address.port, allowHalfOpen: true });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      const wire = new Wire(socket, options);
+      if (options.paused === true) socket.pause();
+      resolve(wire);
+    });
+  });
+}
+
+/** One request on a connection of its own. */
+export async function ask(address: HostPort, request: string, timeoutMs = 5000): Promise<HttpMessage> {
+  const wire = await dial(address);
+  try {
+    wire.send(request);
+    return await wire.answer(request.slice(0, request.indexOf(' ')), timeoutMs);
+  } finally {
+    wire.close();
+  }
+}
