@@ -67,7 +67,7 @@ export const rateLimitFilter = z
     key: text(rateLimitKeyGrammar)
       .default('client-ip')
       .meta({ description: '`client-ip`, `route`, or `header:NAME`.' }),
-    rate: text(rateGrammar).meta({
+    rate: text(rateGrammar, 'a rate such as 100/s').meta({
       description: 'Requests per time: `100/s`, `600/m`, `10000/h`.',
       examples: ['100/s'],
     }),

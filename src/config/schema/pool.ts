@@ -97,7 +97,10 @@ const statusRangeGrammar: Grammar = (value) =>
   parseStatusRange(value) === undefined
     ? `${quote(value)} is not a status or a range of them; write 200 or 200-299`
     : undefined;
-const statusRange = z.union([z.number().int().min(100).max(599), text(statusRangeGrammar)]);
+const statusRange = z.union([
+  z.number().int().min(100).max(599),
+  text(statusRangeGrammar, 'a status or a range such as 200-299'),
+]);
 
 const checkHostGrammar: Grammar = (value) =>
   isHost(value.replace(/:\d{1,5}$/, '')) || /^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/.test(value)
@@ -249,11 +252,9 @@ export const pool = z.strictObject({
   policy: z.enum(POLICY_NAMES).default('random-two').meta({ description: 'How an endpoint is chosen.' }),
   hash: z
     .strictObject({
-      key: hashKey
-        .default('client-ip')
-        .meta({
-          description: '`client-ip`, `path`, `host`, or a header, cookie or query parameter by its name.',
-        }),
+      key: hashKey.default('client-ip').meta({
+        description: '`client-ip`, `path`, `host`, or a header, cookie or query parameter by its name.',
+      }),
       boundedLoad: z.number().min(1).max(10).default(1.25).meta({
         description: 'No endpoint takes more than this times the average load; it spills to the next.',
       }),

@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+import { canonicalIp } from '../../util/ip.ts';
+import { normalisePath } from '../../util/uri-path.ts';
 
 /**
  * The small grammars of the configuration. Each function takes a text and says what is wrong with it, or undefined
@@ -10,7 +11,6 @@ export type Grammar = (text: string) => string | undefined;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 const HOST_NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?$/;
-const PATH_CHARACTERS = /^[!$%&'()*+,\-./:;=@_~0-9A-Za-z]*$/;
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** Names of listeners, pools, endpoints and routes: they appear in metrics, logs and commands. */
@@ -71,38 +71,43 @@ export const checkHeaderGrammar: Grammar = (text) =>
   editableHeaderGrammar(text) ??
   (text.toLowerCase() === 'host' ? 'write it as the key "host" of the check' : undefined);
 
+/** IP version of an address as it may be written here: without a zone. */
+function ipVersion(text: string): 0 | 4 | 6 {
+  if (text.includes('%') || canonicalIp(text) === undefined) return 0;
+  return text.includes(':') ? 6 : 4;
+}
+
 /** An IPv4 or IPv6 address, or a name of DNS labels (underscores allowed, as in real networks). */
 export function isHost(text: string): boolean {
-  if (isIP(text) !== 0) return true;
+  if (ipVersion(text) !== 0) return true;
   return HOST_NAME.test(text) && text.length <= 253 && !/^[\d.]+$/.test(text);
 }
 
 /** What `match.host` takes: `example.com`, `*.example.com`, `192.0.2.1`, `[2001:db8::1]`. */
 export const hostPatternGrammar: Grammar = (text) => {
   if (text === '*') return '"*" is not a host; leave "host" out to match every host';
-  if (/^\[[^\]]*\]$/.test(text) && isIP(text.slice(1, -1)) === 6) return undefined;
-  if (isIP(text) === 6) return `write an IPv6 host in brackets: "[${text}]"`;
+  if (/^\[[^\]]*\]$/.test(text) && ipVersion(text.slice(1, -1)) === 6) return undefined;
+  if (ipVersion(text) === 6) return `write an IPv6 host in brackets: "[${text}]"`;
   if (text.includes('://') || text.includes('/'))
     return `${quote(text)} is a URL; write only the host, such as example.com`;
   const name = text.startsWith('*.') ? text.slice(2) : text;
   if (name.includes('*'))
     return `${quote(text)}: "*" may stand only for whole labels at the front, as in *.example.com`;
   if (/:\d*$/.test(name)) return `${quote(text)}: write the host without its port`;
-  if (!isHost(name) || (name !== text && isIP(name) !== 0))
+  if (!isHost(name) || (name !== text && ipVersion(name) !== 0))
     return `${quote(text)} is not a host; write one such as example.com or *.example.com`;
   return undefined;
 };
 
-/** What a path must look like before any pattern: absolute, already normalised, nothing but a path. */
-export const pathGrammar: Grammar = (text) => {
+/** A path in the one spelling that requests are brought to before they are matched. */
+const pathGrammar: Grammar = (text) => {
   if (!text.startsWith('/')) return `${quote(text)} is not a path; a path starts with "/"`;
   if (/[?#]/.test(text)) return `${quote(text)}: a path has no "?" or "#"; use "query" to match on the query`;
-  if (!PATH_CHARACTERS.test(text))
-    return `${quote(text)} has a character that cannot stand in a path; percent-encode it`;
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return `${quote(text)}: "%" must be followed by two hex digits`;
-  if (/\/\.{1,2}(?:\/|$)/.test(text))
-    return `${quote(text)} can never match: paths are normalised, so "." and ".." are gone`;
-  return undefined;
+  const normal = normalisePath(text);
+  if (normal === text) return undefined;
+  return normal === undefined
+    ? `${quote(text)} can never match: requests with such a path are refused`
+    : `${quote(text)} can never match: paths are normalised first; write ${quote(normal)}`;
 };
 
 /** What `match.path` takes: an exact path, or a prefix that ends in `/*`. */
@@ -151,8 +156,8 @@ export const methodGrammar: Grammar = (text) => {
 export const networkGrammar: Grammar = (text) => {
   const slash = text.indexOf('/');
   const address = slash === -1 ? text : text.slice(0, slash);
-  const version = isIP(address);
-  if (version === 0 || address.includes('%'))
+  const version = ipVersion(address);
+  if (version === 0)
     return `${quote(text)} is not a network; write an address or a network such as 10.0.0.0/8 or 2001:db8::/32`;
   if (slash === -1) return undefined;
   const bits = text.slice(slash + 1);

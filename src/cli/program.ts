@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander';
+
+import manifest from '../../package.json' with { type: 'json' };
+import { checkCommand } from './check.ts';
+import { EXIT } from './exit-code.ts';
+import { runCommand } from './run.ts';
+import { schemaCommand } from './schema.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs one command line, without the name of the program. Resolves with the exit code; never exits by itself. */
+export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = EXIT.ok;
+  const finish = (result: number) => {
+    code = result;
+  };
+  const program = new Command('pointsman')
+    .description('Pointsman, a load balancer for L4 and L7 that explains itself.')
+    .version(manifest.version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print help for a command')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  pointsman run --listen :8080 --to localhost:3000,localhost:3001
+  pointsman check -c pointsman.yaml
+  pointsman run -c pointsman.yaml`,
+    );
+  for (const make of [runCommand, checkCommand, schemaCommand]) program.addCommand(make(terminal, finish));
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError(
+        `Run "pointsman ${command === program ? '' : `${command.name()} `}--help" for help.`,
+      )
+      .configureOutput({
+        writeOut: (text) => terminal.out(text),
+        writeErr: (text) => terminal.err(text),
+        getOutHasColors: () => terminal.outColor,
+        getErrHasColors: () => terminal.errColor,
+      });
+  }
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}

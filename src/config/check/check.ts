@@ -1,0 +1,76 @@
+import { dirname } from 'node:path';
+
+import type { Draft } from '../draft.ts';
+import type { Path, Problem } from '../issue.ts';
+import type { Config } from '../schema/config.ts';
+import { checkAddresses } from './addresses.ts';
+import { checkHashing } from './hashing.ts';
+import { checkNames } from './names.ts';
+import { checkPools } from './pools.ts';
+import type { Report } from './report.ts';
+import { checkRoutes } from './routes.ts';
+
+/** What checks ask of the machine. */
+export interface Environment {
+  directoryExists(path: string): boolean;
+}
+
+export interface Findings {
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Everything that the shape alone does not tell: names that must exist, things that cannot stand together.
+ * @param draft what is right of the configuration, which is all of it when the schema took it
+ * @param input the configuration as it was written
+ */
+export function check(draft: Draft<Config>, input: unknown, environment: Environment): Findings {
+  const errors: Problem[] = [];
+  const warnings: Problem[] = [];
+  const report: Report = {
+    error: (problem) => void errors.push(problem),
+    warning: (problem) => void warnings.push(problem),
+    written: (at) => isWritten(input, at),
+  };
+  checkNames(draft, report);
+  checkRoutes(draft, report);
+  checkAddresses(draft, report);
+  checkPools(draft, report);
+  checkHashing(draft, report);
+  checkLimits(draft, report);
+  checkAccessLog(draft, report, environment);
+  return { errors, warnings };
+}
+
+function checkLimits(draft: Draft<Config>, report: Report): void {
+  for (const [index, listener] of (draft.listeners ?? []).entries()) {
+    const { requestLine, headerBytes } = listener?.limits ?? {};
+    if (requestLine === undefined || headerBytes === undefined || requestLine <= headerBytes) continue;
+    const at: Path = ['listeners', index, 'limits'];
+    const key = report.written([...at, 'headerBytes']) ? 'headerBytes' : 'requestLine';
+    const message = `headerBytes (${headerBytes}) holds the request line too, whose limit (${requestLine}) is larger`;
+    report.error({ code: 'conflict', at: [...at, key], message });
+  }
+}
+
+function checkAccessLog(draft: Draft<Config>, report: Report, environment: Environment): void {
+  const path = draft.accessLog === false ? undefined : draft.accessLog?.path;
+  if (path === undefined || path === 'stdout' || path === 'stderr') return;
+  const directory = dirname(path);
+  if (environment.directoryExists(directory)) return;
+  report.error({
+    code: 'reference',
+    at: ['accessLog', 'path'],
+    message: `there is no directory ${JSON.stringify(directory)}`,
+  });
+}
+
+function isWritten(input: unknown, at: Path): boolean {
+  let value = input;
+  for (const part of at) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return false;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value !== undefined;
+}

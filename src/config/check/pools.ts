@@ -1,0 +1,83 @@
+import type { Draft } from '../draft.ts';
+import type { Path } from '../issue.ts';
+import type { Config } from '../schema/config.ts';
+import type { PoolConfig } from '../schema/pool.ts';
+import type { Report } from './report.ts';
+
+/** Each pool by itself: weights, checks, ejection. */
+export function checkPools(draft: Draft<Config>, report: Report): void {
+  for (const [index, pool] of (draft.pools ?? []).entries()) {
+    if (pool === undefined) continue;
+    const at: Path = ['pools', index];
+    checkShares(pool, at, report);
+    checkHealthCheck(pool, at, report);
+    checkOutlierDetection(pool, at, report);
+    checkAffinity(pool, at, report);
+  }
+}
+
+function checkShares(pool: Draft<PoolConfig>, at: Path, report: Report): void {
+  const endpoints = pool.endpoints ?? [];
+  if (endpoints.length === 0) return;
+  const place = { at: [...at, 'endpoints'], on: 'key' } as const;
+  if (endpoints.every((endpoint) => endpoint?.weight === 0)) {
+    const message = 'every endpoint has weight 0, so no request could go anywhere';
+    report.error({ code: 'conflict', ...place, message });
+  } else if (endpoints.every((endpoint) => endpoint?.state !== undefined && endpoint.state !== 'enabled')) {
+    const message = 'no endpoint is enabled, so new requests get 503 until one is';
+    report.warning({ code: 'risky', ...place, message });
+  }
+}
+
+function checkHealthCheck(pool: Draft<PoolConfig>, at: Path, report: Report): void {
+  const check = pool.healthCheck;
+  if (check === undefined) return;
+  const place = [...at, 'healthCheck'];
+  if (report.written([...place, 'http']) && report.written([...place, 'tcp'])) {
+    const message = 'a health check is either "http" or "tcp"';
+    report.error({ code: 'conflict', at: [...place, 'tcp'], on: 'key', message, hint: 'keep one of them' });
+  }
+  if (check.timeout !== undefined && check.interval !== undefined && check.timeout > check.interval) {
+    const key = report.written([...place, 'timeout']) ? 'timeout' : 'interval';
+    const message = `the timeout of a check (${check.timeout} ms) is longer than its interval (${check.interval} ms)`;
+    report.error({ code: 'conflict', at: [...place, key], message });
+  }
+  if (
+    check.fastInterval !== undefined &&
+    check.interval !== undefined &&
+    check.fastInterval > check.interval &&
+    report.written([...place, 'fastInterval'])
+  ) {
+    const message = 'fastInterval is longer than interval, so checks slow down when the state is in doubt';
+    report.warning({ code: 'ineffective', at: [...place, 'fastInterval'], message });
+  }
+  const http = check.http;
+  if (http?.method === 'HEAD' && http.body !== undefined) {
+    const message = 'a response to HEAD has no body, so this check could never pass';
+    report.error({ code: 'conflict', at: [...place, 'http', 'body'], on: 'key', message });
+  }
+}
+
+function checkOutlierDetection(pool: Draft<PoolConfig>, at: Path, report: Report): void {
+  const outlier = pool.outlierDetection;
+  if (outlier === undefined || outlier === false) return;
+  const place = [...at, 'outlierDetection'];
+  const { ejectFor, maxEjectFor } = outlier;
+  if (ejectFor !== undefined && maxEjectFor !== undefined && ejectFor > maxEjectFor) {
+    const key = report.written([...place, 'ejectFor']) ? 'ejectFor' : 'maxEjectFor';
+    const message = `ejectFor (${ejectFor} ms) is longer than maxEjectFor (${maxEjectFor} ms)`;
+    report.error({ code: 'conflict', at: [...place, key], message });
+  }
+  if (outlier.consecutiveFailures === 0 && outlier.failurePercent === 0 && report.written(place)) {
+    const message = 'both rules of outlier detection are off';
+    report.warning({ code: 'ineffective', at: place, message, hint: 'write outlierDetection: false' });
+  }
+}
+
+function checkAffinity(pool: Draft<PoolConfig>, at: Path, report: Report): void {
+  const cookie = pool.affinity?.cookie;
+  if (cookie?.sameSite === 'none' && cookie.secure === 'never') {
+    const message = 'browsers refuse a cookie with sameSite none that is not secure';
+    report.error({ code: 'conflict', at: [...at, 'affinity', 'cookie', 'secure'], message });
+  }
+}

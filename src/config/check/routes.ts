@@ -1,0 +1,91 @@
+import type { Draft } from '../draft.ts';
+import type { Path } from '../issue.ts';
+import type { Config } from '../schema/config.ts';
+import type { RouteConfig } from '../schema/listener.ts';
+import type { Report } from './report.ts';
+import { ReachIndex } from './reach.ts';
+
+/** What a route does with a request: exactly one of them. */
+const ACTIONS = ['pool', 'split', 'reply', 'redirect'] as const;
+
+/** Each route says one thing to do, and can be reached. */
+export function checkRoutes(draft: Draft<Config>, report: Report): void {
+  for (const [index, listener] of (draft.listeners ?? []).entries()) {
+    const reach = new ReachIndex();
+    for (const [place, route] of (listener?.routes ?? []).entries()) {
+      const at: Path = ['listeners', index, 'routes', place];
+      if (route === undefined) {
+        reach.skip();
+        continue;
+      }
+      checkAction(at, report);
+      checkSplit(route, at, report);
+      checkFilters(route, at, report);
+      const whole = !report.written([...at, 'match']) || route.match !== undefined;
+      const earlier = whole ? reach.add(route.match ?? {}) : reach.skip();
+      if (earlier === undefined) continue;
+      const message = `this route is never reached: routes[${earlier}] takes everything that it matches`;
+      report.warning({ code: 'unreachable', at, message, hint: 'put it before that one' });
+    }
+  }
+}
+
+function checkAction(at: Path, report: Report): void {
+  const written = ACTIONS.filter((action) => report.written([...at, action]));
+  if (written.length === 1) return;
+  const one = 'a route has exactly one of pool, split, reply, redirect';
+  if (written.length === 0) {
+    report.error({ code: 'missing', at, message: 'the route does not say what to do', hint: one });
+    return;
+  }
+  const named = written.map((action) => `"${action}"`).join(' and ');
+  const message = `the route has ${named}`;
+  report.error({ code: 'conflict', at: [...at, written[1]!], on: 'key', message, hint: one });
+}
+
+function checkSplit(route: Draft<RouteConfig>, at: Path, report: Report): void {
+  const arms = route.split ?? [];
+  if (arms.length > 0 && arms.every((arm) => arm?.weight === 0)) {
+    const message = 'every weight of the split is 0, so no request could go anywhere';
+    report.error({ code: 'conflict', at: [...at, 'split'], on: 'key', message });
+  }
+  const seen = new Set<string>();
+  for (const [index, arm] of arms.entries()) {
+    if (arm?.pool === undefined) continue;
+    if (seen.has(arm.pool)) {
+      const message = `the pool "${arm.pool}" is in this split twice`;
+      report.error({
+        code: 'duplicate',
+        at: [...at, 'split', index, 'pool'],
+        message,
+        hint: 'add its weights up',
+      });
+    }
+    seen.add(arm.pool);
+  }
+}
+
+function checkFilters(route: Draft<RouteConfig>, at: Path, report: Report): void {
+  const local = route.reply !== undefined ? 'reply' : route.redirect !== undefined ? 'redirect' : undefined;
+  for (const [index, filter] of (route.filters ?? []).entries()) {
+    if (filter === undefined) continue;
+    const place = [...at, 'filters', index];
+    if ('rewrite' in filter && local !== undefined) {
+      const message = `a rewrite changes nothing on a route that answers by "${local}"`;
+      report.warning({ code: 'ineffective', at: place, message });
+    }
+    if (!('headers' in filter) || filter.headers === undefined) continue;
+    if (
+      !report.written([...place, 'headers', 'request']) &&
+      !report.written([...place, 'headers', 'response'])
+    ) {
+      const message = 'this filter changes nothing';
+      report.warning({
+        code: 'ineffective',
+        at: place,
+        message,
+        hint: 'write "request" or "response" in it',
+      });
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+import { expectation, optionsOf, type Schema, unwrap, wrapped } from './expectation.ts';
+import { config } from './schema/config.ts';
+
+/** One key of the configuration, for people. */
+export interface Key {
+  readonly name: string;
+  /** `text`, `whole number, 0 to 256`, `list of map`. */
+  readonly type: string;
+  /** As JSON; undefined when there is none. */
+  readonly default: string | undefined;
+  readonly required: boolean;
+  readonly description: string;
+  /** Path of the section that says more. */
+  readonly section: string | undefined;
+}
+
+/** A map of the configuration and its keys. */
+export interface Section {
+  /** `pools[].healthCheck`; empty for the top. */
+  readonly path: string;
+  readonly description: string;
+  readonly keys: readonly Key[];
+}
+
+/** Everything that can be written in a configuration, read off the schema. */
+export function referenceSections(): Section[] {
+  const sections: Section[] = [];
+  collect(config, '', 'The top of the file.', sections);
+  return sections;
+}
+
+/** The sections at and below `path`, which may be that of a map, a list or one key. */
+export function sectionsUnder(sections: readonly Section[], path: string): Section[] {
+  const plain = path.replaceAll(/\[\d*\]/g, '');
+  return sections.filter((section) => {
+    const at = section.path.replaceAll('[]', '');
+    return plain === '' || at === plain || at.startsWith(`${plain}.`);
+  });
+}
+
+function collect(schema: z.core.$ZodType, path: string, description: string, sections: Section[]): void {
+  const maps = optionsOf([schema]).filter((option) => option._zod.def.type === 'object');
+  if (maps.length === 0) return;
+  const keys: Key[] = [];
+  const inner: (() => void)[] = [];
+  for (const map of maps) {
+    const { def } = map._zod;
+    if (def.type !== 'object') continue;
+    for (const [name, value] of Object.entries(def.shape)) {
+      const below = sectionBelow(value, path === '' ? name : `${path}.${name}`);
+      const key = { name, ...describe(value, maps.length > 1), section: below?.path };
+      keys.push(key);
+      if (below !== undefined) inner.push(() => collect(below.schema, below.path, key.description, sections));
+    }
+  }
+  sections.push({ path, description, keys });
+  for (const next of inner) next();
+}
+
+interface Below {
+  readonly schema: Schema;
+  readonly path: string;
+}
+
+/** The map inside a value, through lists, unions and transforms. */
+function sectionBelow(schema: z.core.$ZodType, path: string): Below | undefined {
+  for (const option of optionsOf([schema])) {
+    const { def } = option._zod;
+    if (def.type === 'object' && Object.keys(def.shape).length > 0) return { schema: unwrap(schema), path };
+    const below =
+      def.type === 'array'
+        ? sectionBelow(def.element, `${path}[]`)
+        : def.type === 'pipe'
+          ? sectionBelow(def.in, path)
+          : undefined;
+    if (below !== undefined) return below;
+  }
+  return undefined;
+}
+
+function describe(schema: z.core.$ZodType, oneOfSeveral: boolean): Omit<Key, 'name' | 'section'> {
+  const standard = defaultOf(schema);
+  const optional = (schema as z.ZodType).safeParse(undefined).success;
+  return {
+    type: typeName(schema),
+    default: standard === undefined ? undefined : JSON.stringify(standard),
+    required: !optional && !oneOfSeveral,
+    description: descriptionOf(schema) ?? '',
+  };
+}
+
+function defaultOf(schema: z.core.$ZodType): unknown {
+  const { def } = (schema as z.core.$ZodDefault | z.core.$ZodPrefault)._zod;
+  if ('defaultValue' in def) return def.defaultValue;
+  const inner = wrapped(schema);
+  return inner === undefined ? undefined : defaultOf(inner);
+}
+
+function descriptionOf(schema: z.core.$ZodType): string | undefined {
+  const own = z.globalRegistry.get(schema)?.description;
+  const inner = wrapped(schema);
+  return own ?? (inner === undefined ? undefined : descriptionOf(inner));
+}
+
+function typeName(schema: z.core.$ZodType): string {
+  const inner = unwrap(schema);
+  const { def } = inner._zod;
+  switch (def.type) {
+    case 'number':
+      return `${(inner as z.ZodNumber).isInt ? 'whole number' : 'number'}${rangeOf(inner as z.ZodNumber)}`;
+    case 'object':
+      return 'map';
+    case 'record':
+      return `map of name to ${typeName(def.valueType)}`;
+    case 'array':
+      return `list of ${typeName(def.element)}`;
+    case 'union':
+      if (def.error === undefined) {
+        return [...new Set(optionsOf(def.options).map(typeName))].join(' or ');
+      }
+      break;
+    case 'pipe':
+      if (expectation(inner).includes(' such as ')) break;
+      return typeName(def.in);
+    case 'enum':
+      return Object.values(def.entries).join(', ');
+    case 'string':
+    case 'boolean':
+    case 'literal':
+    case 'transform':
+      break;
+  }
+  return expectation(inner)
+    .replace(/ such as .*/, '')
+    .replace(/^an? /, '');
+}
+
+function rangeOf(schema: z.ZodNumber): string {
+  const { minValue: least, maxValue: most } = schema;
+  const bounded = (value: number | null): value is number =>
+    value !== null && Number.isFinite(value) && Math.abs(value) !== Number.MAX_SAFE_INTEGER;
+  if (bounded(least) && bounded(most)) return `, ${least} to ${most}`;
+  if (bounded(least)) return `, at least ${least}`;
+  return bounded(most) ? `, at most ${most}` : '';
+}

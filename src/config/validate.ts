@@ -1,0 +1,39 @@
+import { check, type Environment } from './check/check.ts';
+import type { Draft } from './draft.ts';
+import { explain } from './explain.ts';
+import { kindOf } from './expectation.ts';
+import type { Path, Problem } from './issue.ts';
+import { findNotYet } from './not-yet.ts';
+import { config as schema, type Config } from './schema/config.ts';
+
+export type Validation =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/**
+ * Judges a configuration as it came out of a file: first its shape, then all that hangs together in it. A problem in one
+ * place hides none in another. Never throws.
+ */
+export function validate(input: unknown, environment: Environment): Validation {
+  if (kindOf(input) !== 'map') {
+    const message =
+      kindOf(input) === 'nothing' ? 'the configuration is empty' : 'the configuration is not a map';
+    const hint = 'it needs at least listeners and pools';
+    return { ok: false, problems: [{ code: 'type', at: [], message, hint }] };
+  }
+  const parsed = schema.safeParse(input);
+  if (parsed.success) {
+    const { errors, warnings } = check(parsed.data, input, environment);
+    return errors.length > 0 ? { ok: false, problems: errors } : { ok: true, config: parsed.data, warnings };
+  }
+  const notYet = findNotYet(input);
+  const problems: Problem[] = [];
+  const draft = explain(schema, input, [], problems) as Draft<Config>;
+  problems.push(...check(draft, input, environment).errors);
+  const others = problems.filter(({ at }) => !notYet.silenced.some((place) => isUnder(at, place)));
+  return { ok: false, problems: [...notYet.problems, ...others] };
+}
+
+function isUnder(at: Path, place: Path): boolean {
+  return place.every((part, index) => at[index] === part);
+}
