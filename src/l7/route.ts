@@ -1,0 +1,136 @@
+import type { RouteConfig } from '../config/schema/listener.ts';
+import { type FieldLine, fieldLine } from '../model/fields.ts';
+import type { Filter, LocalReply } from '../model/filter.ts';
+import type { RequestHead } from '../model/message.ts';
+import type { Random } from '../util/random.ts';
+import { type PathPattern, pathMatches } from './route-patterns.ts';
+import type { CompiledMatch } from './route-predicates.ts';
+
+/** One pool of a weighted choice. An arm of weight 0 takes only requests that are bound to it. */
+export interface SplitArm<P> {
+  readonly pool: P;
+  readonly weight: number;
+}
+
+export interface Split<P> {
+  readonly kind: 'split';
+  readonly arms: readonly SplitArm<P>[];
+  /** Sum of the weights, above 0. */
+  readonly totalWeight: number;
+}
+
+export interface Redirect {
+  readonly kind: 'redirect';
+  readonly status: number;
+  readonly to: string;
+  /** Where the rest of the path is appended: the patterns of the route, of which the first that fits counts. */
+  readonly appendRestOf: readonly PathPattern[];
+}
+
+/** What a route does. `P` is what the caller links a pool's name to. */
+export type RouteAction<P> =
+  | { readonly kind: 'pool'; readonly pool: P }
+  | Split<P>
+  | { readonly kind: 'reply'; readonly reply: LocalReply }
+  | Redirect;
+
+export interface CompiledRoute<P> {
+  /** Place in the configuration, from 0. */
+  readonly index: number;
+  readonly name: string;
+  readonly match: CompiledMatch;
+  readonly action: RouteAction<P>;
+  readonly filters: readonly Filter[];
+}
+
+/** How a route is named that has no name of its own. */
+export function routeName(config: RouteConfig, index: number): string {
+  return config.name ?? `routes[${index}]`;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+function compileReply(config: NonNullable<RouteConfig['reply']>): LocalReply {
+  const fields: FieldLine[] = [];
+  const body = Buffer.from(config.body);
+  if (body.length > 0) fields.push(fieldLine('Content-Type', config.contentType));
+  for (const [name, value] of Object.entries(config.headers)) fields.push(fieldLine(name, value));
+  return { status: config.status, fields, body };
+}
+
+/**
+ * Compiles what a route does. `pool` turns a name into what the caller links pools to.
+ * @throws RangeError when the route does nothing or no arm of its split has a weight, which the configuration check
+ * refuses.
+ */
+export function compileAction<P>(
+  config: RouteConfig,
+  match: CompiledMatch,
+  pool: (name: string) => P,
+): RouteAction<P> {
+  if (config.pool !== undefined) return { kind: 'pool', pool: pool(config.pool) };
+  if (config.split !== undefined) {
+    const arms = config.split.map((arm) => ({ pool: pool(arm.pool), weight: arm.weight }));
+    const totalWeight = arms.reduce((sum, arm) => sum + arm.weight, 0);
+    if (totalWeight === 0) throw new RangeError('every arm of the split has weight 0');
+    return { kind: 'split', arms, totalWeight };
+  }
+  if (config.reply !== undefined) return { kind: 'reply', reply: compileReply(config.reply) };
+  if (config.redirect !== undefined) {
+    const { to, status } = config.redirect;
+    const appends = to.endsWith('/') && !/[?#]/.test(to);
+    return { kind: 'redirect', status, to, appendRestOf: appends ? (match.paths ?? []) : [] };
+  }
+  throw new RangeError('a route needs one of pool, split, reply, redirect');
+}
+
+/**
+ * Chooses an arm of a split: the one that the request is bound to by affinity, else one at random by weight.
+ * @param isBound Whether the request carries a binding to an endpoint of that pool.
+ */
+export function pickArm<P>(
+  split: Split<P>,
+  random: Random,
+  request: RequestHead,
+  isBound: (pool: P, request: RequestHead) => boolean,
+): P {
+  const { arms } = split;
+  for (let index = 0; index < arms.length; index++) {
+    if (isBound(arms[index]!.pool, request)) return arms[index]!.pool;
+  }
+  let left = random.next() * split.totalWeight;
+  for (let index = 0; index < arms.length; index++) {
+    left -= arms[index]!.weight;
+    if (left < 0) return arms[index]!.pool;
+  }
+  return arms.findLast((arm) => arm.weight > 0)!.pool;
+}
+
+/** The rest of a path below the prefix of the first pattern that fits: without leading slash. */
+function restBelow(patterns: readonly PathPattern[], path: string): string {
+  for (const pattern of patterns) {
+    if (pathMatches(pattern, path)) return pattern.prefix ? path.slice(pattern.path.length + 1) : '';
+  }
+  return '';
+}
+
+/**
+ * The value of Location: the configured place, the rest of the path, the query of the request. The path is normalised,
+ * so the rest cannot begin with a slash and turn `/` into the `//host` of another site.
+ */
+export function redirectLocation(redirect: Redirect, request: RequestHead): string {
+  const { to } = redirect;
+  const query = request.query.length > 1 ? request.query : '';
+  if (redirect.appendRestOf.length > 0) return to + restBelow(redirect.appendRestOf, request.path) + query;
+  if (query === '') return to;
+  const fragment = to.indexOf('#');
+  const place = fragment < 0 ? to : to.slice(0, fragment);
+  const joined = place.includes('?') ? `&${query.slice(1)}` : query;
+  return place + joined + (fragment < 0 ? '' : to.slice(fragment));
+}
+
+/** The response of a redirect. */
+export function redirectReply(redirect: Redirect, request: RequestHead): LocalReply {
+  const location = fieldLine('Location', redirectLocation(redirect, request));
+  return { status: redirect.status, fields: [location], body: NO_BODY };
+}
