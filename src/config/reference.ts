@@ -27,7 +27,7 @@ export interface Section {
 /** Everything that can be written in a configuration, read off the schema. */
 export function referenceSections(): Section[] {
   const sections: Section[] = [];
-  collect(config, '', 'The top of the file.', sections);
+  collect(config, '', 'The top of the file.', { sections, seen: new Map() });
   return sections;
 }
 
@@ -40,7 +40,13 @@ export function sectionsUnder(sections: readonly Section[], path: string): Secti
   });
 }
 
-function collect(schema: z.core.$ZodType, path: string, description: string, sections: Section[]): void {
+interface Collected {
+  readonly sections: Section[];
+  /** Where each map is described; one that stands in several places is described once. */
+  readonly seen: Map<Schema, string>;
+}
+
+function collect(schema: z.core.$ZodType, path: string, description: string, into: Collected): void {
   const maps = optionsOf([schema]).filter((option) => option._zod.def.type === 'object');
   if (maps.length === 0) return;
   const keys: Key[] = [];
@@ -50,12 +56,15 @@ function collect(schema: z.core.$ZodType, path: string, description: string, sec
     if (def.type !== 'object') continue;
     for (const [name, value] of Object.entries(def.shape)) {
       const below = sectionBelow(value, path === '' ? name : `${path}.${name}`);
-      const key = { name, ...describe(value, maps.length > 1), section: below?.path };
+      const earlier = below === undefined ? undefined : into.seen.get(below.schema);
+      const key = { name, ...describe(value, maps.length > 1), section: earlier ?? below?.path };
       keys.push(key);
-      if (below !== undefined) inner.push(() => collect(below.schema, below.path, key.description, sections));
+      if (below === undefined || earlier !== undefined) continue;
+      into.seen.set(below.schema, below.path);
+      inner.push(() => collect(below.schema, below.path, key.description, into));
     }
   }
-  sections.push({ path, description, keys });
+  into.sections.push({ path, description, keys });
   for (const next of inner) next();
 }
 
@@ -72,9 +81,11 @@ function sectionBelow(schema: z.core.$ZodType, path: string): Below | undefined 
     const below =
       def.type === 'array'
         ? sectionBelow(def.element, `${path}[]`)
-        : def.type === 'pipe'
-          ? sectionBelow(def.in, path)
-          : undefined;
+        : def.type === 'record'
+          ? sectionBelow(def.valueType, `${path}.*`)
+          : def.type === 'pipe'
+            ? sectionBelow(def.in, path)
+            : undefined;
     if (below !== undefined) return below;
   }
   return undefined;
@@ -85,10 +96,16 @@ function describe(schema: z.core.$ZodType, oneOfSeveral: boolean): Omit<Key, 'na
   const optional = (schema as z.ZodType).safeParse(undefined).success;
   return {
     type: typeName(schema),
-    default: standard === undefined ? undefined : JSON.stringify(standard),
+    default: written(standard),
     required: !optional && !oneOfSeveral,
     description: descriptionOf(schema) ?? '',
   };
+}
+
+/** A default as it would be written in YAML; undefined when there is none, or only those of the keys within. */
+function written(standard: unknown): string | undefined {
+  if (standard === undefined) return undefined;
+  return typeof standard === 'string' && /^[A-Za-z0-9/]/.test(standard) ? standard : JSON.stringify(standard);
 }
 
 function defaultOf(schema: z.core.$ZodType): unknown {
@@ -106,6 +123,8 @@ function descriptionOf(schema: z.core.$ZodType): string | undefined {
 
 function typeName(schema: z.core.$ZodType): string {
   const inner = unwrap(schema);
+  const title = z.globalRegistry.get(inner)?.title;
+  if (title !== undefined) return title;
   const { def } = inner._zod;
   switch (def.type) {
     case 'number':
@@ -118,7 +137,7 @@ function typeName(schema: z.core.$ZodType): string {
       return `list of ${typeName(def.element)}`;
     case 'union':
       if (def.error === undefined) {
-        return [...new Set(optionsOf(def.options).map(typeName))].join(' or ');
+        return [...new Set(def.options.map(typeName))].join(' or ');
       }
       break;
     case 'pipe':

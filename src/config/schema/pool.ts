@@ -97,10 +97,12 @@ const statusRangeGrammar: Grammar = (value) =>
   parseStatusRange(value) === undefined
     ? `${quote(value)} is not a status or a range of them; write 200 or 200-299`
     : undefined;
-const statusRange = z.union([
-  z.number().int().min(100).max(599),
-  text(statusRangeGrammar, 'a status or a range such as 200-299'),
-]);
+const statusRange = z
+  .union([
+    z.number().int().min(100).max(599),
+    text(statusRangeGrammar, 'a status or a range such as 200-299'),
+  ])
+  .meta({ title: 'status or range' });
 
 const checkHostGrammar: Grammar = (value) =>
   isHost(value.replace(/:\d{1,5}$/, '')) || /^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/.test(value)

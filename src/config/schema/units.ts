@@ -63,6 +63,7 @@ function durationSchema(zeroAllowed: boolean) {
     })
     .meta({
       description: 'A number and a unit: `ms`, `s`, `m`, `h` or `d`.',
+      pattern: String.raw`^(0|\d+(\.\d+)?(ms|s|m|h|d))$`,
       examples: ['250ms', '5s', '1h'],
     });
 }
@@ -89,6 +90,7 @@ function sizeSchema(leastBytes: number) {
     })
     .meta({
       description: 'A number and a unit: `B`, `KiB`, `MiB`, `GiB` (powers of 1024) or `KB`, `MB`, `GB`.',
+      pattern: String.raw`^(0|\d+(\.\d+)?([KMG]i?)?B)$`,
       examples: ['64KiB', '1MiB'],
     });
 }
