@@ -1,0 +1,229 @@
+import type { ListenerConfig } from '../config/schema/listener.ts';
+import { type FieldLine, fieldLine, type Fields } from '../model/fields.ts';
+import type { FailureCode } from '../model/failures.ts';
+import { Known } from '../model/known-fields.ts';
+import type { RequestHead } from '../model/message.ts';
+import { hashString } from '../util/hash.ts';
+import { canonicalIp, forwardedNode } from '../util/ip.ts';
+import { NetworkSet } from '../util/network-set.ts';
+import { clientHop, type Hop, parseForwarded, parseForwardedFor } from './client-address.ts';
+import { isAlias, isXForwarded } from './client-claims.ts';
+
+/*
+ * Use: one `ForwardingPolicy` a listener; `policy.forClient(peer, secure)` once for each client connection; then, for each
+ * request, after hop-by-hop fields are gone and before it is routed, `client.apply(request)`, and read `client.ip`.
+ */
+
+/** Our element of Forwarded (RFC 7239 section 4). */
+function forwardedElement(peer: string, secure: boolean, authority: string): string {
+  const host = authority === '' ? '' : `;host=${/[:[]/.test(authority) ? `"${authority}"` : authority}`;
+  return `for=${forwardedNode(peer)}${host};proto=${secure ? 'https' : 'http'}`;
+}
+
+/** What endpoints of one listener are told of the client, and whom it believes about that. Immutable. */
+export class ForwardingPolicy {
+  readonly trusted: NetworkSet;
+  readonly xForwarded: boolean;
+  readonly forwarded: boolean;
+  /** By minor version of the request: 0, 1. Empty when Via is switched off. */
+  readonly via: readonly FieldLine[];
+  /** What our Via looks like in a request that comes back; empty when Via is switched off. */
+  readonly mark: string;
+  readonly #protos: readonly [http: FieldLine, https: FieldLine];
+  #lastHost: FieldLine = fieldLine('X-Forwarded-Host', '');
+
+  /**
+   * @param instance Tells this Pointsman from all others, and is the same in all its workers and after a restart: a
+   * request that comes back here is a loop, one that came through another of the same pseudonym is not.
+   */
+  constructor(listener: ListenerConfig, instance: string) {
+    const { xForwarded, forwarded, via } = listener.forwarding;
+    this.trusted = new NetworkSet(listener.trustedProxies);
+    this.xForwarded = xForwarded;
+    this.forwarded = forwarded;
+    const id = hashString(`${instance}\n${listener.name}`).toString(16).padStart(8, '0');
+    this.mark = via === '' ? '' : `${via} (${id})`;
+    this.via = via === '' ? [] : ['1.0', '1.1'].map((version) => fieldLine('Via', `${version} ${this.mark}`));
+    this.#protos = [fieldLine('X-Forwarded-Proto', 'http'), fieldLine('X-Forwarded-Proto', 'https')];
+  }
+
+  /**
+   * For the requests of one client connection.
+   * @param peerAddress As the socket tells it.
+   */
+  forClient(peerAddress: string, secure: boolean): ClientForwarding {
+    return new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure);
+  }
+
+  protoLine(secure: boolean): FieldLine {
+    return this.#protos[secure ? 1 : 0];
+  }
+
+  /** Most requests of a listener are for one host, so its line is kept. */
+  hostLine(authority: string): FieldLine {
+    if (this.#lastHost.value !== authority) this.#lastHost = fieldLine('X-Forwarded-Host', authority);
+    return this.#lastHost;
+  }
+}
+
+/** Joins the lines of a list field into one value (RFC 9110 section 5.3). */
+function joined(values: readonly string[]): string | undefined {
+  const filled = values.filter((value) => value !== '');
+  return filled.length === 0 ? undefined : filled.join(', ');
+}
+
+function sameAddresses(left: readonly Hop[], right: readonly Hop[]): boolean {
+  return left.length === right.length && left.every((hop, index) => hop.address === right[index]!.address);
+}
+
+/**
+ * The requests of one client connection: drops what the peer may not claim, adds who it is. The lines are made once for
+ * a host and used again, so that the next request on the connection costs next to nothing.
+ */
+export class ClientForwarding {
+  /** Address of the client of the latest request: the peer, or what trusted proxies say. */
+  ip: string;
+  readonly #policy: ForwardingPolicy;
+  readonly #peer: string;
+  readonly #secure: boolean;
+  readonly #trusted: boolean;
+  /** Ready lines for requests to `#authority` of minor version `#minor`, of a peer that is not trusted. */
+  #lines: readonly FieldLine[] = [];
+  #authority = '';
+  #minor = -1;
+
+  constructor(policy: ForwardingPolicy, peer: string, secure: boolean) {
+    this.#policy = policy;
+    this.#peer = peer;
+    this.#secure = secure;
+    this.#trusted = policy.trusted.contains(peer);
+    this.ip = peer;
+  }
+
+  /** Rewrites the forwarding fields of a request. Returns a failure when the request went round in a circle. */
+  apply(request: RequestHead): FailureCode | undefined {
+    const { fields } = request;
+    let claims = false;
+    for (let line = 0; line < fields.count; line++) {
+      switch (fields.ids[line]!) {
+        case Known.Other:
+          this.#applyOther(fields, line);
+          break;
+        case Known.Proxy:
+          // Would become HTTP_PROXY in a CGI (CVE-2016-5385).
+          fields.drop(line);
+          break;
+        case Known.XForwardedFor:
+        case Known.Forwarded:
+        case Known.XForwardedProto:
+        case Known.XForwardedHost:
+        case Known.XForwardedPort:
+        case Known.XForwardedServer:
+        case Known.XRealIp:
+          if (this.#trusted) claims = true;
+          else fields.drop(line);
+          break;
+        case Known.Via:
+          if (this.#isOwnVia(fields, line)) return 'loop_detected';
+          break;
+        default:
+          break;
+      }
+    }
+    if (claims) {
+      this.#applyClaims(request);
+      return undefined;
+    }
+    this.ip = this.#peer;
+    if (request.authority !== this.#authority || request.minor !== this.#minor) this.#prepare(request);
+    const lines = this.#lines;
+    for (let index = 0; index < lines.length; index++) fields.add(lines[index]!);
+    return undefined;
+  }
+
+  #applyOther(fields: Fields, line: number): void {
+    const start = fields.at[line * 4]!;
+    const end = fields.at[line * 4 + 1]!;
+    if ((!this.#trusted && isXForwarded(fields.bytes, start, end)) || isAlias(fields.bytes, start, end))
+      fields.drop(line);
+  }
+
+  #isOwnVia(fields: Fields, line: number): boolean {
+    const { mark } = this.#policy;
+    return mark !== '' && !fields.isDropped(line) && fields.value(line).includes(mark);
+  }
+
+  #prepare(request: RequestHead): void {
+    const { authority, minor } = request;
+    const policy = this.#policy;
+    const lines: FieldLine[] = [];
+    if (policy.xForwarded) {
+      lines.push(fieldLine('X-Forwarded-For', this.#peer), policy.protoLine(this.#secure));
+      if (authority !== '') lines.push(policy.hostLine(authority));
+    }
+    if (policy.forwarded)
+      lines.push(fieldLine('Forwarded', forwardedElement(this.#peer, this.#secure, authority)));
+    if (policy.via.length > 0) lines.push(policy.via[minor]!);
+    this.#lines = lines;
+    this.#authority = authority;
+    this.#minor = minor;
+  }
+
+  /** A trusted proxy says where the request came from: believes it and adds the proxy itself as the next hop. */
+  #applyClaims(request: RequestHead): void {
+    const { fields } = request;
+    const policy = this.#policy;
+    const forwardedFor = joined(valuesOf(fields, Known.XForwardedFor));
+    const forwarded = joined(valuesOf(fields, Known.Forwarded));
+    const xHops = forwardedFor === undefined ? undefined : parseForwardedFor(forwardedFor);
+    const hops = forwarded === undefined ? undefined : parseForwarded(forwarded);
+    const chain = xHops ?? hops ?? [];
+    const client = clientHop(chain, policy.trusted);
+    this.ip = client < 0 ? this.#peer : chain[client]!.address!;
+    if (policy.xForwarded) {
+      dropAll(fields, Known.XForwardedFor);
+      const before = forwardedFor ?? chain.map((hop) => hop.address ?? 'unknown').join(', ');
+      fields.add(fieldLine('X-Forwarded-For', before === '' ? this.#peer : `${before}, ${this.#peer}`));
+      this.#addOrigin(request, chain[client]);
+    }
+    if (policy.forwarded) {
+      dropAll(fields, Known.Forwarded);
+      // Many proxies append to X-Forwarded-For alone and let a client's own Forwarded pass: it stays only if both agree.
+      const believed = hops !== undefined && sameAddresses(hops, chain);
+      const before = believed ? forwarded! : chain.map((hop) => `for=${nodeOf(hop)}`).join(', ');
+      const own = forwardedElement(this.#peer, this.#secure, request.authority);
+      fields.add(fieldLine('Forwarded', before === '' ? own : `${before}, ${own}`));
+    }
+    if (policy.via.length > 0) fields.add(policy.via[request.minor]!);
+  }
+
+  /** Scheme and host that the client used, where the proxy has not said so in the fields themselves. */
+  #addOrigin(request: RequestHead, client: Hop | undefined): void {
+    const { fields } = request;
+    const policy = this.#policy;
+    if (valuesOf(fields, Known.XForwardedProto).length === 0) {
+      const proto = client?.proto;
+      fields.add(
+        proto === undefined ? policy.protoLine(this.#secure) : fieldLine('X-Forwarded-Proto', proto),
+      );
+    }
+    const host = client?.host ?? request.authority;
+    if (host !== '' && valuesOf(fields, Known.XForwardedHost).length === 0) fields.add(policy.hostLine(host));
+  }
+}
+
+function nodeOf(hop: Hop): string {
+  return hop.address === undefined ? 'unknown' : forwardedNode(hop.address);
+}
+
+function valuesOf(fields: Fields, id: number): string[] {
+  const values: string[] = [];
+  for (let line = 0; line < fields.count; line++) {
+    if (fields.ids[line] === id && !fields.isDropped(line)) values.push(fields.value(line));
+  }
+  return values;
+}
+
+function dropAll(fields: Fields, id: number): void {
+  for (let line = 0; line < fields.count; line++) if (fields.ids[line] === id) fields.drop(line);
+}
