@@ -1,0 +1,45 @@
+import { expect, test } from 'bun:test';
+
+import { requestHead } from '../../test/support/request-head.ts';
+import type { HashKeyConfig } from '../config/schema/pool.ts';
+import { hashString } from '../util/hash.ts';
+import { compileHashKey } from './hash-key.ts';
+
+const request = requestHead(
+  'GET',
+  '/a/b?user=u%201&none',
+  'Host: A.Test:80',
+  'X-Key: k',
+  'X-Empty:',
+  'Cookie: sid=s1',
+);
+
+function hash(key: HashKeyConfig, clientIp = '192.0.2.1'): number {
+  return compileHashKey(key)(request, clientIp);
+}
+
+test.each<[HashKeyConfig, string]>([
+  ['client-ip', '192.0.2.1'],
+  ['path', '/a/b'],
+  ['host', 'a.test'],
+  [{ header: 'x-KEY' }, 'k'],
+  [{ cookie: 'sid' }, 's1'],
+  [{ query: 'user' }, 'u 1'],
+])('%o hashes %p', (key, value) => {
+  expect(hash(key)).toBe(hashString(value));
+});
+
+test('an IPv6 client is its /64', () => {
+  expect(hash('client-ip', '2001:db8::1:2:3:4')).toBe(hash('client-ip', '2001:db8::ffff:0:0:1'));
+  expect(hash('client-ip', '2001:db8:0:1::1')).not.toBe(hash('client-ip', '2001:db8:0:2::1'));
+});
+
+test.each<[HashKeyConfig]>([
+  [{ header: 'x-other' }],
+  [{ header: 'x-empty' }],
+  [{ cookie: 'SID' }],
+  [{ query: 'other' }],
+  [{ query: 'none' }],
+])('without %o there is no hash', (key) => {
+  expect(hash(key)).toBe(-1);
+});

@@ -1,0 +1,34 @@
+import type { HashKeyConfig } from '../config/schema/pool.ts';
+import { cookieName, cookieValue } from '../model/cookies.ts';
+import { fieldName } from '../model/fields.ts';
+import type { RequestHead } from '../model/message.ts';
+import { hashString } from '../util/hash.ts';
+import { clientNetwork } from '../util/ip.ts';
+import { hostOf, queryValue } from './route-values.ts';
+
+/**
+ * Hash of what a pool hashes on, an unsigned 32-bit number; -1 when the request does not have it, and then the policy
+ * chooses without a key.
+ */
+export type HashKey = (request: RequestHead, clientIp: string) => number;
+
+function hashOf(value: string | undefined): number {
+  return value === undefined || value === '' ? -1 : hashString(value);
+}
+
+/** Compiles what is hashed. Keys are normalised: the /64 of an IPv6 client, the host in lower case, the path without query. */
+export function compileHashKey(key: HashKeyConfig): HashKey {
+  if (key === 'client-ip') return (_, clientIp) => hashOf(clientNetwork(clientIp));
+  if (key === 'path') return (request) => hashOf(request.path);
+  if (key === 'host') return (request) => hashOf(hostOf(request.authority));
+  if ('header' in key) {
+    const name = fieldName(key.header);
+    return (request) => hashOf(request.fields.get(name));
+  }
+  if ('cookie' in key) {
+    const name = cookieName(key.cookie);
+    return (request) => hashOf(cookieValue(request.fields, name));
+  }
+  const { query } = key;
+  return (request) => hashOf(queryValue(request.query, query));
+}
