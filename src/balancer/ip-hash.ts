@@ -20,7 +20,6 @@ function seedsOf(endpoints: readonly Endpoint[]): Uint32Array {
 class HighestScorePicker implements PolicyPicker {
   readonly #endpoints: readonly Endpoint[];
   readonly #seeds: Uint32Array;
-  readonly #equal: boolean;
   readonly #boundFactor: number;
   readonly #bound: BoundedLoad;
   readonly #unhashed: RandomTwoPicker;
@@ -28,7 +27,6 @@ class HighestScorePicker implements PolicyPicker {
   constructor(endpoints: readonly Endpoint[], boundFactor: number, random: Random) {
     this.#endpoints = endpoints;
     this.#seeds = seedsOf(endpoints);
-    this.#equal = endpoints.every((endpoint) => endpoint.effectiveWeight === endpoints[0]!.effectiveWeight);
     this.#boundFactor = boundFactor;
     this.#bound = new BoundedLoad(endpoints, boundFactor);
     this.#unhashed = new RandomTwoPicker(endpoints, random);
@@ -37,13 +35,16 @@ class HighestScorePicker implements PolicyPicker {
   pick(request: PickRequest): Endpoint | undefined {
     if (request.hash < 0) return this.#unhashed.pick(request);
     let within: Endpoint | undefined;
-    let withinScore = -1;
+    let withinScore = Number.NEGATIVE_INFINITY;
     let beyond: Endpoint | undefined;
-    let beyondScore = -1;
+    let beyondScore = Number.NEGATIVE_INFINITY;
     for (let index = 0; index < this.#endpoints.length; index++) {
-      const score = this.#score(index, request.hash);
-      if (score <= withinScore) continue;
       const endpoint = this.#endpoints[index]!;
+      const below = this.#below(index, request.hash);
+      // ln(1 - x) <= -x, so this one cannot win; the logarithm is spared for all but a few.
+      if (-below <= withinScore * endpoint.effectiveWeight) continue;
+      const score = Math.log1p(-below) / endpoint.effectiveWeight;
+      if (score <= withinScore) continue;
       if (this.#bound.admits(endpoint, request)) {
         within = endpoint;
         withinScore = score;
@@ -61,17 +62,16 @@ class HighestScorePicker implements PolicyPicker {
 
   judge(endpoint: Endpoint, request: PickRequest): Judgement {
     if (request.hash < 0) return this.#unhashed.judge(endpoint);
-    const score = this.#score(this.#endpoints.indexOf(endpoint), request.hash);
+    const below = this.#below(this.#endpoints.indexOf(endpoint), request.hash);
+    const score = Math.log1p(-below) / endpoint.effectiveWeight;
     const meaning = 'score of this address with this endpoint, highest wins';
     const obstacle = this.#bound.obstacle(endpoint, request);
     return obstacle === undefined ? { score, meaning } : { score, meaning, obstacle };
   }
 
-  /** Above 0. With equal weights the logarithm changes no order and is spared. */
-  #score(index: number, hash: number): number {
-    const mixed = mix32(hash ^ this.#seeds[index]!);
-    if (this.#equal) return mixed;
-    return -this.#endpoints[index]!.effectiveWeight / Math.log((mixed + 0.5) / 4_294_967_296);
+  /** How far below 1 the random number of this endpoint and hash is; in (0, 1). */
+  #below(index: number, hash: number): number {
+    return (mix32(hash ^ this.#seeds[index]!) + 0.5) / 4_294_967_296;
   }
 }
 

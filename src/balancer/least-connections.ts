@@ -18,6 +18,7 @@ class LeastConnectionsPicker implements PolicyPicker {
       const endpoint = endpoints[index]!;
       // Exact for ties: equal fractions divide to the same double.
       if (canTake(endpoint, request)) least.offer(index, endpoint.inFlight / endpoint.effectiveWeight);
+      else least.withhold(index);
     }
     return least.choose();
   }

@@ -5,12 +5,12 @@ const NOT_OFFERED = Number.POSITIVE_INFINITY;
 
 /**
  * The exact minimum over a list of endpoints. Equal ones take turns by weight (never "the first": that would pile an idle
- * pool's traffic on one). For each pick: `begin`, `offer` for each candidate, `choose`.
+ * pool's traffic on one). For each pick: `begin`; `offer` or `withhold` every index; `choose`.
  */
 export class LeastOf {
   readonly endpoints: readonly Endpoint[];
   readonly #rotation: SmoothRotation;
-  /** Load offered for each endpoint in this pick; `NOT_OFFERED` for those that cannot take the request. */
+  /** Load offered for each endpoint in this pick. */
   readonly #loads: Float64Array;
   #least = NOT_OFFERED;
   #index = -1;
@@ -23,7 +23,6 @@ export class LeastOf {
   }
 
   begin(): void {
-    this.#loads.fill(NOT_OFFERED);
     this.#least = NOT_OFFERED;
     this.#ties = 0;
   }
@@ -31,11 +30,18 @@ export class LeastOf {
   /** `load` must be finite. */
   offer(index: number, load: number): void {
     this.#loads[index] = load;
-    if (load < this.#least) {
+    if (load > this.#least) return;
+    if (load === this.#least) this.#ties++;
+    else {
       this.#least = load;
       this.#index = index;
       this.#ties = 1;
-    } else if (load === this.#least) this.#ties++;
+    }
+  }
+
+  /** This one cannot take the request. */
+  withhold(index: number): void {
+    this.#loads[index] = NOT_OFFERED;
   }
 
   /** The one with the least load; undefined when none was offered. */

@@ -36,6 +36,7 @@ class LeastOfAllPicker implements PolicyPicker {
     for (let index = 0; index < endpoints.length; index++) {
       const endpoint = endpoints[index]!;
       if (canTake(endpoint, request)) least.offer(index, loadOf(endpoint, nowMs));
+      else least.withhold(index);
     }
     return least.choose();
   }

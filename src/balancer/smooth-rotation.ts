@@ -6,26 +6,43 @@ import { canTake, type PickRequest } from '../model/picker.ts';
  * all gained together. Weights 5, 1, 1 give `a a b a c a a`, not five times `a` in a row.
  *
  * The current weights always sum to 0, and over a period of sum/gcd turns each endpoint has exactly weight/gcd of them.
+ * With equal weights that is plain turns in order, for which one cursor does in O(1).
  */
 export class SmoothRotation {
   readonly #endpoints: readonly Endpoint[];
-  readonly #current: Float64Array;
   /** Sum of the weights. */
   readonly #total: number;
+  readonly #equal: boolean;
+  /** Current weight of each endpoint; unused with equal weights. */
+  readonly #current: Float64Array;
+  /** Index of the next one, with equal weights. */
+  #cursor = 0;
 
   /** Starts level, or where `previous` stood for the endpoints that both have. */
   constructor(endpoints: readonly Endpoint[], previous?: SmoothRotation) {
     this.#endpoints = endpoints;
-    this.#current = new Float64Array(endpoints.length);
     let total = 0;
-    for (const endpoint of endpoints) total += endpoint.effectiveWeight;
+    let equal = true;
+    for (const endpoint of endpoints) {
+      total += endpoint.effectiveWeight;
+      equal &&= endpoint.effectiveWeight === endpoints[0]!.effectiveWeight;
+    }
     this.#total = total;
+    this.#equal = equal;
+    this.#current = new Float64Array(endpoints.length);
     if (previous !== undefined) this.#takeOver(previous);
   }
 
   /** The next of those that can take the request. */
   next(request: PickRequest): Endpoint | undefined {
     const endpoints = this.#endpoints;
+    if (this.#equal) {
+      for (let step = 0; step < endpoints.length; step++) {
+        const endpoint = endpoints[this.#advance()]!;
+        if (canTake(endpoint, request)) return endpoint;
+      }
+      return undefined;
+    }
     const current = this.#current;
     let total = 0;
     let best = -1;
@@ -45,9 +62,16 @@ export class SmoothRotation {
     return endpoints[best];
   }
 
-  /** The next of those whose entry in `loads` is `load`; there must be one. */
+  /** The next of those whose entry in `loads` is `load`. */
   nextWithLoad(loads: Float64Array, load: number): Endpoint | undefined {
     const endpoints = this.#endpoints;
+    if (this.#equal) {
+      for (let step = 0; step < endpoints.length; step++) {
+        const index = this.#advance();
+        if (loads[index] === load) return endpoints[index];
+      }
+      return undefined;
+    }
     const current = this.#current;
     let total = 0;
     let best = -1;
@@ -62,18 +86,25 @@ export class SmoothRotation {
       best = index;
       highest = gained;
     }
+    if (best < 0) return undefined;
     current[best] = highest - total;
     return endpoints[best];
   }
 
-  /** Current weights in the order of the endpoints, for `explain` and tests. */
-  get currentWeights(): readonly number[] {
-    return [...this.#current];
+  /** Current weights in the order of the endpoints. */
+  currentWeights(): Float64Array {
+    if (!this.#equal || this.#endpoints.length === 0) return this.#current.slice();
+    // What they would be after `cursor` turns in order: those that had one have paid for all.
+    const weight = this.#endpoints[0]!.effectiveWeight;
+    const count = this.#endpoints.length;
+    return this.#current.map(
+      (_, index) => (index < this.#cursor ? this.#cursor - count : this.#cursor) * weight,
+    );
   }
 
   /** What the endpoint would have in the coming turn; the highest goes. */
   standing(endpoint: Endpoint): number {
-    return this.#current[this.#endpoints.indexOf(endpoint)]! + endpoint.effectiveWeight;
+    return this.currentWeights()[this.#endpoints.indexOf(endpoint)]! + endpoint.effectiveWeight;
   }
 
   /** An independent rotation that stands where this one does. */
@@ -81,24 +112,33 @@ export class SmoothRotation {
     return new SmoothRotation(this.#endpoints, this);
   }
 
+  #advance(): number {
+    const index = this.#cursor;
+    this.#cursor = index + 1 === this.#endpoints.length ? 0 : index + 1;
+    return index;
+  }
+
   /**
    * Phases are kept in units of the whole: with half of the total weight gone they are halved, else one that had paid for
    * a long round would starve in a short one. Then they are shifted to sum to 0 again.
    */
   #takeOver(previous: SmoothRotation): void {
-    const indexBefore = new Map<Endpoint, number>();
-    for (const [index, endpoint] of previous.#endpoints.entries()) indexBefore.set(endpoint, index);
+    const before = new Map<Endpoint, number>();
+    const phases = previous.currentWeights();
+    for (const [index, endpoint] of previous.#endpoints.entries()) before.set(endpoint, phases[index]!);
     const scale = this.#total / previous.#total;
     let sum = 0;
     for (const [index, endpoint] of this.#endpoints.entries()) {
-      const before = indexBefore.get(endpoint);
-      if (before === undefined) continue;
-      const phase = previous.#current[before]! * scale;
+      const phase = (before.get(endpoint) ?? 0) * scale;
       this.#current[index] = phase;
       sum += phase;
     }
     const shift = sum / this.#endpoints.length;
-    if (shift === 0) return;
-    for (let index = 0; index < this.#current.length; index++) this.#current[index]! -= shift;
+    let furthest = 0;
+    for (let index = 0; index < this.#endpoints.length; index++) {
+      this.#current[index]! -= shift;
+      if (this.#current[index]! > this.#current[furthest]!) furthest = index;
+    }
+    this.#cursor = furthest;
   }
 }

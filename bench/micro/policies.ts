@@ -1,0 +1,75 @@
+/**
+ * Nanoseconds of one `pick` for every policy and pool size, in a pool under steady load: each pick is acquired, and an
+ * older one is released, so that loads differ and hash policies meet their bounds.
+ *
+ * Run: node_modules/.bin/bun bench/micro/policies.ts
+ */
+import { balancer } from '../../src/balancer/flow.ts';
+import { createPool } from '../../src/balancer/pools.ts';
+import { Publisher } from '../../src/balancer/publish.ts';
+import { type PolicyName, POLICY_NAMES, pool as poolSchema } from '../../src/config/schema/pool.ts';
+import type { Endpoint } from '../../src/model/endpoint.ts';
+import type { Pool } from '../../src/model/pool.ts';
+import type { Log } from '../../src/model/ports.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { mix32 } from '../../src/util/hash.ts';
+import { systemRandom } from '../../src/util/random.ts';
+
+const SIZES = [3, 50, 500];
+const ROUNDS = 5;
+const ROUND_MS = 40;
+const PICKS_AT_ONCE = 1000;
+
+const noLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+function poolOf(policy: PolicyName, size: number, weighted: boolean): Pool {
+  const publisher = new Publisher({ clock: systemClock, random: systemRandom }, noLog);
+  const endpoints = Array.from({ length: size }, (_, index) => ({
+    address: `10.0.${index >> 8}.${index & 255}:3000`,
+    weight: weighted ? 1 + (index % 3) : 1,
+  }));
+  const pool = createPool(poolSchema.parse({ name: 'bench', policy, endpoints }), publisher);
+  for (const endpoint of pool.view.all) endpoint.latency?.observe(1 + Math.random(), systemClock.nowMs());
+  return pool;
+}
+
+/** Best round of several; what the loop itself costs (acquire, release, a hash) is in it. */
+function nanosecondsPerPick(pool: Pool): number {
+  const hashes = pool.config.policy.endsWith('-hash') || pool.config.policy === 'maglev';
+  const underWay: Endpoint[] = [];
+  const request = { hash: -1, tried: [] as Endpoint[] };
+  let best = Number.POSITIVE_INFINITY;
+  let key = 0;
+  for (let warm = 0; warm < 2 * pool.view.all.length; warm++) {
+    const endpoint = balancer.pick(pool, request)!;
+    balancer.acquire(pool, endpoint);
+    underWay.push(endpoint);
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const startMs = performance.now();
+    let picks = 0;
+    while (performance.now() - startMs < ROUND_MS) {
+      for (let index = 0; index < PICKS_AT_ONCE; index++) {
+        request.hash = hashes ? mix32(key++) : -1;
+        const endpoint = balancer.pick(pool, request)!;
+        balancer.acquire(pool, endpoint);
+        const slot = (picks + index) % underWay.length;
+        balancer.release(pool, underWay[slot]!);
+        underWay[slot] = endpoint;
+      }
+      picks += PICKS_AT_ONCE;
+    }
+    best = Math.min(best, ((performance.now() - startMs) * 1e6) / picks);
+  }
+  return best;
+}
+
+const lines = [`${'policy'.padEnd(22)}${SIZES.map((size) => `${size}`.padStart(9)).join('')}`];
+for (const weighted of [false, true]) {
+  lines.push(weighted ? 'weights 1 to 3' : 'equal weights');
+  for (const policy of POLICY_NAMES) {
+    const figures = SIZES.map((size) => nanosecondsPerPick(poolOf(policy, size, weighted)));
+    lines.push(`  ${policy.padEnd(20)}${figures.map((ns) => ns.toFixed(0).padStart(9)).join('')}`);
+  }
+}
+process.stdout.write(`${lines.join('\n')}\n`);
