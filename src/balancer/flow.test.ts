@@ -5,15 +5,17 @@ import * as fc from 'fast-check';
 import { PolicyPool } from '../../test/support/policy-pool.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 
-/** What the endpoints that are balanced together have in flight, counted anew. */
+/** Compares every count with one made anew. */
 function expectExact(subject: PolicyPool, underWay: readonly Endpoint[]): void {
   const { all, available } = subject.pool.view;
   for (const endpoint of all) {
     expect(endpoint.inFlight).toBe(underWay.filter((other) => other === endpoint).length);
-    const peers = available.includes(endpoint)
-      ? available.filter(({ config }) => config.priority === endpoint.config.priority)
-      : [endpoint];
-    expect(endpoint.peers.inFlight).toBe(peers.reduce((sum, { inFlight }) => sum + inFlight, 0));
+    const sharers = all.filter(({ peers }) => peers === endpoint.peers);
+    expect(endpoint.peers.inFlight).toBe(sharers.reduce((sum, { inFlight }) => sum + inFlight, 0));
+    for (const other of available) {
+      if (!available.includes(endpoint)) expect(sharers).not.toContain(other);
+      else expect(sharers.includes(other)).toBe(other.config.priority === endpoint.config.priority);
+    }
   }
 }
 
