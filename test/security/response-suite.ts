@@ -23,7 +23,7 @@ export interface ResponseCase {
   /** Exact bytes of the endpoint; an array is sent as separate segments. */
   readonly answer: string | readonly string[];
   /** What the endpoint does with its connection then. Default: keeps it open. */
-  readonly then?: 'fin' | 'reset';
+  readonly ending?: 'fin' | 'reset';
   /** The whole request. Default: a GET. */
   readonly request?: string;
   readonly expected: ExpectedResponse;
@@ -66,8 +66,8 @@ function evilScript(item: ResponseCase): Script {
         continue;
       }
       await wire.sendPieces(typeof item.answer === 'string' ? [item.answer] : item.answer, 30);
-      if (item.then === 'fin') wire.halfClose();
-      else if (item.then === 'reset') {
+      if (item.ending === 'fin') wire.halfClose();
+      else if (item.ending === 'reset') {
         await Bun.sleep(30);
         wire.reset();
       }

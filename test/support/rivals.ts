@@ -16,11 +16,6 @@ export interface Rival {
   stop(): Promise<void>;
 }
 
-/** Whether the program is installed here. */
-export function hasRival(name: RivalName): boolean {
-  return Bun.which(name, { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` }) !== null;
-}
-
 /** Ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(

@@ -61,6 +61,12 @@ export class Wire {
     return this.#pieces[0] ?? Buffer.alloc(0);
   }
 
+  /** Forgets the bytes that were consumed. */
+  forget(): void {
+    this.#pieces = [this.received.subarray(this.cursor)];
+    this.cursor = 0;
+  }
+
   get text(): string {
     return this.received.toString('latin1');
   }
