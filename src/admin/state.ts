@@ -1,0 +1,12 @@
+import type { Endpoint } from '../model/endpoint.ts';
+import type { RuntimeView, TrafficWindow } from '../model/runtime-view.ts';
+import type { Clock } from '../util/clock.ts';
+
+/** What the admin API shows; put together by `supervisor/`. */
+export interface AdminState {
+  readonly view: RuntimeView;
+  readonly clock: Clock;
+  window(endpoint: Endpoint): TrafficWindow;
+  /** All metrics, in the format that the Accept header asks for. */
+  metrics(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;
+}
