@@ -10,7 +10,7 @@ function listener(more: object = {}): ListenerConfig {
 }
 
 function client(more: object = {}, peer = '192.0.2.7', secure = false): ClientForwarding {
-  return new ForwardingPolicy(listener(more), 'here').forClient(peer, secure);
+  return new ForwardingPolicy(listener(more), 'here').forPeer(peer, secure);
 }
 
 const behindProxy = { trustedProxies: ['10.0.0.0/8'] };
@@ -253,7 +253,7 @@ describe('loops', () => {
   });
 
   test('one that passed another Pointsman or another listener is not', () => {
-    const other = new ForwardingPolicy(listener(), 'there').forClient('192.0.2.7', false);
+    const other = new ForwardingPolicy(listener(), 'there').forPeer('192.0.2.7', false);
     expect(returned(client(), via(other))).toBeUndefined();
     expect(returned(client(), via(client({ name: 'inner' })))).toBeUndefined();
     expect(returned(client(), '1.1 pointsman')).toBeUndefined();

@@ -10,7 +10,7 @@ import { clientHop, type Hop, parseForwarded, parseForwardedFor } from './client
 import { isAlias, isXForwarded } from './client-claims.ts';
 
 /*
- * Use: one `ForwardingPolicy` a listener; `policy.forClient(peer, secure)` once for each client connection; then, for each
+ * Use: one `ForwardingPolicy` a listener; `policy.forPeer(peer, secure)` once for each client connection; then, for each
  * request, after hop-by-hop fields are gone and before it is routed, `client.apply(request)`, and read `client.ip`.
  */
 
@@ -51,7 +51,7 @@ export class ForwardingPolicy {
    * For the requests of one client connection.
    * @param peerAddress As the socket tells it.
    */
-  forClient(peerAddress: string, secure: boolean): ClientForwarding {
+  forPeer(peerAddress: string, secure: boolean): ClientForwarding {
     return new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure);
   }
 

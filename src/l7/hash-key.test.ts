@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { requestHead } from '../../test/support/request-head.ts';
 import type { HashKeyConfig } from '../config/schema/pool.ts';
 import { hashString } from '../util/hash.ts';
-import { compileHashKey } from './hash-key.ts';
+import { hashKeyOf } from './hash-key.ts';
 
 const request = requestHead(
   'GET',
@@ -15,7 +15,7 @@ const request = requestHead(
 );
 
 function hash(key: HashKeyConfig, clientIp = '192.0.2.1'): number {
-  return compileHashKey(key)(request, clientIp);
+  return hashKeyOf(key)(request, clientIp);
 }
 
 test.each<[HashKeyConfig, string]>([

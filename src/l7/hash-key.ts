@@ -17,7 +17,7 @@ function hashOf(value: string | undefined): number {
 }
 
 /** Compiles what is hashed. Keys are normalised: the /64 of an IPv6 client, the host in lower case, the path without query. */
-export function compileHashKey(key: HashKeyConfig): HashKey {
+export function hashKeyOf(key: HashKeyConfig): HashKey {
   if (key === 'client-ip') return (_, clientIp) => hashOf(clientNetwork(clientIp));
   if (key === 'path') return (request) => hashOf(request.path);
   if (key === 'host') return (request) => hashOf(hostOf(request.authority));

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+
+import { parseRate, type Rate } from '../../config/rate.ts';
+import type { RateLimitFilterConfig } from '../../config/schema/filters.ts';
+import { fieldLine, fieldName } from '../../model/fields.ts';
+import type { Filter, FilterContext, FilterVerdict, LocalReply } from '../../model/filter.ts';
+import type { Log } from '../../model/ports.ts';
+import { clientNetwork } from '../../util/ip.ts';
+import { TokenTable } from './token-table.ts';
+
+const NO_BODY = Buffer.alloc(0);
+const HEADER = 'header:';
+/** Longer keys are kept as their digest, so that clients cannot fill memory with them. */
+const LONGEST_KEY = 64;
+const WARN_EVERY_MS = 60_000;
+
+type KeyOf = (context: FilterContext) => string;
+
+function bounded(key: string): string {
+  return key.length <= LONGEST_KEY ? key : `\0${createHash('sha256').update(key).digest('base64')}`;
+}
+
+/** A client that leaves the header out is known by its address, marked so that no header value can pass for it. */
+function keyFunction(config: RateLimitFilterConfig): KeyOf {
+  if (config.key === 'route') return () => '';
+  const client: KeyOf = ({ clientIp }) => clientNetwork(clientIp);
+  if (config.key === 'client-ip') return client;
+  const name = fieldName(config.key.slice(HEADER.length));
+  return (context) => {
+    const value = context.request.fields.get(name);
+    return value === undefined || value === '' ? `\0${client(context)}` : bounded(value);
+  };
+}
+
+/** Tokens that a bucket holds when the configuration does not say: what comes back in a second. */
+function defaultBurst({ requests, periodMs }: Rate): number {
+  return Math.max(1, Math.ceil((requests * 1000) / periodMs));
+}
+
+/** `rateLimit`: answers 429 when a key has no token left. */
+export class RateLimitFilter implements Filter {
+  readonly name = 'rateLimit';
+  readonly #table: TokenTable;
+  readonly #keyOf: KeyOf;
+  readonly #policy: string;
+  readonly #log: Log;
+  #forgotten = 0;
+  #warnedMs = Number.NEGATIVE_INFINITY;
+  /** The last refusal: under attack the same is given again and again. */
+  #refusal: LocalReply | undefined = undefined;
+  #refusalSeconds = -1;
+
+  /** @throws RangeError on a rate that the configuration check refuses. */
+  constructor(config: RateLimitFilterConfig, log: Log) {
+    const rate = parseRate(config.rate);
+    if (rate === undefined) throw new RangeError(`not a rate: ${config.rate}`);
+    const burst = config.burst ?? defaultBurst(rate);
+    this.#table = new TokenTable(rate.periodMs / rate.requests, burst, config.maxKeys);
+    this.#keyOf = keyFunction(config);
+    this.#policy = `"${config.key.startsWith(HEADER) ? 'header' : config.key}";q=${rate.requests};w=${rate.periodMs / 1000}`;
+    this.#log = log;
+  }
+
+  onRequest(context: FilterContext): FilterVerdict {
+    const waitMs = this.#table.take(this.#keyOf(context), context.nowMs);
+    if (this.#table.forgotten !== this.#forgotten) this.#warn(context);
+    return waitMs === 0 ? undefined : this.#refuse(Math.ceil(waitMs / 1000));
+  }
+
+  /** 429 with Retry-After and the fields of draft-ietf-httpapi-ratelimit-headers. */
+  #refuse(seconds: number): LocalReply {
+    if (this.#refusal === undefined || this.#refusalSeconds !== seconds) {
+      const policy = this.#policy.slice(0, this.#policy.indexOf(';'));
+      this.#refusalSeconds = seconds;
+      this.#refusal = {
+        status: 429,
+        fields: [
+          fieldLine('Retry-After', String(seconds)),
+          fieldLine('RateLimit-Policy', this.#policy),
+          fieldLine('RateLimit', `${policy};r=0;t=${seconds}`),
+        ],
+        body: NO_BODY,
+        failure: 'rate_limited',
+      };
+    }
+    return this.#refusal;
+  }
+
+  #warn({ nowMs, routeName }: FilterContext): void {
+    if (nowMs - this.#warnedMs < WARN_EVERY_MS) return;
+    this.#log.warn('rate limit table is full', {
+      route: routeName,
+      keys: this.#table.size,
+      forgotten: this.#table.forgotten - this.#forgotten,
+      effect: 'keys that were forgotten start with a full bucket; raise maxKeys',
+    });
+    this.#forgotten = this.#table.forgotten;
+    this.#warnedMs = nowMs;
+  }
+}
