@@ -95,7 +95,7 @@ class HashPicker implements PolicyPicker {
 }
 
 /** In the order of their names, so that every balancer with the same endpoints makes the same choices. */
-export function byName(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+function byName(endpoints: readonly Endpoint[]): readonly Endpoint[] {
   return endpoints.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 

@@ -30,8 +30,13 @@ class Ring implements HashTable {
       }
     }
     packed.sort();
-    this.#points = Uint32Array.from(packed, (value) => Math.floor(value / OWNERS));
-    this.owners = Uint32Array.from(packed, (value) => value % OWNERS);
+    this.#points = new Uint32Array(total);
+    this.owners = new Uint32Array(total);
+    for (let index = 0; index < total; index++) {
+      const point = Math.floor(packed[index]! / OWNERS);
+      this.#points[index] = point;
+      this.owners[index] = packed[index]! - point * OWNERS;
+    }
   }
 
   /** The first point at or after the hash, around the circle. */
