@@ -32,11 +32,14 @@ export class Publisher implements PoolPublisher {
   readonly deps: PolicyDeps;
   readonly #log: Log;
   readonly #states = new Map<Pool, PoolState>();
+  readonly #published: (pool: Pool) => void;
   #stopped = false;
 
-  constructor(deps: PolicyDeps, log: Log) {
+  /** @param published Told after each swap of a view, for whoever waits for an endpoint. */
+  constructor(deps: PolicyDeps, log: Log, published: (pool: Pool) => void = () => {}) {
     this.deps = deps;
     this.#log = log;
+    this.#published = published;
   }
 
   /** Nothing happens for a pool that was forgotten. */
@@ -74,6 +77,7 @@ export class Publisher implements PoolPublisher {
     });
     this.#notePanic(pool, state, panic);
     this.#schedule(pool, state, Math.min(stepMs, nextReadmissionMs(all, nowMs)));
+    this.#published(pool);
   }
 
   /** The picker in force. */

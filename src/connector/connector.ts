@@ -40,7 +40,8 @@ export class Connector<S extends Session> {
   readonly #wheel: TimerWheel;
   readonly #createSession: (connection: Connection, connector: Connector<S>) => S;
   readonly #idle: S[] = [];
-  readonly #active = new Set<S>();
+  /** All that are open, idle or not. */
+  readonly #sessions = new Set<S>();
   #waiting: SessionWaiter<S>[] = [];
   #closed = false;
 
@@ -65,10 +66,10 @@ export class Connector<S extends Session> {
   take(): S | undefined {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
       if (turnNowMs() - session.openedMs < this.#settings.maxAgeMs) {
-        this.#active.add(session);
         this.endpoint.stats.connectionsReused++;
         return session;
       }
+      this.#sessions.delete(session);
       session.retire();
     }
     return undefined;
@@ -96,9 +97,9 @@ export class Connector<S extends Session> {
     this.endpoint.stats.connectionsOpened++;
     const session = this.#createSession(connection, this);
     connection.handler = session;
-    this.#active.add(session);
+    this.#sessions.add(session);
     if (!this.onIdle(session)) {
-      this.#active.delete(session);
+      this.#sessions.delete(session);
       session.retire();
     }
     return session;
@@ -112,7 +113,6 @@ export class Connector<S extends Session> {
       return true;
     }
     if (this.#closed || this.#idle.length >= this.#settings.maxIdle) return false;
-    this.#active.delete(session);
     this.#idle.push(session);
     session.rest();
     return true;
@@ -120,19 +120,22 @@ export class Connector<S extends Session> {
 
   /** A session ended, idle or not. */
   onGone(session: S): void {
-    if (this.#active.delete(session)) return;
+    this.#sessions.delete(session);
     const index = this.#idle.indexOf(session);
     if (index >= 0) this.#idle.splice(index, 1);
   }
 
-  /** Calls `visit` with every session that serves an exchange. */
-  forEachActive(visit: (session: S) => void): void {
-    for (const session of [...this.#active]) visit(session);
+  /** Calls `visit` with every open session. */
+  forEach(visit: (session: S) => void): void {
+    for (const session of [...this.#sessions]) visit(session);
   }
 
   /** Closes idle connections. */
   retireIdle(): void {
-    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) session.retire();
+    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
+      this.#sessions.delete(session);
+      session.retire();
+    }
   }
 
   /** Keeps no connection any more: those in use close when their exchange is over. */

@@ -16,7 +16,16 @@ const MAX_TRAILER_LINES = 50;
 /** Hexadecimal digits of a chunk size: 2^52 at most. */
 const MAX_SIZE_DIGITS = 13;
 
-const State = { Size: 0, Extension: 1, SizeLf: 2, Data: 3, DataCr: 4, DataLf: 5, Trailers: 6, Done: 7 } as const;
+const State = {
+  Size: 0,
+  Extension: 1,
+  SizeLf: 2,
+  Data: 3,
+  DataCr: 4,
+  DataLf: 5,
+  Trailers: 6,
+  Done: 7,
+} as const;
 type StateName = (typeof State)[keyof typeof State];
 
 /**
@@ -128,12 +137,20 @@ export class ChunkedReader {
 
   #readTrailers(bytes: Buffer, start: number, end: number): number {
     const earlier = this.#trailerBytes?.length ?? 0;
-    const section = this.#trailerBytes === undefined ? bytes : Buffer.concat([this.#trailerBytes, bytes.subarray(start, end)]);
+    const section =
+      this.#trailerBytes === undefined
+        ? bytes
+        : Buffer.concat([this.#trailerBytes, bytes.subarray(start, end)]);
     const from = this.#trailerBytes === undefined ? start : 0;
     const to = this.#trailerBytes === undefined ? end : section.length;
     this.trailers.reset(section);
     const behind = parseFieldLines(section, from, to, this.trailers, MAX_TRAILER_LINES);
-    if (behind === MALFORMED || behind === TOO_MANY || to - from > MAX_TRAILER_BYTES + (behind < 0 ? 0 : to - behind)) return MALFORMED;
+    if (
+      behind === MALFORMED ||
+      behind === TOO_MANY ||
+      to - from > MAX_TRAILER_BYTES + (behind < 0 ? 0 : to - behind)
+    )
+      return MALFORMED;
     if (behind === NEED_MORE) {
       this.#trailerBytes = Buffer.from(section.subarray(from, to));
       return end;

@@ -65,7 +65,13 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   #paused = false;
   #leftover: Buffer | undefined = undefined;
 
-  constructor(connection: Connection, owner: EndpointConnectionOwner, timeouts: EndpointTimeouts, wheel: TimerWheel, nowMs: number) {
+  constructor(
+    connection: Connection,
+    owner: EndpointConnectionOwner,
+    timeouts: EndpointTimeouts,
+    wheel: TimerWheel,
+    nowMs: number,
+  ) {
     this.#connection = connection;
     this.#owner = owner;
     this.#timeouts = timeouts;
@@ -220,7 +226,8 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
       this.#idleMs = Math.min(learnedMs, MAX_LEARNED_IDLE_MS);
     }
     if (head.status === 101 && at < end) this.#leftover = bytes.subarray(at, end);
-    const bodyFollows = head.framing !== Framing.None && !(head.framing === Framing.Length && head.contentLength === 0);
+    const bodyFollows =
+      head.framing !== Framing.None && !(head.framing === Framing.Length && head.contentLength === 0);
     this.#state = State.Body;
     if (bodyFollows) {
       this.#bodyLeft = head.contentLength;
@@ -251,7 +258,8 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
         const behind = chunks.read(bytes, start, end, this);
         if (this.#state !== State.Body) return;
         if (behind === MALFORMED) this.#fail('response_body_malformed', '');
-        else if (chunks.done) this.#complete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined, behind < end);
+        else if (chunks.done)
+          this.#complete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined, behind < end);
         break;
       }
       default:
@@ -268,13 +276,19 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   #complete(trailers: Fields | undefined, excess: boolean): void {
     const consumer = this.#consumer!;
     this.#consumer = undefined;
-    const reusable = this.#keepAlive && this.#requestDone && !excess && !this.#connection.readEnded && this.#connection.bufferedBytes === 0;
+    const reusable =
+      this.#keepAlive &&
+      this.#requestDone &&
+      !excess &&
+      !this.#connection.readEnded &&
+      this.#connection.bufferedBytes === 0;
     this.#state = reusable ? State.Idle : State.Over;
     if (this.#paused) {
       this.#paused = false;
       if (reusable) this.#connection.resume();
     }
-    consumer.onResponseEnd(trailers);
+    const { bytesReceived, bytesSent } = this;
+    // Free before the consumer hears of it: what it does next may need a connection to this endpoint.
     if (!reusable) {
       this.#deadline.cancel();
       this.#connection.close();
@@ -283,6 +297,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
       this.retire();
       this.#owner.onGone(this);
     }
+    consumer.onResponseEnd(trailers, bytesReceived, bytesSent);
   }
 
   /** No more events: whatever the connection does now concerns nobody here. */

@@ -13,7 +13,13 @@ export const TOO_MANY = -3;
  * ours with underscores are marked dropped, because some endpoints read both alike.
  * @returns the position behind the empty line, or NEED_MORE, MALFORMED, TOO_MANY (more than `maxCount` lines).
  */
-export function parseFieldLines(bytes: Buffer, start: number, end: number, fields: Fields, maxCount: number): number {
+export function parseFieldLines(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  fields: Fields,
+  maxCount: number,
+): number {
   let at = start;
   for (;;) {
     if (at >= end) return NEED_MORE;

@@ -71,6 +71,7 @@ export class RequestParser {
     }
     at = this.#parseVersion(bytes, at + 1, end, head);
     if (at < 0) return at;
+    head.lineStart = head.minor === 1 && bytes[targetStart] === 47 ? lineStart : -1;
     if (at - 2 - lineStart > this.#limits.requestLine) return this.#refuse('request_uri_too_long');
 
     head.fields.reset(bytes);
@@ -100,7 +101,9 @@ export class RequestParser {
     if (at === end) return NEED_MORE;
     if (at === start || bytes[at] !== SP) {
       // A lone CR may be the first half of the empty line that is ignored.
-      return at === start && bytes[at] === CR && at + 1 === end ? NEED_MORE : this.#refuse('request_malformed');
+      return at === start && bytes[at] === CR && at + 1 === end
+        ? NEED_MORE
+        : this.#refuse('request_malformed');
     }
     head.method = methodName(bytes, start, at);
     return at + 1;
@@ -142,6 +145,8 @@ export class RequestParser {
     const mark = target.indexOf('?');
     head.path = mark < 0 ? target : mark === 0 ? '/' : target.slice(0, mark);
     head.query = mark < 0 ? '' : target.slice(mark);
+    head.rawPath = head.path;
+    head.rawQuery = head.query;
     return undefined;
   }
 

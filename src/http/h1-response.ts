@@ -3,7 +3,7 @@ import { Known, knownFieldId } from '../model/known-fields.ts';
 import { Framing, type ResponseHead } from '../model/message.ts';
 import { MALFORMED, NEED_MORE, parseFieldLines, TOO_MANY } from './h1-fields.ts';
 import { CR, FIELD_VALUE, LF, SP } from './tables.ts';
-import { forEachToken, isWord, parseContentLength } from './tokens.ts';
+import { forEachToken, isPlainLength, isWord, parseContentLength } from './tokens.ts';
 
 /** Largest response head, bytes. */
 export const MAX_RESPONSE_HEAD: number = 64 * 1024;
@@ -24,6 +24,7 @@ export class ResponseParser {
   #lengths = 0;
   #codings = 0;
   #upgradeIndex = -1;
+  #lengthIndex = -1;
 
   /**
    * Parses one head. `bodyless`: the request was HEAD, so the response has no body whatever it says.
@@ -36,7 +37,8 @@ export class ResponseParser {
     const bodyStart = parseFieldLines(bytes, fieldsStart, end, head.fields, MAX_RESPONSE_LINES);
     if (bodyStart === TOO_MANY) return this.#refuse('response_head_too_large');
     if (bodyStart === MALFORMED) return this.#refuse('response_malformed');
-    if ((bodyStart === NEED_MORE ? end : bodyStart) - start > MAX_RESPONSE_HEAD) return this.#refuse('response_head_too_large');
+    if ((bodyStart === NEED_MORE ? end : bodyStart) - start > MAX_RESPONSE_HEAD)
+      return this.#refuse('response_head_too_large');
     if (bodyStart === NEED_MORE) return NEED_MORE;
     return this.#applyFields(head, bodyless) ? bodyStart : MALFORMED;
   }
@@ -59,16 +61,22 @@ export class ResponseParser {
     const tens = bytes[start + 10]! - 48;
     const ones = bytes[start + 11]! - 48;
     const digits = tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 && hundreds >= 1 && hundreds <= 5;
-    if ((minor !== 0 && minor !== 1) || bytes[start + 8] !== SP || !digits) return this.#refuse('response_malformed');
+    if ((minor !== 0 && minor !== 1) || bytes[start + 8] !== SP || !digits)
+      return this.#refuse('response_malformed');
     head.minor = minor;
+    head.lineStart = minor === 1 && bytes[start + 12] === SP ? start : -1;
     head.status = hundreds * 100 + tens * 10 + ones;
     let at = start + 12;
     const reasonStart = bytes[at] === SP ? ++at : at;
     while (at < end && FIELD_VALUE[bytes[at]!] === 1) at++;
     if (at > reasonStart && reasonStart === start + 12) return this.#refuse('response_malformed');
-    if (at + 1 >= end) return at - start > MAX_RESPONSE_HEAD ? this.#refuse('response_head_too_large') : NEED_MORE;
+    if (at + 1 >= end)
+      return at - start > MAX_RESPONSE_HEAD ? this.#refuse('response_head_too_large') : NEED_MORE;
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#refuse('response_malformed');
-    head.reason = at - reasonStart === 2 && bytes[reasonStart] === 79 && bytes[reasonStart + 1] === 75 ? 'OK' : bytes.latin1Slice(reasonStart, at);
+    head.reason =
+      at - reasonStart === 2 && bytes[reasonStart] === 79 && bytes[reasonStart + 1] === 75
+        ? 'OK'
+        : bytes.latin1Slice(reasonStart, at);
     return at + 2;
   }
 
@@ -79,6 +87,8 @@ export class ResponseParser {
     this.#lengths = 0;
     this.#codings = 0;
     this.#upgradeIndex = -1;
+    this.#lengthIndex = -1;
+    head.lengthInFields = false;
     head.framing = Framing.Close;
     head.contentLength = 0;
     head.upgrade = '';
@@ -93,7 +103,8 @@ export class ResponseParser {
       return false;
     }
     const { status } = head;
-    if (status === 101 && this.#upgradeIndex >= 0) head.upgrade = head.fields.value(this.#upgradeIndex).trim().toLowerCase();
+    if (status === 101 && this.#upgradeIndex >= 0)
+      head.upgrade = head.fields.value(this.#upgradeIndex).trim().toLowerCase();
     if (this.#upgradeIndex >= 0) head.fields.drop(this.#upgradeIndex);
     if (status < 200 || status === 204 || status === 304 || bodyless) {
       this.#keepLengthOfNothing(head, bodyless || status === 304);
@@ -104,7 +115,11 @@ export class ResponseParser {
 
   /** RFC 9112 section 6.3: no body follows. A length says what GET would have had, and is passed on where it may stand. */
   #keepLengthOfNothing(head: ResponseHead, describes: boolean): void {
-    if (!describes || head.framing !== Framing.Length) head.contentLength = -1;
+    if (!describes || head.framing !== Framing.Length) {
+      head.contentLength = -1;
+      head.lengthInFields = false;
+      if (this.#lengthIndex >= 0) head.fields.drop(this.#lengthIndex);
+    }
     head.framing = Framing.None;
   }
 
@@ -114,12 +129,14 @@ export class ResponseParser {
     const end = fields.at[index * 4 + 3]!;
     switch (id) {
       case Known.ContentLength: {
-        fields.drop(index);
         const length = parseContentLength(fields.bytes, start, end);
         if (length < 0 || ++this.#lengths > 1) {
           this.failure = 'response_framing';
           return false;
         }
+        this.#lengthIndex = index;
+        head.lengthInFields = isPlainLength(fields.bytes, start, end);
+        if (!head.lengthInFields) fields.drop(index);
         if (this.#codings === 0) head.framing = Framing.Length;
         head.contentLength = length;
         return true;
@@ -158,10 +175,14 @@ export class ResponseParser {
     const { fields } = head;
     for (let index = 0; index < fields.count; index++) {
       if (fields.ids[index] !== Known.Connection) continue;
+      const start = fields.at[index * 4 + 2]!;
+      if (isWord(fields.bytes, start, fields.at[index * 4 + 3]!, 'keep-alive')) {
+        if (head.minor === 0) this.keepAlive = true;
+        continue;
+      }
       forEachToken(fields.value(index), (token) => {
         if (token === 'close') this.keepAlive = false;
-        else if (token === 'keep-alive') this.keepAlive = head.minor === 1 || this.keepAlive;
-        else if (token !== 'upgrade' && token !== 'set-cookie') {
+        else if (token !== 'keep-alive' && token !== 'upgrade' && token !== 'set-cookie') {
           const lower = Buffer.from(token, 'latin1');
           fields.remove({ id: knownFieldId(lower, 0, lower.length), lower });
         }

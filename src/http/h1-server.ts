@@ -20,7 +20,12 @@ export interface ServerSettings {
   readonly wheel: TimerWheel;
   readonly secure: boolean;
   /** Milliseconds. */
-  readonly timeouts: { readonly requestHead: number; readonly requestBody: number; readonly idle: number; readonly send: number };
+  readonly timeouts: {
+    readonly requestHead: number;
+    readonly requestBody: number;
+    readonly idle: number;
+    readonly send: number;
+  };
   /** Bytes of a head, for deciding when a partial one must be looked at. */
   readonly headerBytes: number;
   /** Bytes of a body; Infinity for no limit. */
@@ -46,6 +51,7 @@ const ignoring: RequestConsumer = {
   onClientCongested() {},
   onClientDrain() {},
   onClientEnd() {},
+  onCut() {},
 };
 
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
@@ -55,6 +61,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
+  readonly context: unknown;
   bytesSent = 0;
   readonly #connection: Connection;
   readonly #settings: ServerSettings;
@@ -77,12 +84,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #untilClose = false;
   #stalledBytes = 0;
 
-  constructor(connection: Connection, settings: ServerSettings) {
+  constructor(connection: Connection, settings: ServerSettings, context: unknown) {
     this.#connection = connection;
     this.#settings = settings;
     this.remoteAddress = connection.remoteAddress;
     this.remotePort = connection.remotePort;
     this.secure = settings.secure;
+    this.context = context;
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -121,7 +129,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
           break;
         case Reading.Complete:
           // The next request waits for this one's response; so does the client, by TCP.
-          this.#pipelined = this.#pipelined === undefined ? bytes.subarray(at, end) : Buffer.concat([this.#pipelined, bytes.subarray(at, end)]);
+          this.#pipelined =
+            this.#pipelined === undefined
+              ? bytes.subarray(at, end)
+              : Buffer.concat([this.#pipelined, bytes.subarray(at, end)]);
           this.#connection.pause();
           at = end;
           break;
@@ -245,7 +256,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   sendInformational(head: ResponseHead): void {
     if (this.request.minor === 0) return;
-    writeResponseHead(this.#connection, head, false, Persistence.Default);
+    if (head.status === 100) this.request.expectContinue = false;
+    this.bytesSent += writeResponseHead(this.#connection, head, false, Persistence.Default);
   }
 
   sendHead(head: ResponseHead): void {
@@ -255,14 +267,22 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#chunked = unknownLength && minor === 1;
     this.#untilClose = unknownLength && minor === 0;
     if (this.#untilClose || this.#settings.draining || !this.#bodyWillBeRead()) this.#keepAlive = false;
-    const persistence = this.#keepAlive ? (minor === 0 ? Persistence.KeepAlive : Persistence.Default) : Persistence.Close;
+    const persistence = this.#keepAlive
+      ? minor === 0
+        ? Persistence.KeepAlive
+        : Persistence.Default
+      : Persistence.Close;
     this.bytesSent += writeResponseHead(this.#connection, head, this.#chunked, persistence);
   }
 
   /** Whether the rest of the request is so short that it can be read to keep the connection. */
   #bodyWillBeRead(): boolean {
     if (this.#reading !== Reading.Body) return true;
-    return this.request.framing === Framing.Length && this.#bodyLeft <= DISCARD_BYTES && !this.request.expectContinue;
+    return (
+      this.request.framing === Framing.Length &&
+      this.#bodyLeft <= DISCARD_BYTES &&
+      !this.request.expectContinue
+    );
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
@@ -298,7 +318,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   /** The response is out and the connection goes. */
   #finish(): void {
-    if (this.#reading === Reading.Complete && this.#pipelined === undefined && this.#connection.flush()) this.#over();
+    if (this.#reading === Reading.Complete && this.#pipelined === undefined && this.#connection.flush())
+      this.#over();
     else this.#linger();
   }
 
@@ -344,7 +365,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (!this.#bodyPaused) return;
     this.#bodyPaused = false;
     this.#connection.resume();
-    if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0) this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0)
+      this.#deadline.start(this.#settings.timeouts.requestBody);
   }
 
   startTunnel(head: ResponseHead): TunnelEnd {
@@ -362,6 +384,12 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   drain(): void {
     this.#keepAlive = false;
     if (this.idle) this.#over();
+  }
+
+  /** Ends what is being served. */
+  cut(): void {
+    this.#consumer.onCut();
+    if (this.#reading !== Reading.Over && !this.#responding) this.#over();
   }
 
   // ---- events of the connection ----
@@ -404,7 +432,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       if (this.#connection.readEnded) this.#over();
       return;
     }
-    if (this.#reading === Reading.Body && !this.#bodyPaused) this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (this.#reading === Reading.Body && !this.#bodyPaused)
+      this.#deadline.start(this.#settings.timeouts.requestBody);
     else if (this.#reading === Reading.Head) this.#deadline.start(this.#settings.timeouts.idle);
     else this.#deadline.stop();
     this.#consumer.onClientDrain();

@@ -12,27 +12,29 @@ const CLOSE = Buffer.from('Connection: close\r\n', 'latin1');
 const KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 const ZERO_CHUNK = Buffer.from('0\r\n', 'latin1');
-const STATUS_200 = Buffer.from('HTTP/1.1 200 OK\r\n', 'latin1');
 
 /** Room for the lines that we add ourselves: framing, Connection, Upgrade. */
 const OWN_LINES = 512;
 
 /** Bytes that the block takes when written, at most. */
 function fieldsSize(fields: Fields): number {
-  const { count, at, added } = fields;
+  const { count, at, added, block } = fields;
   let size = count === 0 ? 0 : at[count * 4 - 1]! - at[0]! + 2 + count * 2;
   for (let index = 0; index < added.length; index++) size += added[index]!.bytes.length;
-  return size;
+  return block === undefined ? size : size + block.bytes.length;
 }
 
-/** Writes the lines that are not dropped, whole runs at once where they lie as we would write them. */
-function writeFields(out: OutBuffer, fields: Fields): void {
-  const { bytes, count, at, added } = fields;
-  let runStart = -1;
-  let runEnd = 0;
+/**
+ * Writes the lines that are not dropped, whole runs at once where they lie as we would write them.
+ * @param lineStart where the start line begins that lies before the first field and is written as well; -1 for none
+ */
+function writeFields(out: OutBuffer, fields: Fields, lineStart: number): void {
+  const { bytes, count, at, added, block } = fields;
+  let runStart = lineStart;
+  let runEnd = lineStart < 0 || count === 0 ? 0 : at[0]!;
   for (let index = 0; index < count; index++) {
     const place = index * 4;
-    if (!fields.isDropped(index) && fields.isCanonical(index)) {
+    if (fields.isWrittenAsIs(index)) {
       if (runStart < 0) runStart = at[place]!;
       runEnd = at[place + 3]! + 2;
       continue;
@@ -49,6 +51,7 @@ function writeFields(out: OutBuffer, fields: Fields): void {
   }
   if (runStart >= 0) out.copy(bytes, runStart, runEnd);
   for (let index = 0; index < added.length; index++) out.line(added[index]!.bytes);
+  if (block !== undefined) out.line(block.bytes);
 }
 
 function writeLength(out: OutBuffer, length: number): void {
@@ -57,14 +60,26 @@ function writeLength(out: OutBuffer, length: number): void {
 
 /** Writes a request head as HTTP/1.1. Returns its length. */
 export function writeRequestHead(connection: Connection, head: RequestHead): number {
-  const size = fieldsSize(head.fields) + head.method.length + head.path.length + head.query.length + head.authority.length + OWN_LINES;
+  const size =
+    fieldsSize(head.fields) +
+    head.method.length +
+    head.path.length +
+    head.query.length +
+    head.authority.length +
+    OWN_LINES;
   const out = connection.open(Math.min(size, MAX_PIECE));
   const before = out.length;
-  out.text(`${head.method} ${head.path}${head.query} HTTP/1.1\r\n`);
+  const asItCame =
+    head.lineStart >= 0 &&
+    head.fields.count > 0 &&
+    !head.hostReplaced &&
+    head.path === head.rawPath &&
+    head.query === head.rawQuery;
+  if (!asItCame) out.text(`${head.method} ${head.path}${head.query} HTTP/1.1\r\n`);
   if (head.hostReplaced) out.text(`Host: ${head.authority}\r\n`);
-  writeFields(out, head.fields);
+  writeFields(out, head.fields, asItCame ? head.lineStart : -1);
   if (head.framing === Framing.Chunked) out.line(CHUNKED);
-  else if (head.framing === Framing.Length) writeLength(out, head.contentLength);
+  else if (head.framing === Framing.Length && !head.lengthInFields) writeLength(out, head.contentLength);
   if (head.expectContinue) out.text('Expect: 100-continue\r\n');
   if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
   out.line(CRLF);
@@ -84,15 +99,24 @@ export const Persistence = {
 export type PersistenceKind = (typeof Persistence)[keyof typeof Persistence];
 
 /** Writes a response head; `chunked` says how a body of unknown length is framed. Returns its length. */
-export function writeResponseHead(connection: Connection, head: ResponseHead, chunked: boolean, persistence: PersistenceKind): number {
+export function writeResponseHead(
+  connection: Connection,
+  head: ResponseHead,
+  chunked: boolean,
+  persistence: PersistenceKind,
+): number {
   const size = fieldsSize(head.fields) + head.reason.length + OWN_LINES;
   const out = connection.open(Math.min(size, MAX_PIECE));
   const before = out.length;
-  if (head.status === 200 && head.reason === 'OK') out.line(STATUS_200);
-  else out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
-  writeFields(out, head.fields);
+  const asItCame = head.lineStart >= 0 && head.fields.count > 0;
+  if (!asItCame) out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
+  writeFields(out, head.fields, asItCame ? head.lineStart : -1);
   if (chunked) out.line(CHUNKED);
-  else if (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0)) writeLength(out, head.contentLength);
+  else if (
+    !head.lengthInFields &&
+    (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0))
+  )
+    writeLength(out, head.contentLength);
   if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
   else if (persistence === Persistence.Close) out.line(CLOSE);
   else if (persistence === Persistence.KeepAlive) out.line(KEEP_ALIVE);
@@ -116,6 +140,6 @@ export function writeLastChunk(connection: Connection, trailers: Fields | undefi
   }
   const out = connection.open(fieldsSize(trailers) + 16);
   out.line(ZERO_CHUNK);
-  writeFields(out, trailers);
+  writeFields(out, trailers, -1);
   out.line(CRLF);
 }

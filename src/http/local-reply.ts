@@ -27,7 +27,10 @@ export function failureReply(code: FailureCode, detail = ''): LocalReply {
   const info = FAILURES[code];
   const status = info.status === 0 || info.status === 499 ? 500 : info.status;
   const about = detail === '' ? code : `${code}: ${detail.replaceAll(/[^ !#-[\]-~]/g, '?')}`;
-  const fields: FieldLine[] = [CONTENT_TYPE, fieldLine('Proxy-Status', `pointsman; error=${info.proxyStatus}; details="${about}"`)];
+  const fields: FieldLine[] = [
+    CONTENT_TYPE,
+    fieldLine('Proxy-Status', `pointsman; error=${info.proxyStatus}; details="${about}"`),
+  ];
   if (status === 503) fields.push(RETRY_AFTER);
   if (status === 405) fields.push(ALLOW);
   const reply: LocalReply = {

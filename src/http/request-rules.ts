@@ -2,7 +2,7 @@ import { fieldLine } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known, knownFieldId } from '../model/known-fields.ts';
 import { Framing, type RequestHead } from '../model/message.ts';
-import { forEachToken, isAuthority, isWord, parseContentLength } from './tokens.ts';
+import { forEachToken, isAuthority, isPlainLength, isWord, parseContentLength } from './tokens.ts';
 
 /** Fields that Connection must not name: they are for the endpoint, or decide where the message ends (RFC 9110 section 7.6.1). */
 const NOT_HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -20,7 +20,12 @@ const TE_TRAILERS = fieldLine('TE', 'trailers');
 
 /** Protocols that are never switched to: HTTP itself would escape the router (h2c smuggling). */
 function mayUpgradeTo(protocol: string): boolean {
-  return protocol !== '' && !protocol.includes(',') && !protocol.includes(' ') && !/^(h2c?|http|tls)(\/|$)/.test(protocol);
+  return (
+    protocol !== '' &&
+    !protocol.includes(',') &&
+    !protocol.includes(' ') &&
+    !/^(h2c?|http|tls)(\/|$)/.test(protocol)
+  );
 }
 
 /**
@@ -49,6 +54,7 @@ export class RequestFieldRules {
     this.keepAlive = head.minor === 1;
     head.framing = Framing.None;
     head.contentLength = 0;
+    head.lengthInFields = false;
     head.expectContinue = false;
     head.upgrade = '';
     head.acceptsTrailers = false;
@@ -68,7 +74,8 @@ export class RequestFieldRules {
     if (this.#connection) this.#applyConnection(head);
     else if (this.#upgradeIndex >= 0) head.fields.drop(this.#upgradeIndex);
     if (this.#failure !== undefined) return this.#failure;
-    if (head.expectContinue && (head.framing === Framing.None || head.minor === 0)) head.expectContinue = false;
+    if (head.expectContinue && (head.framing === Framing.None || head.minor === 0))
+      head.expectContinue = false;
     return undefined;
   }
 
@@ -94,7 +101,8 @@ export class RequestFieldRules {
         if (length < 0 || ++this.#lengths > 1) this.#fail('request_framing');
         head.framing = Framing.Length;
         head.contentLength = length;
-        fields.drop(index);
+        head.lengthInFields = length >= 0 && isPlainLength(fields.bytes, start, end);
+        if (!head.lengthInFields) fields.drop(index);
         break;
       }
       case Known.TransferEncoding:
@@ -145,7 +153,10 @@ export class RequestFieldRules {
     // A well-formed coding that we do not know is 501 (RFC 9112 section 6.1); anything odd about chunked is 400.
     const value = fields.value(index);
     const plain = /^[A-Za-z0-9-]+(?: *, *[A-Za-z0-9-]+)*$/.test(value);
-    const codings = value.toLowerCase().split(',').map((coding) => coding.trim());
+    const codings = value
+      .toLowerCase()
+      .split(',')
+      .map((coding) => coding.trim());
     const doubtful = codings.slice(0, -1).includes('chunked') || codings.at(-1) === 'identity';
     this.#fail(plain && !doubtful ? 'transfer_coding_unsupported' : 'request_framing');
   }
@@ -158,6 +169,12 @@ export class RequestFieldRules {
     let keepAlive = false;
     for (let index = 0; index < fields.count; index++) {
       if (fields.ids[index] !== Known.Connection) continue;
+      const start = fields.at[index * 4 + 2]!;
+      const end = fields.at[index * 4 + 3]!;
+      if (isWord(fields.bytes, start, end, 'keep-alive')) {
+        keepAlive = true;
+        continue;
+      }
       forEachToken(fields.value(index), (token) => {
         if (token === 'close') close = true;
         else if (token === 'keep-alive') keepAlive = true;
@@ -186,5 +203,6 @@ function dropNamed(head: RequestHead, token: string): void {
   const lower = Buffer.from(token, 'latin1');
   const id = knownFieldId(lower, 0, lower.length);
   const name = { id, lower };
-  for (let index = fields.indexOf(name); index >= 0; index = fields.indexOf(name, index + 1)) fields.drop(index);
+  for (let index = fields.indexOf(name); index >= 0; index = fields.indexOf(name, index + 1))
+    fields.drop(index);
 }

@@ -18,6 +18,8 @@ export interface ClientStream {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
+  /** What the data path keeps for the client's connection; the codec only carries it. */
+  readonly context: unknown;
   /** Output waits to be taken: hold back until `onClientDrain`. */
   readonly congested: boolean;
   /** Bytes of the response written so far, heads included. */
@@ -47,6 +49,8 @@ export interface RequestConsumer {
   onClientDrain(): void;
   /** The client will send nothing more (FIN behind a whole request): it may be gone, or it may wait for the response. */
   onClientEnd(): void;
+  /** The time for finishing is over: answer at once, or cut. */
+  onCut(): void;
 }
 
 /** Serves the requests of a listener. */
@@ -59,7 +63,10 @@ export interface RequestHandler {
 
 /** One attempt at an endpoint. */
 export interface EndpointStream {
+  /** Output waits to be taken: hold back until `onEndpointDrain`. */
   readonly congested: boolean;
+  /** The connection carried another exchange before this one. */
+  readonly reused: boolean;
   /** Bytes received from and sent to the endpoint for this exchange, heads included. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
@@ -81,7 +88,8 @@ export interface ResponseConsumer {
   /** The final head, or a 101. */
   onResponse(head: ResponseHead): void;
   onResponseBody(bytes: Buffer, start: number, end: number): void;
-  onResponseEnd(trailers: Fields | undefined): void;
+  /** The response is whole; `bytesReceived` and `bytesSent` are the totals of the exchange with the endpoint. */
+  onResponseEnd(trailers: Fields | undefined, bytesReceived: number, bytesSent: number): void;
   /** The attempt failed; the stream is over. */
   onAttemptFailed(code: FailureCode, detail: string): void;
   onEndpointCongested(): void;

@@ -13,6 +13,11 @@ export function forEachToken(value: string, each: (token: string) => void): void
   }
 }
 
+/** Whether a Content-Length value is written the one way: without leading zeros. */
+export function isPlainLength(bytes: Buffer, start: number, end: number): boolean {
+  return bytes[start] !== 48 || end - start === 1;
+}
+
 /**
  * The number in a Content-Length value: digits only, at most 2^53 - 1.
  * @returns -1 when it is anything else (a sign, a list, blanks within, hexadecimal, too large).
@@ -58,7 +63,13 @@ export function isAuthority(bytes: Buffer, start: number, end: number): boolean 
 }
 
 function isIpv6Byte(byte: number): boolean {
-  return byte === COLON || byte === 46 || (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 70) || (byte >= 97 && byte <= 102);
+  return (
+    byte === COLON ||
+    byte === 46 ||
+    (byte >= 48 && byte <= 57) ||
+    (byte >= 65 && byte <= 70) ||
+    (byte >= 97 && byte <= 102)
+  );
 }
 
 /** Whether the bytes are exactly `word` (lower case) in any case, blanks around it ignored. */

@@ -1,5 +1,5 @@
 import type { ListenerConfig } from '../config/schema/listener.ts';
-import { type FieldLine, fieldLine, type Fields } from '../model/fields.ts';
+import { type FieldBlock, fieldBlock, type FieldLine, fieldLine, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
 import type { RequestHead } from '../model/message.ts';
@@ -88,7 +88,7 @@ export class ClientForwarding {
   readonly #secure: boolean;
   readonly #trusted: boolean;
   /** Ready lines for requests to `#authority` of minor version `#minor`, of a peer that is not trusted. */
-  #lines: readonly FieldLine[] = [];
+  #block: FieldBlock | undefined = undefined;
   #authority = '';
   #minor = -1;
 
@@ -136,8 +136,7 @@ export class ClientForwarding {
     }
     this.ip = this.#peer;
     if (request.authority !== this.#authority || request.minor !== this.#minor) this.#prepare(request);
-    const lines = this.#lines;
-    for (let index = 0; index < lines.length; index++) fields.add(lines[index]!);
+    fields.block = this.#block;
     return undefined;
   }
 
@@ -164,7 +163,7 @@ export class ClientForwarding {
     if (policy.forwarded)
       lines.push(fieldLine('Forwarded', forwardedElement(this.#peer, this.#secure, authority)));
     if (policy.via.length > 0) lines.push(policy.via[minor]!);
-    this.#lines = lines;
+    this.#block = lines.length === 0 ? undefined : fieldBlock(lines);
     this.#authority = authority;
     this.#minor = minor;
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import { requestHead } from '../../test/support/request-head.ts';
-import type { HashKeyConfig } from '../config/schema/pool.ts';
+import { type HashKeyConfig, pool as poolSchema, POLICY_NAMES } from '../config/schema/pool.ts';
 import { hashString } from '../util/hash.ts';
 import { hashKeyOf } from './hash-key.ts';
 
@@ -14,8 +14,12 @@ const request = requestHead(
   'Cookie: sid=s1',
 );
 
+function configOf(more: object) {
+  return poolSchema.parse({ name: 'p', endpoints: ['10.0.0.1:80'], ...more });
+}
+
 function hash(key: HashKeyConfig, clientIp = '192.0.2.1'): number {
-  return hashKeyOf(key)(request, clientIp);
+  return hashKeyOf(configOf({ policy: 'maglev', hash: { key } }))!(request, clientIp);
 }
 
 test.each<[HashKeyConfig, string]>([
@@ -42,4 +46,11 @@ test.each<[HashKeyConfig]>([
   [{ query: 'none' }],
 ])('without %o there is no hash', (key) => {
   expect(hash(key)).toBe(-1);
+});
+
+test('only policies that hash have a key, and ip-hash has the client', () => {
+  const hashing = POLICY_NAMES.filter((policy) => hashKeyOf(configOf({ policy })) !== undefined);
+  expect(hashing).toEqual(['ip-hash', 'ring-hash', 'maglev']);
+  const ipHash = configOf({ policy: 'ip-hash', hash: { key: 'path' } });
+  expect(hashKeyOf(ipHash)!(request, '192.0.2.1')).toBe(hashString('192.0.2.1'));
 });

@@ -14,6 +14,18 @@ export function fieldLine(name: string, value: string): FieldLine {
   return { name: name.toLowerCase(), value, bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1') };
 }
 
+/** Several lines that are always written together. */
+export interface FieldBlock {
+  readonly lines: readonly FieldLine[];
+  /** All of them, joined. */
+  readonly bytes: Buffer;
+}
+
+/** Joins lines, so that they are written with one copy. */
+export function fieldBlock(lines: readonly FieldLine[]): FieldBlock {
+  return { lines, bytes: Buffer.concat(lines.map((line) => line.bytes)) };
+}
+
 /** A field name prepared for comparison. */
 export interface FieldName {
   readonly id: KnownId;
@@ -44,12 +56,15 @@ export class Fields {
   #flags: Uint8Array = new Uint8Array(32);
   /** Lines added by us; written behind the others. */
   readonly added: FieldLine[] = [];
+  /** Lines added by us that belong together; written last. */
+  block: FieldBlock | undefined = undefined;
 
   /** Empties the block; lines will lie in `bytes`. */
   reset(bytes: Buffer): void {
     this.bytes = bytes;
     this.count = 0;
     if (this.added.length > 0) this.added.length = 0;
+    this.block = undefined;
   }
 
   /** Adds a line that lies in `bytes`. */
@@ -94,9 +109,9 @@ export class Fields {
     return (this.#flags[index]! & DROPPED) !== 0;
   }
 
-  /** Whether the line may be copied as it lies. */
-  isCanonical(index: number): boolean {
-    return (this.#flags[index]! & CANONICAL) !== 0;
+  /** Whether the line is written, and lies as we would write it. */
+  isWrittenAsIs(index: number): boolean {
+    return this.#flags[index] === CANONICAL;
   }
 
   /** First line of that name at or after `from` which is not dropped; -1 when there is none. Added lines are not looked at. */
@@ -127,18 +142,23 @@ export class Fields {
   get(name: FieldName): string | undefined {
     const index = this.indexOf(name);
     if (index >= 0) return this.value(index);
-    if (this.added.length === 0) return undefined;
+    if (this.added.length === 0 && this.block === undefined) return undefined;
     const lower = name.lower.latin1Slice();
-    return this.added.find((line) => line.name === lower)?.value;
+    return (
+      this.added.find((line) => line.name === lower) ?? this.block?.lines.find((line) => line.name === lower)
+    )?.value;
   }
 
   /** Removes every line of that name, ours included. */
   remove(name: FieldName): void {
     for (let index = this.indexOf(name); index >= 0; index = this.indexOf(name, index + 1)) this.drop(index);
-    if (this.added.length === 0) return;
+    if (this.added.length === 0 && this.block === undefined) return;
     const lower = name.lower.latin1Slice();
     for (let index = this.added.length - 1; index >= 0; index--) {
       if (this.added[index]!.name === lower) this.added.splice(index, 1);
+    }
+    if (this.block?.lines.some((line) => line.name === lower) === true) {
+      this.block = fieldBlock(this.block.lines.filter((line) => line.name !== lower));
     }
   }
 

@@ -25,10 +25,17 @@ export class RequestHead {
   path = '';
   /** `?` and what follows, or empty. */
   query = '';
+  /** Path and query as they came; while the two above are the same, the line that came may be forwarded. */
+  rawPath = '';
+  rawQuery = '';
+  /** Where the request line starts in `fields.bytes`, if it lies there exactly as we would write it; else -1. */
+  lineStart = -1;
   /** Minor version: 0 or 1; HTTP/2 counts as 1. */
   minor = 1;
   framing: FramingKind = Framing.None;
   contentLength = 0;
+  /** `fields` has the Content-Length line, and it is as we would write it. */
+  lengthInFields = false;
   /** The client waits for `100 Continue` before it sends the body. */
   expectContinue = false;
   /** Protocol that the client wants to switch to, lower case; empty for none. */
@@ -43,8 +50,12 @@ export class ResponseHead {
   status = 0;
   reason = '';
   minor = 1;
+  /** Where the status line starts in `fields.bytes`, if it lies there exactly as we would write it; else -1. */
+  lineStart = -1;
   framing: FramingKind = Framing.None;
   contentLength = 0;
+  /** `fields` has the Content-Length line, and it is as we would write it. */
+  lengthInFields = false;
   /** Protocol that a 101 switches to, lower case. */
   upgrade = '';
   readonly fields = new Fields();

@@ -34,7 +34,13 @@ function classify(error: unknown): { code: FailureCode; detail: string } {
  * Connects to `host` and `port`. Exactly one of the dialler's methods is called, once, never before this returns.
  * `timeoutMs` covers name resolution and the TCP handshake. The returned function gives up: then neither is called.
  */
-export function dial(wheel: TimerWheel, host: string, port: number, timeoutMs: number, dialler: Dialler): () => void {
+export function dial(
+  wheel: TimerWheel,
+  host: string,
+  port: number,
+  timeoutMs: number,
+  dialler: Dialler,
+): () => void {
   let waiting = true;
   const deadline = new Deadline(wheel, {
     onDeadline() {

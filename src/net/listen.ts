@@ -6,8 +6,8 @@ import { enterTurn, leaveTurn } from './turn.ts';
 export interface Acceptor {
   /** Gives the handler of a new connection, or undefined to close it at once. */
   accept(connection: Connection): ConnectionHandler | undefined;
-  /** An accepted connection is gone. */
-  released(connection: Connection): void;
+  /** The connection that was given this handler is gone. */
+  released(handler: ConnectionHandler): void;
 }
 
 /** A listening socket. */
@@ -45,7 +45,7 @@ export function listen(host: string, port: number, acceptor: Acceptor): Listenin
           socket.terminate();
         } else {
           connection.handler = handler;
-          connection.onGone = () => acceptor.released(connection);
+          connection.onGone = () => acceptor.released(handler);
           socket.data = connection;
         }
         leaveTurn();

@@ -1,0 +1,198 @@
+import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
+import { RequestParser } from '../http/h1-request.ts';
+import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
+import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { AccessEntry, AccessLog } from '../model/access-entry.ts';
+import { FAILURES, type FailureCode } from '../model/failures.ts';
+import { fieldName } from '../model/fields.ts';
+import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
+import type { Balancer, Log, OutcomeObserver } from '../model/ports.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { Acceptor } from '../net/listen.ts';
+import type { TimerWheel } from '../net/timer-wheel.ts';
+import { turnNowMs } from '../net/turn.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Random } from '../util/random.ts';
+import { Exchange } from './exchange.ts';
+import type { ForwardingPolicy } from './client-forwarding.ts';
+import type { L7Pool } from './l7-pool.ts';
+import type { Router } from './router.ts';
+import type { Tunnel } from './tunnel.ts';
+
+/** What all listeners of a process share. */
+export interface L7Shared {
+  readonly balancer: Balancer;
+  readonly observer: OutcomeObserver;
+  readonly accessLog: AccessLog | undefined;
+  readonly log: Log;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const USER_AGENT = fieldName('user-agent');
+const REFERER = fieldName('referer');
+
+/** Serves the HTTP clients of one listener. */
+export class L7Listener implements Acceptor, RequestHandler {
+  readonly name: string;
+  readonly stats: ListenerStats;
+  readonly shared: L7Shared;
+  readonly timeouts: ListenerConfig['timeouts'];
+  router: Router<L7Pool>;
+  /** Upgraded connections. */
+  readonly tunnels = new Set<Tunnel>();
+  /** Requests and tunnels that are under way. */
+  busy = 0;
+  readonly #connections = new Set<H1ServerConnection>();
+  readonly #settings: ServerSettings;
+  readonly #forwarding: ForwardingPolicy;
+  readonly #maxConnections: number;
+
+  constructor(
+    config: ListenerConfig,
+    router: Router<L7Pool>,
+    forwarding: ForwardingPolicy,
+    stats: ListenerStats,
+    shared: L7Shared,
+  ) {
+    this.name = config.name;
+    this.stats = stats;
+    this.shared = shared;
+    this.timeouts = config.timeouts;
+    this.router = router;
+    stats.routes = router.routes.map((route) => new RouteStats(route.name));
+    this.#forwarding = forwarding;
+    this.#maxConnections = config.limits.connections;
+    const { bodyBytes, requestsPerConnection } = config.limits;
+    this.#settings = {
+      parser: new RequestParser(config.limits),
+      handler: this,
+      wheel: shared.wheel,
+      secure: false,
+      timeouts: config.timeouts,
+      headerBytes: config.limits.headerBytes,
+      bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
+      requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
+      draining: false,
+    };
+  }
+
+  accept(connection: Connection): ConnectionHandler | undefined {
+    const { stats } = this;
+    if (stats.connectionsOpen >= this.#maxConnections) {
+      stats.connectionsRejected++;
+      stats.countFailure('connection_limit');
+      return undefined;
+    }
+    stats.connectionsOpen++;
+    stats.connectionsTotal++;
+    const served = new H1ServerConnection(
+      connection,
+      this.#settings,
+      this.#forwarding.forPeer(connection.remoteAddress, false),
+    );
+    this.#connections.add(served);
+    return served;
+  }
+
+  released(handler: ConnectionHandler): void {
+    this.stats.connectionsOpen--;
+    this.#connections.delete(handler as H1ServerConnection);
+  }
+
+  onRequest(stream: ClientStream): RequestConsumer {
+    const exchange = new Exchange(this, stream);
+    this.busy++;
+    exchange.start();
+    return exchange;
+  }
+
+  onRefused(stream: ClientStream, code: FailureCode): void {
+    const { stats, shared } = this;
+    const status = FAILURES[code].status;
+    stats.requests++;
+    stats.statuses[(status / 100) | 0]!++;
+    stats.bytesOut += stream.bytesSent;
+    stats.countFailure(code);
+    shared.accessLog?.record(this.#entry(stream, { status, failure: code }));
+  }
+
+  /** An exchange is over: counters and the access log. */
+  finished(exchange: Exchange): void {
+    this.busy--;
+    const { stats, shared } = this;
+    const durationMs = turnNowMs() - exchange.startMs;
+    stats.requests++;
+    stats.statuses[exchange.status === 499 ? 0 : (exchange.status / 100) | 0]!++;
+    stats.bytesIn += exchange.requestBytes;
+    stats.bytesOut += exchange.responseBytes;
+    stats.latency.record(durationMs);
+    if (exchange.failure !== '') stats.countFailure(exchange.failure);
+    shared.accessLog?.record(
+      this.#entry(exchange.client, {
+        status: exchange.status,
+        failure: exchange.failure,
+        startWallMs: shared.clock.wallMs() - durationMs,
+        durationMs,
+        route: exchange.routeName,
+        pool: exchange.l7Pool?.pool.name ?? '',
+        endpoint: exchange.endpoint?.name ?? '',
+        clientIp: exchange.clientIp,
+        target: exchange.target,
+        requestBytes: exchange.requestBytes,
+        responseBytes: exchange.responseBytes,
+        attempts: exchange.attempts,
+        ttfbMs: exchange.ttfbMs,
+        queuedMs: exchange.queuedMs,
+        connectMs: exchange.connectMs,
+        reused: exchange.reused,
+      }),
+    );
+  }
+
+  #entry(stream: ClientStream, known: Partial<AccessEntry>): AccessEntry {
+    const { request } = stream;
+    return {
+      startWallMs: this.shared.clock.wallMs(),
+      durationMs: 0,
+      listener: this.name,
+      route: '',
+      pool: '',
+      endpoint: '',
+      clientIp: stream.remoteAddress,
+      clientPort: stream.remotePort,
+      method: request.method,
+      target: '',
+      host: request.authority,
+      protocol: stream.protocol,
+      status: 0,
+      requestBytes: 0,
+      responseBytes: 0,
+      failure: '',
+      attempts: 0,
+      ttfbMs: -1,
+      queuedMs: 0,
+      connectMs: 0,
+      reused: false,
+      userAgent: request.fields.get(USER_AGENT) ?? '',
+      referer: request.fields.get(REFERER) ?? '',
+      requestId: '',
+      ...known,
+    };
+  }
+
+  /** No new requests: idle connections close now, busy ones after their response. */
+  drain(): void {
+    this.#settings.draining = true;
+    for (const connection of [...this.#connections]) connection.drain();
+  }
+
+  /** Ends what is still under way. Returns how many requests and tunnels that was. */
+  cut(): number {
+    const cut = this.busy;
+    for (const tunnel of [...this.tunnels]) tunnel.shutdown();
+    for (const connection of [...this.#connections]) connection.cut();
+    return cut;
+  }
+}

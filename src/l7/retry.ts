@@ -1,0 +1,64 @@
+import { FAILURES, type FailureCode } from '../model/failures.ts';
+import type { Pool } from '../model/pool.ts';
+import type { Random } from '../util/random.ts';
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+const BACKOFF_BASE_MS = 25;
+const BACKOFF_CAP_MS = 250;
+
+export type RetryVerdict = 'no' | 'now' | 'later';
+
+/** What the decision depends on besides the pool. */
+export interface RetrySituation {
+  readonly code: FailureCode;
+  readonly method: string;
+  /** Attempts that count, so far. */
+  readonly attempts: number;
+  /** The body can be sent again from its beginning. */
+  readonly replayable: boolean;
+  /** This exchange holds a place in the budget already. */
+  readonly charged: boolean;
+}
+
+/** A reused connection that was dead already: no attempt was really made. */
+export function isFree(code: FailureCode): boolean {
+  return code === 'endpoint_stale';
+}
+
+/** Nothing was sent, so nothing can have been done twice and no work is added to an endpoint in trouble. */
+function nothingSent(code: FailureCode): boolean {
+  return FAILURES[code].retry === 'safe';
+}
+
+/**
+ * Whether a failed attempt may be followed by another (RFC 9110 section 9.2.2, and the budget of the pool).
+ * `later`: it may, but too many retries are under way; ask again after `backoffMs`.
+ */
+export function judgeRetry(pool: Pool, situation: RetrySituation): RetryVerdict {
+  const { retry } = pool.config;
+  const { code, method, attempts, replayable, charged } = situation;
+  const proof = FAILURES[code].retry;
+  if (retry.attempts === 0 || proof === 'never' || !replayable) return 'no';
+  if (proof === 'idempotent' && !IDEMPOTENT.has(method)) return 'no';
+  if (isFree(code)) return 'now';
+  if (nothingSent(code)) return 'now';
+  if (attempts > retry.attempts) return 'no';
+  return charged || withinBudget(pool) ? 'now' : 'later';
+}
+
+/** Retries under way stay below `budgetPercent` of the requests under way, but some are always allowed. */
+export function withinBudget(pool: Pool): boolean {
+  const { budgetPercent, minRetries } = pool.config.retry;
+  return pool.activeRetries < Math.max(minRetries, (pool.activeRequests * budgetPercent) / 100);
+}
+
+/** Full jitter: anything up to 25 ms doubled for each retry before, at most 250 ms. */
+export function backoffMs(retries: number, random: Random): number {
+  return random.next() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** retries);
+}
+
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
