@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { requestHead } from '../../test/support/request-head.ts';
 import { type HashKeyConfig, pool as poolSchema, POLICY_NAMES } from '../config/schema/pool.ts';
 import { hashString } from '../util/hash.ts';
-import { hashKeyOf } from './hash-key.ts';
+import { hashedKey, hashKeyOf } from './hash-key.ts';
 
 const request = requestHead(
   'GET',
@@ -14,12 +14,8 @@ const request = requestHead(
   'Cookie: sid=s1',
 );
 
-function configOf(more: object) {
-  return poolSchema.parse({ name: 'p', endpoints: ['10.0.0.1:80'], ...more });
-}
-
 function hash(key: HashKeyConfig, clientIp = '192.0.2.1'): number {
-  return hashKeyOf(configOf({ policy: 'maglev', hash: { key } }))!(request, clientIp);
+  return hashKeyOf(key)(request, clientIp);
 }
 
 test.each<[HashKeyConfig, string]>([
@@ -48,9 +44,14 @@ test.each<[HashKeyConfig]>([
   expect(hash(key)).toBe(-1);
 });
 
-test('only policies that hash have a key, and ip-hash has the client', () => {
-  const hashing = POLICY_NAMES.filter((policy) => hashKeyOf(configOf({ policy })) !== undefined);
-  expect(hashing).toEqual(['ip-hash', 'ring-hash', 'maglev']);
-  const ipHash = configOf({ policy: 'ip-hash', hash: { key: 'path' } });
-  expect(hashKeyOf(ipHash)!(request, '192.0.2.1')).toBe(hashString('192.0.2.1'));
+test('only policies that hash have a key, and for ip-hash it is the client', () => {
+  const keys = POLICY_NAMES.map((policy) => [
+    policy,
+    hashedKey(poolSchema.parse({ name: 'p', endpoints: ['10.0.0.1:80'], policy, hash: { key: 'path' } })),
+  ]);
+  expect(keys.filter(([, key]) => key !== undefined)).toEqual([
+    ['ip-hash', 'client-ip'],
+    ['ring-hash', 'path'],
+    ['maglev', 'path'],
+  ]);
 });

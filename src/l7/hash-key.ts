@@ -35,16 +35,8 @@ export function hashedKey(config: PoolConfig): HashKeyConfig | undefined {
   return hashed === 'key' ? config.hash.key : hashed;
 }
 
-/**
- * Compiles what a pool hashes on; undefined when its policy does not hash. Keys are normalised: the /64 of an IPv6
- * client, the host in lower case, the path without query.
- */
-export function hashKeyOf(config: PoolConfig): HashKey | undefined {
-  const key = hashedKey(config);
-  return key === undefined ? undefined : compile(key);
-}
-
-function compile(key: HashKeyConfig): HashKey {
+/** Compiles what is hashed. Keys are normalised: the /64 of an IPv6 client, the host in lower case, the path without query. */
+export function hashKeyOf(key: HashKeyConfig): HashKey {
   if (key === 'client-ip') return (_, clientIp) => hashOf(clientNetwork(clientIp));
   if (key === 'path') return (request) => hashOf(request.path);
   if (key === 'host') return (request) => hashOf(hostOf(request.authority));

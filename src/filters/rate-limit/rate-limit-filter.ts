@@ -88,11 +88,11 @@ export class RateLimitFilter implements Filter {
 
   #warn({ nowMs, routeName }: FilterContext): void {
     if (nowMs - this.#warnedMs < WARN_EVERY_MS) return;
-    this.#log.warn('rate limit table is full', {
+    this.#log.warn('rate-limit-table-full', {
       route: routeName,
       keys: this.#table.size,
       forgotten: this.#table.forgotten - this.#forgotten,
-      effect: 'keys that were forgotten start with a full bucket; raise maxKeys',
+      reason: 'more keys than maxKeys; those forgotten start with a full bucket',
     });
     this.#forgotten = this.#table.forgotten;
     this.#warnedMs = nowMs;
