@@ -77,7 +77,7 @@ async function runSuite(suite: Suite, reportFolder: string): Promise<Counts> {
   const file = Bun.file(report);
   const counts = countJunit((await file.exists()) ? await file.text() : '');
   // A crash, a file that does not load, or a suite without tests counts as a failure even when no test says so.
-  if (code === 0 || counts.failed > 0) return counts;
+  if (counts.failed > 0 || (code === 0 && counts.passed + counts.skipped > 0)) return counts;
   process.stdout.write(`${suite.name}: the runner ended with code ${code} and no failed test\n`);
   return { ...counts, failed: 1 };
 }

@@ -1,0 +1,185 @@
+import type { Address } from '../config/schema/address.ts';
+import type { HealthCheckConfig } from '../config/schema/pool.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { Pool } from '../model/pool.ts';
+import type { CancelTimer } from '../util/clock.ts';
+import type { Random } from '../util/random.ts';
+import { checksToReadmit, ejectionMs, rememberedEjections } from './ejection-rules.ts';
+import {
+  afterCheck,
+  checkIntervalMs,
+  type CheckState,
+  initialCheckState,
+  withJitter,
+} from './health-state.ts';
+import { httpProbe } from './http-probe.ts';
+import type { Evidence, Probe, ProbeDeps, ProbeResult } from './probe.ts';
+import { ProbeLoop } from './probe-loop.ts';
+import { tcpProbe } from './tcp-probe.ts';
+import type { Transitions } from './transitions.ts';
+
+export interface WatchDeps extends ProbeDeps {
+  readonly random: Random;
+}
+
+/** Between two looks whether an ejected endpoint is back; short enough that it has traffic within a second of its return. */
+const RECOVERY_INTERVAL_MS = 750;
+
+interface Ejection {
+  readonly sinceMs: number;
+  /** It was seen not to accept connections, so that accepting them again is news. */
+  wasDown: boolean;
+  /** Passed checks in a row that began after the ejection. */
+  passed: number;
+  readonly cancelTimer: CancelTimer;
+}
+
+/**
+ * Everything that judges one endpoint: its active check, its ejection, and what ends the ejection early. The two are separate
+ * axes; `availability` combines them.
+ *
+ * What ends an ejection early must have come as far as what led to it. An endpoint that could not be reached is back when it
+ * accepts connections; one that gave bad answers is back when it passes an HTTP check, or accepts connections after it was
+ * seen down: then it was restarted. A mere connection says nothing about bad answers.
+ */
+export class EndpointWatch {
+  readonly #deps: WatchDeps;
+  readonly #transitions: Transitions;
+  readonly #pool: Pool;
+  readonly #endpoint: Endpoint;
+  #config: HealthCheckConfig | undefined = undefined;
+  #state: CheckState;
+  #check: ProbeLoop | undefined = undefined;
+  #recovery: ProbeLoop | undefined = undefined;
+  #ejection: Ejection | undefined = undefined;
+  #readmittedMs: number;
+
+  constructor(deps: WatchDeps, transitions: Transitions, pool: Pool, endpoint: Endpoint) {
+    this.#deps = deps;
+    this.#transitions = transitions;
+    this.#pool = pool;
+    this.#endpoint = endpoint;
+    this.#state = initialCheckState(endpoint.health);
+    this.#readmittedMs = deps.clock.nowMs();
+  }
+
+  /** Adopts the pool's configuration; a check that is the same goes on undisturbed. */
+  configure(firstDelayMs: number): void {
+    const { healthCheck, outlierDetection } = this.#pool.config;
+    if (!Bun.deepEquals(healthCheck, this.#config)) {
+      this.#config = healthCheck;
+      this.#check?.stop();
+      this.#check = undefined;
+      this.#state = initialCheckState(this.#endpoint.health);
+      if (healthCheck !== undefined) {
+        const onResult = (result: ProbeResult, startedMs: number): number =>
+          this.#onCheck(healthCheck, result, startedMs);
+        this.#check = new ProbeLoop(this.#deps.clock, this.#probeOf(healthCheck), onResult, firstDelayMs);
+      } else if (this.#endpoint.health !== 'unknown') {
+        this.#state = initialCheckState('unknown');
+        this.#transitions.setHealth(this.#pool, this.#endpoint, 'unknown', 'no longer checked');
+      }
+    }
+    if (outlierDetection === false) this.#readmit('outlier detection was switched off');
+    this.#fitRecovery();
+  }
+
+  /** Takes the endpoint out for a time that doubles with each ejection in a row. */
+  eject(evidence: Evidence, reason: string): void {
+    const rules = this.#pool.config.outlierDetection;
+    if (rules === false || this.#ejection !== undefined) return;
+    const { clock } = this.#deps;
+    const nowMs = clock.nowMs();
+    const count = rememberedEjections(this.#endpoint.ejections, nowMs - this.#readmittedMs, rules) + 1;
+    const forMs = ejectionMs(count, rules);
+    this.#ejection = {
+      sinceMs: nowMs,
+      wasDown: evidence === 'connect',
+      passed: 0,
+      cancelTimer: clock.after(forMs, () => this.#readmit(`its ${forMs} ms are over`)),
+    };
+    if (this.#config !== undefined) this.#check?.hasten(this.#config.fastInterval);
+    this.#fitRecovery();
+    this.#transitions.eject(this.#pool, this.#endpoint, { forMs, count, reason });
+  }
+
+  /** Stops everything; the state of the endpoint stays as it is. */
+  close(): void {
+    this.#check?.stop();
+    this.#recovery?.stop();
+    this.#ejection?.cancelTimer();
+  }
+
+  #probeOf(config: HealthCheckConfig): Probe {
+    const { host, port } = this.#endpoint.config.address;
+    const address: Address = { host, port: config.port ?? port };
+    return config.http === undefined
+      ? tcpProbe(this.#deps, address, config.timeout)
+      : httpProbe(this.#deps, address, config.http, config.timeout);
+  }
+
+  /** One result of the active check; returns the time to the next. */
+  #onCheck(config: HealthCheckConfig, result: ProbeResult, startedMs: number): number {
+    const endpoint = this.#endpoint;
+    const before = this.#state;
+    const after = afterCheck(before, result.passed, config);
+    this.#state = after;
+    if (after.health === before.health) {
+      const needed = result.passed ? config.rise : config.fall;
+      endpoint.healthReason =
+        after.streak > 0 ? `${result.detail}, ${after.streak} of ${needed}` : result.detail;
+    } else {
+      const streak = before.health === 'unknown' ? 'first check' : `${before.streak + 1} in a row`;
+      this.#transitions.setHealth(this.#pool, endpoint, after.health, `${result.detail}, ${streak}`);
+    }
+    this.#weighForEjection(config, result, startedMs);
+    const intervalMs = checkIntervalMs(this.#state, config, this.#ejection !== undefined);
+    return withJitter(intervalMs, config.jitterPercent, this.#deps.random.next());
+  }
+
+  /** What a result of the active check means for the ejection. */
+  #weighForEjection(config: HealthCheckConfig, result: ProbeResult, startedMs: number): void {
+    const ejection = this.#ejection;
+    if (ejection === undefined || startedMs < ejection.sinceMs) return;
+    if (!result.passed) {
+      ejection.passed = 0;
+      if (result.evidence === 'connect') ejection.wasDown = true;
+      return;
+    }
+    ejection.passed++;
+    if (config.http === undefined && !ejection.wasDown) return;
+    const needed = checksToReadmit(ejection.wasDown ? 1 : this.#endpoint.ejections);
+    if (ejection.passed >= needed) this.#readmit(`${result.detail}, ${ejection.passed} in a row`);
+  }
+
+  /** Without an active check, an ejected endpoint is tried by connecting to it. */
+  #fitRecovery(): void {
+    const wanted = this.#ejection !== undefined && this.#config === undefined;
+    if (wanted === (this.#recovery !== undefined)) return;
+    this.#recovery?.stop();
+    this.#recovery = undefined;
+    if (!wanted) return;
+    const { address } = this.#endpoint.config;
+    const probe = tcpProbe(this.#deps, address, this.#pool.config.timeouts.connect);
+    this.#recovery = new ProbeLoop(this.#deps.clock, probe, (result) => this.#onRecoveryProbe(result), 0);
+  }
+
+  #onRecoveryProbe(result: ProbeResult): number {
+    const ejection = this.#ejection;
+    if (ejection !== undefined) {
+      if (!result.passed) ejection.wasDown = true;
+      else if (ejection.wasDown) this.#readmit('it accepts connections again');
+    }
+    return RECOVERY_INTERVAL_MS;
+  }
+
+  #readmit(reason: string): void {
+    const ejection = this.#ejection;
+    if (ejection === undefined) return;
+    ejection.cancelTimer();
+    this.#ejection = undefined;
+    this.#readmittedMs = this.#deps.clock.nowMs();
+    this.#fitRecovery();
+    this.#transitions.readmit(this.#pool, this.#endpoint, reason);
+  }
+}

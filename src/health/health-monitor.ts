@@ -1,0 +1,62 @@
+import type { Endpoint } from '../model/endpoint.ts';
+import type { Pool } from '../model/pool.ts';
+import type { OutcomeObserver } from '../model/ports.ts';
+import { EndpointWatch, type WatchDeps } from './endpoint-watch.ts';
+import { OutlierDetector } from './outlier-detector.ts';
+import { type TransitionDeps, Transitions } from './transitions.ts';
+
+export interface HealthDeps extends WatchDeps, TransitionDeps {}
+
+/** First checks of a pool are spread over this much for each endpoint, and over its fast interval at most. */
+const SPREAD_MS = 5;
+
+/** Watches the endpoints of all pools: the one prober, and the judge of real traffic. */
+export class HealthMonitor {
+  /** To be told of every attempt that ended. */
+  readonly observer: OutcomeObserver;
+  readonly #deps: HealthDeps;
+  readonly #transitions: Transitions;
+  readonly #pools = new Map<Pool, Map<Endpoint, EndpointWatch>>();
+
+  constructor(deps: HealthDeps) {
+    this.#deps = deps;
+    this.#transitions = new Transitions(deps);
+    this.observer = new OutlierDetector(deps.clock, deps.log, {
+      eject: (pool, endpoint, evidence, reason) =>
+        this.#pools.get(pool)?.get(endpoint)?.eject(evidence, reason),
+    });
+  }
+
+  /**
+   * Watches the endpoints of `pool.view`. Called again after a reload it adopts the new configuration: endpoints that stayed keep
+   * their state, and their checks go on undisturbed unless the check itself was changed.
+   */
+  watch(pool: Pool): void {
+    const before = this.#pools.get(pool) ?? new Map<Endpoint, EndpointWatch>();
+    const after = new Map<Endpoint, EndpointWatch>();
+    this.#pools.set(pool, after);
+    const endpoints = pool.view.all;
+    for (const endpoint of endpoints) {
+      after.set(
+        endpoint,
+        before.get(endpoint) ?? new EndpointWatch(this.#deps, this.#transitions, pool, endpoint),
+      );
+      before.delete(endpoint);
+    }
+    for (const gone of before.values()) gone.close();
+    const fastMs = pool.config.healthCheck?.fastInterval ?? 0;
+    const spreadMs = Math.min(fastMs, endpoints.length * SPREAD_MS);
+    for (const watch of after.values()) watch.configure(this.#deps.random.next() * spreadMs);
+  }
+
+  /** The pool is gone. */
+  forget(pool: Pool): void {
+    for (const watch of this.#pools.get(pool)?.values() ?? []) watch.close();
+    this.#pools.delete(pool);
+  }
+
+  /** Ends all checks and timers; the state of the endpoints stays as it is. */
+  stop(): void {
+    for (const pool of this.#pools.keys()) this.forget(pool);
+  }
+}

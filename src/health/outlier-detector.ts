@@ -1,0 +1,128 @@
+import type { OutlierDetectionConfig } from '../config/schema/pool.ts';
+import { parseStatusSet } from '../config/status-set.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import { FAILURES, type FailureCode } from '../model/failures.ts';
+import type { Pool } from '../model/pool.ts';
+import type { Log, OutcomeObserver } from '../model/ports.ts';
+import type { Clock } from '../util/clock.ts';
+import { whyKeep } from './ejection-rules.ts';
+import { FailureWindow } from './failure-window.ts';
+import type { Evidence } from './probe.ts';
+
+/** Carries out what the detector decides. */
+export interface Ejector {
+  /** `evidence`: how far the attempt came that was one too many. */
+  eject(pool: Pool, endpoint: Endpoint, evidence: Evidence, reason: string): void;
+}
+
+/** How long after an ejection was refused the rules look again. */
+const ASK_AGAIN_MS = 1000;
+
+/**
+ * Failures of the endpoint's that do not speak against it: a reused connection that it closed while idle is everyday life,
+ * and what follows from the verdict of the active check is no news.
+ */
+const BLAMELESS: ReadonlySet<FailureCode> = new Set(['endpoint_stale', 'endpoint_unhealthy']);
+
+/** What is remembered of an endpoint between two outcomes. */
+class Tally {
+  readonly config: OutlierDetectionConfig;
+  readonly isBad: (status: number) => boolean;
+  readonly window: FailureWindow | undefined = undefined;
+  /** Failures in a row. */
+  streak: number;
+  askAgainMs = 0;
+
+  /** `before`: of the configuration that a reload replaced; what still fits is taken over. */
+  constructor(config: OutlierDetectionConfig, before: Tally | undefined) {
+    this.config = config;
+    this.isBad = parseStatusSet(config.statuses);
+    this.streak = before?.streak ?? 0;
+    if (config.failurePercent > 0) {
+      const kept = before?.config.window === config.window ? before.window : undefined;
+      this.window = kept ?? new FailureWindow(config.window);
+    }
+  }
+
+  clear(): void {
+    this.streak = 0;
+    this.window?.clear();
+  }
+}
+
+/**
+ * Judges endpoints by real traffic: failures in a row, or a share of failures within a window, call for an ejection. Each rule
+ * states its reason. Outcomes of an endpoint that is out already change nothing.
+ */
+export class OutlierDetector implements OutcomeObserver {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ejector: Ejector;
+  readonly #tallies = new WeakMap<Endpoint, Tally>();
+
+  constructor(clock: Clock, log: Log, ejector: Ejector) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#ejector = ejector;
+  }
+
+  observe(pool: Pool, endpoint: Endpoint, failure: FailureCode | undefined, status: number): void {
+    const config = pool.config.outlierDetection;
+    if (config === false) return;
+    let tally = this.#tallies.get(endpoint);
+    if (tally?.config !== config) {
+      tally = new Tally(config, tally);
+      this.#tallies.set(endpoint, tally);
+    }
+    if (failure === undefined && !tally.isBad(status)) {
+      tally.streak = 0;
+      tally.window?.record(false, this.#clock.nowMs());
+      return;
+    }
+    if (failure !== undefined && (FAILURES[failure].origin !== 'endpoint' || BLAMELESS.has(failure))) return;
+    this.#onFailure(pool, endpoint, tally, failure, status);
+  }
+
+  #onFailure(
+    pool: Pool,
+    endpoint: Endpoint,
+    tally: Tally,
+    failure: FailureCode | undefined,
+    status: number,
+  ): void {
+    const nowMs = this.#clock.nowMs();
+    if (endpoint.ejectedUntilMs > nowMs || endpoint.health === 'unhealthy' || endpoint.admin === 'disabled')
+      return;
+    tally.streak++;
+    tally.window?.record(true, nowMs);
+    if (nowMs < tally.askAgainMs) return;
+    const broken = brokenRule(tally);
+    if (broken === undefined) return;
+    const last = failure === undefined ? `status ${status}` : failure;
+    const keep = whyKeep(endpoint, pool.view.all, tally.config.maxEjectedPercent, nowMs);
+    if (keep !== undefined) {
+      tally.askAgainMs = nowMs + ASK_AGAIN_MS;
+      const reason = `${broken} (last: ${last}), but ${keep}`;
+      this.#log.warn('ejection-withheld', { pool: pool.name, endpoint: endpoint.name, reason });
+      return;
+    }
+    tally.clear();
+    const phase = failure === undefined ? undefined : FAILURES[failure].phase;
+    const evidence = phase === 'connect' ? 'connect' : 'answer';
+    this.#ejector.eject(pool, endpoint, evidence, `${broken} (last: ${last})`);
+  }
+}
+
+/** The rule that the endpoint breaks, in words. */
+function brokenRule({ config, streak, window }: Tally): string | undefined {
+  if (config.consecutiveFailures > 0 && streak >= config.consecutiveFailures)
+    return `${streak} failures in a row`;
+  if (
+    window === undefined ||
+    window.outcomes < config.minRequests ||
+    window.failurePercent < config.failurePercent
+  ) {
+    return undefined;
+  }
+  return `${window.failurePercent.toFixed(0)} % of ${window.outcomes} requests failed within ${config.window} ms`;
+}
