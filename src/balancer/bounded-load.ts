@@ -7,19 +7,20 @@ import { canTake, type PickRequest } from '../model/picker.ts';
  * goes to the next choice of the same hash. As factor is at least 1, someone always has room.
  */
 export class BoundedLoad {
-  readonly #factorPerWeight: number;
+  readonly #factor: number;
+  /** Sum of the weights. */
+  readonly #total: number;
 
   constructor(endpoints: readonly Endpoint[], factor: number) {
     let total = 0;
     for (const endpoint of endpoints) total += endpoint.effectiveWeight;
-    this.#factorPerWeight = factor / total;
+    this.#total = total;
+    this.#factor = factor;
   }
 
   /** Requests in flight that the endpoint may have, the coming one included. */
   capacity(endpoint: Endpoint): number {
-    const share = this.#factorPerWeight * endpoint.effectiveWeight * (endpoint.peers.inFlight + 1);
-    // The subtraction keeps a product such as 3.0000000000000004 from becoming 4.
-    return Math.ceil(share - 1e-9);
+    return Math.ceil((this.#factor * (endpoint.peers.inFlight + 1) * endpoint.effectiveWeight) / this.#total);
   }
 
   /** Whether the endpoint can take the request and stays within its bound. */

@@ -55,6 +55,13 @@ describe('levelsOf', () => {
     expect(level).toEqual({ priority: 0, members: [], sharePercent: 0, panic: false });
   });
 
+  test('a priority in panic that carries nothing does not offer its unhealthy endpoints as a reserve', () => {
+    expect(levels(50, [0, 10], [6, 10])).toMatchObject([
+      { members: [], sharePercent: 0, panic: true },
+      { sharePercent: 100, panic: false },
+    ]);
+  });
+
   test('in panic uses the unhealthy, but never against the will of the operator', () => {
     const subject = new PolicyPool({
       endpoints: [{}, {}, { state: 'disabled' }, { state: 'draining' }, { weight: 0 }],

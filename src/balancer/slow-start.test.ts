@@ -97,6 +97,15 @@ describe('slow start', () => {
     expect(weight(subject, 'a')).toBe(4);
   });
 
+  test('ends when the endpoint closes, so that in panic it has its full weight', () => {
+    const subject = poolWith([4, 4]);
+    bounce(subject, 'a');
+    subject.change('a', { health: 'unhealthy' });
+    expect(weight(subject, 'a')).toBe(4);
+    expect(subject.endpoint('a').warmingSinceMs).toBe(-1);
+    expect(subject.clock.pending).toBe(0);
+  });
+
   test('starts again when the endpoint flaps', () => {
     const subject = poolWith([10, 10]);
     bounce(subject, 'a');

@@ -86,6 +86,29 @@ describe('SmoothRotation', () => {
     expect(turns(new SmoothRotation(endpoints, ramping), 1)).not.toBe('c');
   });
 
+  test('the current weights sum to 0 again after a member left or joined', () => {
+    const endpoints = endpointsOf([5, 3, 2]);
+    const rotation = new SmoothRotation(endpoints);
+    turns(rotation, 1);
+    const without = new SmoothRotation(endpoints.slice(1), rotation);
+    expect([...without.currentWeights()]).not.toEqual([0, 0]);
+    const sum = (weights: Float64Array) => weights.reduce((total, weight) => total + weight, 0);
+    expect(sum(without.currentWeights())).toBeCloseTo(0, 9);
+    turns(without, 1);
+    expect(sum(new SmoothRotation(endpoints, without).currentWeights())).toBeCloseTo(0, 9);
+  });
+
+  test('one that paid for a long round does not starve in a short one', () => {
+    const endpoints = endpointsOf([200, 1]);
+    const rotation = new SmoothRotation(endpoints);
+    while (rotation.next(request) !== endpoints[1]) {
+      // On to the one turn of the light one, after which it has paid for the whole round.
+    }
+    endpoints[0]!.effectiveWeight = 3;
+    endpoints[1]!.effectiveWeight = 2;
+    expect(turns(new SmoothRotation(endpoints, rotation), 5)).toInclude('b');
+  });
+
   test('after any change of weights nobody waits for more than two rounds', () => {
     fc.assert(
       fc.property(
