@@ -152,8 +152,8 @@ function explainOneKey(options: readonly Schema[], value: object, at: Path, prob
   const [first] = recognised;
   if (first !== undefined && recognised.length === 1) return explain(byKey.get(first)!, value, at, problems);
   if (first !== undefined) {
-    const message = `${recognised.map((key) => `"${key}"`).join(' and ')} stand together`;
-    problems.push({ code: 'conflict', at, message, hint: 'write one of them' });
+    const message = `${recognised.map((key) => `"${key}"`).join(' and ')} cannot stand together`;
+    problems.push({ code: 'conflict', at, message, hint: 'keep one of them' });
     return undefined;
   }
   const keys = [...byKey.keys()];
@@ -183,6 +183,9 @@ function translate(issue: z.core.$ZodIssue, schema: z.core.$ZodType, value: unkn
     const bound = Number(most ? issue.maximum : issue.minimum);
     return { code: 'value', at: place, message: outOfRange(issue.origin, most, bound, value) };
   }
+  if (issue.message.startsWith('expected ')) {
+    return { code: 'type', at: place, message: `${issue.message}, not ${shown(value)}` };
+  }
   return { code: 'value', at: place, message: issue.message };
 }
 
@@ -207,22 +210,22 @@ function wrongType(
   if (own !== undefined && !own.startsWith('expected ')) return { message: own };
   const message = `${own ?? `expected ${expectation(schema)}`}, not ${shown(value)}`;
   const kinds = kindsOf(schema);
-  if (takesAnyText(schema) && (kind === 'number' || kind === 'boolean')) {
+  if (takes(schema, 'string') && (kind === 'number' || kind === 'boolean')) {
     return { message, hint: `write it in quotes: "${String(value)}"` };
   }
   if (kinds.includes('number') && typeof value === 'string' && /^\d+$/.test(value)) {
     return { message, hint: 'write it without quotes' };
   }
-  if (kinds.includes('boolean') && typeof value === 'string' && /^(?:yes|no|on|off)$/i.test(value)) {
+  if (takes(schema, 'boolean') && typeof value === 'string' && /^(?:yes|no|on|off)$/i.test(value)) {
     return { message, hint: `write ${/^(?:yes|on)$/i.test(value) ? 'true' : 'false'}` };
   }
   if (kinds.includes('list') && kind === 'map') return { message, hint: 'begin each item with "- "' };
   return { message };
 }
 
-/** Whether quotes would help: any text may stand here, not only one of a special form. */
-function takesAnyText(schema: z.core.$ZodType): boolean {
-  return optionsOf([schema]).some(({ _zod: { def } }) => def.type === 'string' && def.error === undefined);
+/** Whether any value of that type may stand here, not only one of a special form. */
+function takes(schema: z.core.$ZodType, type: 'string' | 'boolean'): boolean {
+  return optionsOf([schema]).some(({ _zod: { def } }) => def.type === type && def.error === undefined);
 }
 
 function outOfRange(origin: string, most: boolean, bound: number, value: unknown): string {

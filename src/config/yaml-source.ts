@@ -7,6 +7,7 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
@@ -41,6 +42,10 @@ export interface YamlSource {
 
 /** Parts after aliases are expanded. A real configuration of 10 000 routes has about 200 000. */
 const MOST_PARTS = 5_000_000;
+const MOST_LEVELS = 200;
+const TOO_DEEP = 'the file is nested too deeply';
+/** Tokens of the lexer that stand for no text. */
+const MARKS: ReadonlySet<string> = new Set(['\u0002', '\u0018', '\u001f']);
 
 /** Parses YAML 1.2 (of which JSON is a part) with merge keys. Never throws. */
 export function parseYaml(text: string): YamlSource {
@@ -56,11 +61,17 @@ export function parseYaml(text: string): YamlSource {
     locate: () => ({ line: 1, column: 1 }),
   });
   try {
+    const deep = tooDeep(text);
+    if (deep !== undefined) {
+      lines.addNewLine(0);
+      for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
+      return failed([deep]);
+    }
     const document = parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
       merge: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const problems = [...documentProblems(document, text), ...nodeProblems(document)];
     if (problems.length > 0) return failed(problems);
@@ -80,13 +91,28 @@ export function parseYaml(text: string): YamlSource {
     };
   } catch (error) {
     const message =
-      error instanceof RangeError
-        ? 'the file is nested too deeply'
-        : error instanceof Error
-          ? error.message
-          : String(error);
+      error instanceof RangeError ? TOO_DEEP : error instanceof Error ? error.message : String(error);
     return failed([{ offset: 0, message }]);
   }
+}
+
+/**
+ * Finds where lists and maps are nested beyond all reason. The parser would take minutes over 20 000 levels on one line;
+ * its lexer is linear. Nesting by indentation is bounded by the size of the file, which grows with its square.
+ */
+function tooDeep(text: string): SyntaxProblem | undefined {
+  let offset = 0;
+  let flow = 0;
+  let block = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') flow++;
+    else if (token === ']' || token === '}') flow = Math.max(0, flow - 1);
+    else if (token === '-' || token === '?') block++;
+    else if (token.startsWith('\n')) block = 0;
+    if (flow > MOST_LEVELS || block > MOST_LEVELS) return { offset, message: TOO_DEEP };
+    if (!MARKS.has(token)) offset += token.length;
+  }
+  return undefined;
 }
 
 function documentProblems(document: Document, text: string): SyntaxProblem[] {
@@ -127,11 +153,29 @@ function describe(code: string, message: string, offset: number, text: string): 
         message: 'a key with a value cannot stand here',
         hint: 'check the indentation; a text with ": " in it needs quotes',
       };
+    case 'MULTILINE_IMPLICIT_KEY':
+      return {
+        offset,
+        message: 'a key must stand on one line',
+        hint: 'write a blank after the ":" of a key',
+      };
     case 'BAD_SCALAR_START':
       return { offset, message: `a text cannot start with ${text[offset] ?? ''}`, hint: 'put it in quotes' };
+    case 'MISSING_CHAR':
+    case 'BAD_INDENT': {
+      const unclosed = /end with an? ([\]}])|closing (["'])quote/.exec(message);
+      const missing = unclosed?.[1] ?? unclosed?.[2];
+      if (missing !== undefined) {
+        const what = missing === ']' ? 'list' : missing === '}' ? 'map' : 'text';
+        return { offset, message: `a ${what} ends nowhere`, hint: `close it with ${missing}` };
+      }
+      if (!message.startsWith('All ')) break;
+      const items = message.includes('mapping') ? 'keys of a map' : 'items of a list';
+      return { offset, message: `the ${items} must start in the same column`, hint: 'check the indentation' };
+    }
     default:
-      return { offset, message: message.charAt(0).toLowerCase() + message.slice(1) };
   }
+  return { offset, message: message.charAt(0).toLowerCase() + message.slice(1) };
 }
 
 function nodeProblems(document: Document): SyntaxProblem[] {
@@ -143,6 +187,10 @@ function nodeProblems(document: Document): SyntaxProblem[] {
       }
     },
     Pair(_, pair) {
+      if (isMerge(pair) && !mergeSources(document, pair).every(isMap)) {
+        const offset = isNode(pair.key) ? startOf(pair.key) : 0;
+        problems.push({ offset, message: '"<<" takes the keys of another map', hint: 'write "<<: *anchor"' });
+      }
       if (isScalar(pair.key) || isAlias(pair.key)) return;
       if (isNode(pair.key))
         problems.push({ offset: startOf(pair.key), message: 'a key must be a plain text' });
@@ -212,16 +260,24 @@ function isEmpty(value: unknown): boolean {
   return value === null || (isScalar(value) && value.value === null && value.source === '');
 }
 
+function isMerge(pair: Pair): boolean {
+  return isScalar(pair.key) && (pair.key.source === '<<' || typeof pair.key.value === 'symbol');
+}
+
+/** What a merge key takes its keys from; a later one loses. */
+function mergeSources(document: Document, pair: Pair): unknown[] {
+  const from = resolve(document, pair.value);
+  return isSeq(from) ? from.items.map((source) => resolve(document, source)) : [from];
+}
+
 function pairOf(document: Document, map: YAMLMap, key: string): Pair | undefined {
   let merged: Pair | undefined;
   for (const pair of map.items) {
     if (!isPair(pair) || !isScalar(pair.key)) continue;
     if (String(pair.key.value) === key) return pair;
-    if (pair.key.value !== '<<' && pair.key.source !== '<<') continue;
-    const from = resolve(document, pair.value);
-    for (const source of isSeq(from) ? from.items : [from]) {
-      const target = resolve(document, source);
-      if (isMap(target)) merged ??= pairOf(document, target, key);
+    if (!isMerge(pair)) continue;
+    for (const source of mergeSources(document, pair)) {
+      if (isMap(source)) merged ??= pairOf(document, source, key);
     }
   }
   return merged;

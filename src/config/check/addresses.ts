@@ -27,9 +27,22 @@ export function checkAddresses(draft: Draft<Config>, report: Report): void {
     bind(listener?.address, ['listeners', index, 'address']);
   }
   const listening = [...bound];
-  const admin = draft.admin === false ? undefined : draft.admin?.address;
-  bind(admin, report.written(['admin', 'address']) ? ['admin', 'address'] : ['admin']);
+  const admin = draft.admin === false ? undefined : complete(draft.admin?.address);
+  if (report.written(['admin', 'address'])) bind(admin, ['admin', 'address']);
+  else checkDefaultAdmin(admin, listening, report);
   checkLoops(draft, listening, report);
+}
+
+/** The user never wrote the address of the admin interface, so the listener that wants it is shown. */
+function checkDefaultAdmin(admin: Address | undefined, listening: readonly Bound[], report: Report): void {
+  const wanted = admin === undefined ? undefined : listening.find((one) => overlap(one.address, admin));
+  if (admin === undefined || wanted === undefined) return;
+  report.error({
+    code: 'duplicate',
+    at: wanted.at,
+    message: `${formatAddress(wanted.address)} is taken by the admin interface (${formatAddress(admin)})`,
+    hint: 'move that one with admin.address',
+  });
 }
 
 function checkLoops(draft: Draft<Config>, listening: readonly Bound[], report: Report): void {

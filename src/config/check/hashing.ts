@@ -75,7 +75,7 @@ function checkTable(pool: Draft<PoolConfig>, policy: PolicyName, at: Path, repor
   if (size < count) {
     const message = `a table of ${size} slots cannot hold ${count} endpoints`;
     report.error({ code: 'conflict', at: place, message, hint: 'take a prime of at least 100 for each' });
-  } else if (size < count * 100) {
+  } else if (count > 1 && size < count * 100) {
     const message = `a table of ${size} slots gives ${count} endpoints uneven shares`;
     report.warning({ code: 'risky', at: place, message, hint: 'take a prime of at least 100 for each' });
   }

@@ -2,6 +2,7 @@ import type { Draft } from '../draft.ts';
 import type { Path } from '../issue.ts';
 import type { Config } from '../schema/config.ts';
 import type { PoolConfig } from '../schema/pool.ts';
+import { formatDurationMs } from '../schema/units.ts';
 import type { Report } from './report.ts';
 
 /** Each pool by itself: weights, checks, ejection. */
@@ -39,7 +40,7 @@ function checkHealthCheck(pool: Draft<PoolConfig>, at: Path, report: Report): vo
   }
   if (check.timeout !== undefined && check.interval !== undefined && check.timeout > check.interval) {
     const key = report.written([...place, 'timeout']) ? 'timeout' : 'interval';
-    const message = `the timeout of a check (${check.timeout} ms) is longer than its interval (${check.interval} ms)`;
+    const message = `the timeout of a check (${formatDurationMs(check.timeout)}) is longer than its interval (${formatDurationMs(check.interval)})`;
     report.error({ code: 'conflict', at: [...place, key], message });
   }
   if (
@@ -65,7 +66,7 @@ function checkOutlierDetection(pool: Draft<PoolConfig>, at: Path, report: Report
   const { ejectFor, maxEjectFor } = outlier;
   if (ejectFor !== undefined && maxEjectFor !== undefined && ejectFor > maxEjectFor) {
     const key = report.written([...place, 'ejectFor']) ? 'ejectFor' : 'maxEjectFor';
-    const message = `ejectFor (${ejectFor} ms) is longer than maxEjectFor (${maxEjectFor} ms)`;
+    const message = `ejectFor (${formatDurationMs(ejectFor)}) is longer than maxEjectFor (${formatDurationMs(maxEjectFor)})`;
     report.error({ code: 'conflict', at: [...place, key], message });
   }
   if (outlier.consecutiveFailures === 0 && outlier.failurePercent === 0 && report.written(place)) {

@@ -20,11 +20,6 @@ export class ReachIndex {
   readonly #buckets = new Map<string, Entry[]>();
   #count = 0;
 
-  /** Leaves out a route that is not known well enough. */
-  skip(): undefined {
-    this.#count++;
-  }
-
   /** Adds the next route. Returns the index of an earlier one that takes all that this one matches. */
   add(match: Conditions): number | undefined {
     const index = this.#count++;

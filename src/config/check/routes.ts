@@ -11,23 +11,45 @@ const ACTIONS = ['pool', 'split', 'reply', 'redirect'] as const;
 /** Each route says one thing to do, and can be reached. */
 export function checkRoutes(draft: Draft<Config>, report: Report): void {
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
-    const reach = new ReachIndex();
-    for (const [place, route] of (listener?.routes ?? []).entries()) {
+    const routes = listener?.routes ?? [];
+    for (const [place, route] of routes.entries()) {
+      if (route === undefined) continue;
       const at: Path = ['listeners', index, 'routes', place];
-      if (route === undefined) {
-        reach.skip();
-        continue;
-      }
       checkAction(at, report);
       checkSplit(route, at, report);
       checkFilters(route, at, report);
-      const whole = !report.written([...at, 'match']) || route.match !== undefined;
-      const earlier = whole ? reach.add(route.match ?? {}) : reach.skip();
-      if (earlier === undefined) continue;
-      const message = `this route is never reached: routes[${earlier}] takes everything that it matches`;
-      report.warning({ code: 'unreachable', at, message, hint: 'put it before that one' });
     }
+    checkReach(routes, ['listeners', index, 'routes'], report);
   }
+}
+
+function checkReach(routes: readonly (Draft<RouteConfig> | undefined)[], at: Path, report: Report): void {
+  const reach = new ReachIndex();
+  let open: number | undefined;
+  for (const [place, route] of routes.entries()) {
+    if (open !== undefined) {
+      const message = `routes from here on are never reached: routes[${open}] takes every request`;
+      report.warning({ code: 'unreachable', at: [...at, place], message, hint: 'put that one last' });
+      return;
+    }
+    const earlier = reach.add(route?.match ?? {});
+    if (takesAll(route?.match)) open = place;
+    if (earlier === undefined) continue;
+    const message = `this route is never reached: routes[${earlier}] takes all that it matches`;
+    report.warning({ code: 'unreachable', at: [...at, place], message, hint: 'put it before that one' });
+  }
+}
+
+function takesAll(match: Draft<RouteConfig>['match']): boolean {
+  if (match === undefined) return true;
+  const { path, ...others } = match;
+  const paths = typeof path === 'string' ? [path] : path;
+  return (
+    Object.values(others).every(
+      (condition) => condition === undefined || Object.keys(condition).length === 0,
+    ) &&
+    (paths === undefined || paths.includes('/*'))
+  );
 }
 
 function checkAction(at: Path, report: Report): void {
@@ -38,8 +60,8 @@ function checkAction(at: Path, report: Report): void {
     report.error({ code: 'missing', at, message: 'the route does not say what to do', hint: one });
     return;
   }
-  const named = written.map((action) => `"${action}"`).join(' and ');
-  const message = `the route has ${named}`;
+  const named = written.map((action) => `"${action}"`).join(', ');
+  const message = `the route has ${named} at once`;
   report.error({ code: 'conflict', at: [...at, written[1]!], on: 'key', message, hint: one });
 }
 

@@ -22,9 +22,16 @@ export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
+function portAlone(port: number | string, defaultHost: string | undefined, like: string): string {
+  return defaultHost === undefined
+    ? `${port} has no host; write host:port, such as ${like}`
+    : `${port} is only a port; write ":${port}", or host:port such as ${like}`;
+}
+
 /** Says what is wrong with a text that `parseAddress` refused. */
-function addressProblem(text: string, like: string): string {
+function addressProblem(text: string, defaultHost: string | undefined, like: string): string {
   const shown = quote(text);
+  if (/^\d+$/.test(text)) return portAlone(text, defaultHost, like);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
     return `${shown} is a URL; write only host:port, such as ${like}`;
   if (text.startsWith('unix:') || text.startsWith('/'))
@@ -43,13 +50,18 @@ function addressProblem(text: string, like: string): string {
 
 function addressSchema(defaultHost: string | undefined, lowestPort: number, like: string) {
   return z
-    .string({ error: `expected an address such as ${like}` })
+    .string({
+      error: ({ input }) =>
+        typeof input === 'number'
+          ? portAlone(input, defaultHost, like)
+          : `expected an address such as ${like}`,
+    })
     .transform((text, context) => {
       const address = parseAddress(text, defaultHost);
       if (address !== undefined && address.port >= lowestPort) return address;
       const message =
         address === undefined
-          ? addressProblem(text, like)
+          ? addressProblem(text, defaultHost, like)
           : `${quote(text)}: the port must be at least ${lowestPort}`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;

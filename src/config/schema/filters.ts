@@ -42,11 +42,13 @@ export const headersFilter = z
 /** `rewrite`: replaces the leading part of the path before it goes to the endpoint. */
 export const rewriteFilter = z
   .strictObject({
-    prefix: text(plainPathGrammar).meta({
+    prefix: text(plainPathGrammar, 'a path such as /api').meta({
       description: 'What the path must start with, by whole segments.',
       examples: ['/api'],
     }),
-    to: text(plainPathGrammar).default('/').meta({ description: 'What stands there instead.' }),
+    to: text(plainPathGrammar, 'a path such as /')
+      .default('/')
+      .meta({ description: 'What stands there instead.' }),
   })
   .meta({ description: 'Replaces the leading part of the path.' });
 

@@ -36,7 +36,7 @@ export const route = z.strictObject({
     .meta({ description: 'A fixed response.' }),
   redirect: z
     .strictObject({
-      to: text(redirectGrammar).meta({
+      to: text(redirectGrammar, 'a path or URL such as /new/').meta({
         description:
           'Absolute URL or path. With a `/*` match and a value that ends in `/`, the rest of the path is appended. The query is kept.',
         examples: ['https://example.com/', '/new/'],

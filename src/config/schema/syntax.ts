@@ -105,6 +105,9 @@ const pathGrammar: Grammar = (text) => {
   if (/[?#]/.test(text)) return `${quote(text)}: a path has no "?" or "#"; use "query" to match on the query`;
   const normal = normalisePath(text);
   if (normal === text) return undefined;
+  const encoded = text.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
+  if (encoded !== text)
+    return `${quote(text)} has characters that must be percent-encoded; write ${quote(encoded)}`;
   return normal === undefined
     ? `${quote(text)} can never match: requests with such a path are refused`
     : `${quote(text)} can never match: paths are normalised first; write ${quote(normal)}`;

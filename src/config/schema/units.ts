@@ -29,6 +29,15 @@ export function parseDurationMs(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
+/** Writes milliseconds as a configuration would: `2s`, `1500ms`. */
+export function formatDurationMs(ms: number): string {
+  for (const unit of ['d', 'h', 'm', 's']) {
+    const unitMs = DURATION_MS[unit]!;
+    if (ms >= unitMs && ms % unitMs === 0) return `${ms / unitMs}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
 /** Bytes of `512B`, `64KiB`, `10MB`; undefined when it is none of them. */
 export function parseSizeBytes(text: string): number | undefined {
   if (text === '0') return 0;
