@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import { type PolicyName, POLICY_NAMES } from '../../src/config/schema/pool.ts';
+import { bytesPerCall } from '../support/allocation.ts';
 import { describePolicy, type PolicyPromises } from './policy-suite.ts';
 
 const PROMISES: Readonly<Record<PolicyName, PolicyPromises>> = {
@@ -24,5 +25,11 @@ const PROMISES: Readonly<Record<PolicyName, PolicyPromises>> = {
 };
 
 test('there are policies to look at', () => expect(POLICY_NAMES.length).toBeGreaterThan(8));
+
+test('the meter of allocations sees one small object a call', () => {
+  let kept: object = {};
+  expect(bytesPerCall((index) => (kept = { index }))).toBeGreaterThan(15);
+  expect(kept).toBeObject();
+});
 
 for (const policy of POLICY_NAMES) describePolicy(policy, PROMISES[policy]);
