@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'bun:test';
+
+import { get, startFront } from '../support/front.ts';
+import { failed, Load } from '../support/load.ts';
+import { startPointsman } from '../support/pointsman.ts';
+import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-http.ts';
+import { dial } from '../support/wire.ts';
+
+function slowEndpoint(workMs: number): Promise<ScriptedEndpoint> {
+  return ScriptedEndpoint.start(async (wire) => {
+    for (;;) {
+      const parsed = await wire.request(60_000);
+      if (parsed.kind !== 'message') return;
+      await Bun.sleep(workMs);
+      wire.send(plainAnswer('finished', `X-Id: ${valueOf(parsed.message, 'x-id') ?? ''}\r\n`));
+    }
+  });
+}
+
+describe('stopping', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} lets requests in flight finish, and ends with 0`, async () => {
+      await using endpoint = await slowEndpoint(700);
+      const pointsman = await startFront([endpoint]);
+      const clients = await Promise.all([1, 2, 3].map(() => dial(pointsman.address())));
+      for (const client of clients) client.send(get('/x'));
+      await Bun.sleep(150);
+      const start = performance.now();
+      const ended = pointsman.stop(signal);
+      for (const client of clients) {
+        const answer = await client.answer();
+        expect(answer.body.toString()).toBe('finished');
+        expect(valueOf(answer, 'connection')).toBe('close');
+        expect(await client.untilEnd(1000)).toBe(true);
+      }
+      expect(await ended).toBe(0);
+      expect(performance.now() - start).toBeLessThan(2500);
+    });
+  }
+
+  test('idle connections do not hold it up', async () => {
+    await using endpoint = await slowEndpoint(1);
+    const pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    await client.answer();
+    const silent = await dial(pointsman.address());
+    const start = performance.now();
+    expect(await pointsman.stop()).toBe(0);
+    expect(performance.now() - start).toBeLessThan(1500);
+    client.close();
+    silent.close();
+  });
+
+  test('new connections are refused', async () => {
+    await using endpoint = await slowEndpoint(800);
+    const pointsman = await startFront([endpoint]);
+    const address = pointsman.address();
+    const client = await dial(address);
+    client.send(get('/x'));
+    await Bun.sleep(100);
+    const ended = pointsman.stop();
+    await Bun.sleep(200);
+    const late = await dial(address).then(
+      async (wire) => {
+        wire.send(get('/late'));
+        await wire.untilEnd(500);
+        return wire.text;
+      },
+      () => 'refused',
+    );
+    expect(late).not.toContain(' 200 ');
+    expect((await client.answer()).status).toBe(200);
+    expect(await ended).toBe(0);
+  });
+
+  test('the deadline cuts what does not end', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+    });
+    const pointsman = await startPointsman({
+      shutdown: { deadline: '600ms' },
+      listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
+      pools: [{ name: 'web', endpoints: [endpoint.name] }],
+    });
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    await Bun.sleep(100);
+    const start = performance.now();
+    await pointsman.stop();
+    const took = performance.now() - start;
+    expect(took).toBeGreaterThan(500);
+    expect(took).toBeLessThan(1800);
+    expect(await client.untilEnd(500)).toBe(true);
+  });
+
+  test('a second signal ends it at once', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+    });
+    const pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    await Bun.sleep(100);
+    const start = performance.now();
+    pointsman.signal('SIGTERM');
+    await Bun.sleep(200);
+    pointsman.signal('SIGTERM');
+    await pointsman.exited(5000);
+    expect(performance.now() - start).toBeLessThan(1500);
+    client.close();
+  });
+
+  test('under load every answer that was begun is whole', async () => {
+    await using endpoint = await slowEndpoint(60);
+    const pointsman = await startFront([endpoint], {
+      pool: { endpoints: [{ address: endpoint.name, name: 'a' }] },
+    });
+    const load = new Load({
+      address: pointsman.address(),
+      ratePerSecond: 150,
+      freshShare: 0,
+      timeoutMs: 3000,
+    });
+    await Bun.sleep(800);
+    const stoppedMs = load.elapsedMs;
+    const ended = pointsman.stop();
+    await Bun.sleep(100);
+    const shots = await load.stop();
+    expect(await ended).toBe(0);
+    const before = shots.filter(({ startedMs }) => startedMs < stoppedMs - 5);
+    expect(before.length).toBeGreaterThan(80);
+    expect(failed(before)).toEqual([]);
+  });
+
+  test('readyz fails during the delay while requests are still served', async () => {
+    await using endpoint = await slowEndpoint(1);
+    const pointsman = await startPointsman({
+      shutdown: { delay: '800ms' },
+      listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
+      pools: [{ name: 'web', endpoints: [endpoint.name] }],
+    });
+    expect((await fetch(`${pointsman.admin}/readyz`)).status).toBe(200);
+    const ended = pointsman.stop();
+    await Bun.sleep(250);
+    expect((await fetch(`${pointsman.admin}/readyz`)).status).toBe(503);
+    expect((await fetch(`${pointsman.admin}/healthz`)).status).toBe(200);
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    expect((await client.answer()).status).toBe(200);
+    expect(await ended).toBe(0);
+  });
+});

@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'bun:test';
+
+import { askInTurn, get, post, startFront } from '../support/front.ts';
+import { echo, plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-http.ts';
+import { ask, dial } from '../support/wire.ts';
+
+describe('client connections', () => {
+  test('one is kept for many requests, in order', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const targets = Array.from({ length: 50 }, (_, index) => `/${index}`);
+    const answers = await askInTurn(
+      pointsman,
+      targets.map((target) => get(target)),
+    );
+    expect(answers.map(({ body }) => body.toString())).toEqual(targets.map((target) => `GET ${target} 0`));
+    expect(endpoint.wires.length).toBe(1);
+  });
+
+  test('pipelined requests are answered in order, whatever each takes', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        const parsed = await wire.request();
+        if (parsed.kind !== 'message') return;
+        await Bun.sleep(Number(parsed.message.target.split('/')[2]));
+        wire.send(plainAnswer(parsed.message.target));
+      }
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    const targets = ['/a/80', '/b/1', '/c/40', '/d/1', '/e/1'];
+    client.send(targets.map((target) => get(target)).join(''));
+    for (const target of targets) expect((await client.answer()).body.toString()).toBe(target);
+    client.close();
+  });
+
+  test('pipelined requests with bodies of every kind keep apart', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    const chunks =
+      'POST /c HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
+    client.send(post('/a', 'hello') + get('/b') + chunks + post('/d', '') + get('/e'));
+    const bodies: string[] = [];
+    for (let index = 0; index < 5; index++) bodies.push((await client.answer()).body.toString());
+    expect(bodies).toEqual(['POST /a 5', 'GET /b 0', 'POST /c 3', 'POST /d 0', 'GET /e 0']);
+    client.close();
+  });
+
+  test('Connection: close is heard', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/x', 'Connection: close'));
+    const answer = await client.answer();
+    expect(valueOf(answer, 'connection')).toBe('close');
+    expect(await client.untilEnd(1000)).toBe(true);
+    expect(client.ending).toBe('fin');
+  });
+
+  test('HTTP/1.0 is answered in full and closed', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send('GET /old HTTP/1.0\r\nHost: a.test\r\n\r\n');
+    expect((await client.answer()).body.toString()).toBe('GET /old 0');
+    expect(await client.untilEnd(1000)).toBe(true);
+  });
+
+  test('HTTP/1.0 with keep-alive may go on', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send('GET /old HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n');
+    const answer = await client.answer();
+    expect(answer.body.toString()).toBe('GET /old 0');
+    const kept = /keep-alive/i.test(valueOf(answer, 'connection') ?? '');
+    if (!kept) return expect(await client.untilEnd(1000)).toBe(true);
+    client.send('GET /again HTTP/1.0\r\nHost: a.test\r\n\r\n');
+    expect((await client.answer()).body.toString()).toBe('GET /again 0');
+    client.close();
+  });
+
+  test('HTTP/1.0 gets a body of unknown length up to the close, without chunks', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n');
+    });
+    await using pointsman = await startFront([endpoint]);
+    const answer = await ask(
+      pointsman.address(),
+      'GET /x HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n',
+    );
+    expect(answer.framing).toBe('close');
+    expect(answer.body.toString()).toBe('hello');
+  });
+
+  test('a client that sends FIN behind its request still gets the answer', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      await Bun.sleep(200);
+      wire.send(plainAnswer('late'));
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    client.halfClose();
+    expect((await client.answer()).body.toString()).toBe('late');
+    expect(await client.untilEnd(1000)).toBe(true);
+  });
+
+  test('a client that resets frees the endpoint', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/x'));
+    while (endpoint.requests().length === 0) await Bun.sleep(5);
+    client.reset();
+    expect(await endpoint.wires[0]?.untilEnd(1000)).toBe(true);
+  });
+
+  test('requestsPerConnection closes behind the last', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint], {
+      listener: { limits: { requestsPerConnection: 3 } },
+    });
+    const client = await dial(pointsman.address());
+    for (let index = 1; index <= 3; index++) {
+      client.send(get('/x'));
+      expect(valueOf(await client.answer(), 'connection') === 'close').toBe(index === 3);
+    }
+    expect(await client.untilEnd(1000)).toBe(true);
+  });
+
+  test('connections beyond the limit are closed at once, and places become free again', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint], { listener: { limits: { connections: 3 } } });
+    const clients = await Promise.all([1, 2, 3].map(() => dial(pointsman.address())));
+    for (const client of clients) {
+      client.send(get('/x'));
+      await client.answer();
+    }
+    const fourth = await dial(pointsman.address());
+    fourth.send(get('/x'));
+    expect(await fourth.untilEnd(1000)).toBe(true);
+    expect(fourth.text).not.toContain(' 200 ');
+    clients[0]?.close();
+    await Bun.sleep(50);
+    expect((await ask(pointsman.address(), get('/x'))).status).toBe(200);
+    for (const client of clients) client.close();
+  });
+});
+
+describe('endpoint connections', () => {
+  test('are reused across clients', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    for (let index = 0; index < 20; index++) await ask(pointsman.address(), get(`/${index}`));
+    expect(endpoint.wires.length).toBe(1);
+  });
+
+  test('are used last in, first out, so that idle ones grow old', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        const parsed = await wire.request();
+        if (parsed.kind !== 'message') return;
+        if (parsed.message.target === '/slow') await Bun.sleep(200);
+        wire.send(plainAnswer('ok'));
+      }
+    });
+    await using pointsman = await startFront([endpoint]);
+    await Promise.all([1, 2, 3, 4].map(() => ask(pointsman.address(), get('/slow'))));
+    expect(endpoint.wires.length).toBe(4);
+    for (let index = 0; index < 12; index++) await ask(pointsman.address(), get('/x'));
+    const counts = endpoint.conversations().map(({ messages }) => messages.length);
+    expect(counts.sort((a, b) => b - a)).toEqual([13, 1, 1, 1]);
+  });
+
+  test('no more idle ones are kept than maxIdleConnections', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        if ((await wire.request()).kind !== 'message') return;
+        await Bun.sleep(100);
+        wire.send(plainAnswer('ok'));
+      }
+    });
+    await using pointsman = await startFront([endpoint], { pool: { maxIdleConnections: 2 } });
+    await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(pointsman.address(), get('/x'))));
+    await Bun.sleep(100);
+    expect(endpoint.wires.filter(({ ending }) => ending === 'open').length).toBe(2);
+  });
+
+  test('maxAge ends them', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint], { pool: { timeouts: { maxAge: '300ms' } } });
+    await ask(pointsman.address(), get('/x'));
+    await ask(pointsman.address(), get('/x'));
+    expect(endpoint.wires.length).toBe(1);
+    await Bun.sleep(500);
+    await ask(pointsman.address(), get('/x'));
+    expect(endpoint.wires.length).toBe(2);
+  });
+
+  test('the race with an endpoint that closes idle connections never shows for GET', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      for (let turn = 0; turn < 3; turn++) {
+        const parsed = await wire.request();
+        if (parsed.kind !== 'message') break;
+        wire.send(plainAnswer(parsed.message.target));
+      }
+      // Closed without having said so: the next request is already on its way.
+      wire.close();
+    });
+    await using pointsman = await startFront([endpoint]);
+    const targets = Array.from({ length: 200 }, (_, index) => `/${index}`);
+    const answers = await askInTurn(
+      pointsman,
+      targets.map((target) => get(target)),
+    );
+    expect(answers.map(({ body }) => body.toString())).toEqual(targets);
+  });
+
+  test('and an endpoint that resets them on the next request does not show either', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      const parsed = await wire.request();
+      if (parsed.kind !== 'message') return;
+      wire.send(plainAnswer(parsed.message.target));
+      await wire.until(() => wire.receivedBytes > wire.cursor || wire.ending !== 'open', 20_000);
+      wire.reset();
+    });
+    await using pointsman = await startFront([endpoint]);
+    const targets = Array.from({ length: 50 }, (_, index) => `/${index}`);
+    const answers = await askInTurn(
+      pointsman,
+      targets.map((target) => get(target)),
+    );
+    expect(answers.map(({ body }) => body.toString())).toEqual(targets);
+  });
+
+  test('an answer that comes before the end of a large upload reaches the client', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire, index) => {
+      if (index > 0) return echo(wire);
+      await wire.head();
+      wire.send(plainAnswer('enough', 'Connection: close\r\n', '413 Content Too Large'));
+      wire.halfClose();
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(`POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${20_000_000}\r\n\r\n`);
+    client.send(Buffer.alloc(4_000_000, 'x'));
+    expect((await client.answer()).status).toBe(413);
+    client.close();
+    expect((await ask(pointsman.address(), get('/next'))).body.toString()).toBe('GET /next 0');
+  });
+});

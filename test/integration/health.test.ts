@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'bun:test';
+
+import { get, type PoolInput, startFront } from '../support/front.ts';
+import type { Pointsman } from '../support/pointsman.ts';
+import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { type HttpMessage, valueOf } from '../support/strict-http.ts';
+import { ask } from '../support/wire.ts';
+
+/** An endpoint that answers its probes as `probe` says. */
+function probed(name: string, probe: { answer: string }): Promise<ScriptedEndpoint> {
+  return ScriptedEndpoint.start(async (wire) => {
+    for (;;) {
+      const parsed = await wire.request(60_000);
+      if (parsed.kind !== 'message') return;
+      wire.send(parsed.message.target.startsWith('/health') ? probe.answer : plainAnswer(name));
+    }
+  });
+}
+
+const OK = plainAnswer('fine');
+const FAST: NonNullable<PoolInput['healthCheck']> = {
+  interval: '100ms',
+  fastInterval: '50ms',
+  downInterval: '50ms',
+  timeout: '200ms',
+  fall: 2,
+  rise: 2,
+  jitterPercent: 0,
+};
+
+async function answering(pointsman: Pointsman): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (let round = 0; round < 6; round++) {
+    const answer = await ask(pointsman.address(), get('/x'));
+    names.add(answer.status === 200 ? answer.body.toString() : String(answer.status));
+  }
+  return names;
+}
+
+/** Waits until requests are answered by exactly these. */
+async function untilAnswering(pointsman: Pointsman, ...names: string[]): Promise<void> {
+  const wanted = names.join();
+  const deadline = performance.now() + 3000;
+  let seen = '';
+  while (seen !== wanted && performance.now() < deadline) {
+    await Bun.sleep(25);
+    seen = [...(await answering(pointsman))].sort().join();
+  }
+  expect(seen).toBe(wanted);
+}
+
+interface Row {
+  readonly name: string;
+  readonly http: NonNullable<NonNullable<PoolInput['healthCheck']>['http']>;
+  readonly answer: string;
+  /** Who takes traffic then: `a` gives the answer of the row, `b` always a good one. */
+  readonly taken: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  { name: '200 is healthy', http: { path: '/health' }, answer: OK, taken: ['a', 'b'] },
+  {
+    name: '404 is not',
+    http: { path: '/health' },
+    answer: plainAnswer('', '', '404 Not Found'),
+    taken: ['b'],
+  },
+  { name: '500 is not', http: { path: '/health' }, answer: plainAnswer('', '', '500 No'), taken: ['b'] },
+  {
+    name: 'another status on demand',
+    http: { path: '/health', expect: 418 },
+    answer: plainAnswer('', '', '418 Tea'),
+    taken: ['a', 'b'],
+  },
+  {
+    name: 'a range',
+    http: { path: '/health', expect: '200-299' },
+    answer: plainAnswer('', '', '302 Found'),
+    taken: ['b'],
+  },
+  {
+    name: 'a body that has the text',
+    http: { path: '/health', body: { contains: 'fine' } },
+    answer: OK,
+    taken: ['a', 'b'],
+  },
+  {
+    name: 'a body without the text',
+    http: { path: '/health', body: { contains: 'good' } },
+    answer: OK,
+    taken: ['503'],
+  },
+  {
+    name: 'a body that matches',
+    http: { path: '/health', body: { regex: '^f.*e$' } },
+    answer: OK,
+    taken: ['a', 'b'],
+  },
+  { name: 'no HTTP', http: { path: '/health' }, answer: 'hello\r\n\r\n', taken: ['b'] },
+  { name: 'silence', http: { path: '/health' }, answer: '', taken: ['b'] },
+];
+
+describe('active HTTP checks', () => {
+  for (const row of ROWS) {
+    test.concurrent(row.name, async () => {
+      await using a = await probed('a', { answer: row.answer });
+      const good = plainAnswer('fine', '', row.http.expect === 418 ? '418 Tea' : '200 OK');
+      await using b = await probed('b', { answer: good });
+      await using pointsman = await startFront([a, b], {
+        pool: { healthCheck: { ...FAST, http: row.http }, panicPercent: 0 },
+      });
+      await untilAnswering(pointsman, ...row.taken);
+    });
+  }
+
+  test.concurrent('a fall and a return are followed', async () => {
+    const probe = { answer: OK };
+    await using a = await probed('a', probe);
+    await using b = await probed('b', { answer: OK });
+    await using pointsman = await startFront([a, b], {
+      pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
+    });
+    await untilAnswering(pointsman, 'a', 'b');
+    probe.answer = plainAnswer('', '', '503 No');
+    await untilAnswering(pointsman, 'b');
+    probe.answer = OK;
+    await untilAnswering(pointsman, 'a', 'b');
+    expect(pointsman.logs()).toMatch(/unhealthy/);
+  });
+
+  test.concurrent('the probe is what it was told to be', async () => {
+    await using a = await probed('a', { answer: OK });
+    await using pointsman = await startFront([a], {
+      pool: {
+        healthCheck: {
+          ...FAST,
+          http: { path: '/health?deep=1', method: 'HEAD', host: 'probe.test', headers: { 'X-Probe': 'yes' } },
+        },
+      },
+    });
+    let probe: HttpMessage | undefined;
+    for (let round = 0; round < 50 && probe === undefined; round++) {
+      await Bun.sleep(20);
+      probe = a.requests().find(({ target }) => target === '/health?deep=1');
+    }
+    expect(probe?.method).toBe('HEAD');
+    expect(probe === undefined ? '' : valueOf(probe, 'host')).toBe('probe.test');
+    expect(probe === undefined ? '' : valueOf(probe, 'x-probe')).toBe('yes');
+    expect(pointsman.running).toBe(true);
+  });
+
+  test.concurrent('initially unhealthy waits for its checks', async () => {
+    await using a = await probed('a', { answer: OK });
+    await using pointsman = await startFront([a], {
+      pool: { healthCheck: { ...FAST, initial: 'unhealthy', http: { path: '/health' } }, panicPercent: 0 },
+    });
+    await untilAnswering(pointsman, 'a');
+  });
+
+  test.concurrent('panic uses all when too few are healthy', async () => {
+    const bad = { answer: plainAnswer('', '', '503 No') };
+    await using a = await probed('a', bad);
+    await using b = await probed('b', bad);
+    await using c = await probed('c', { answer: OK });
+    await using pointsman = await startFront([a, b, c], {
+      pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
+    });
+    await Bun.sleep(500);
+    await untilAnswering(pointsman, 'a', 'b', 'c');
+  });
+});
+
+describe('active TCP checks', () => {
+  test('an endpoint that is closed is taken out, and back when it listens again', async () => {
+    const a = await probed('a', { answer: OK });
+    await using b = await probed('b', { answer: OK });
+    await using pointsman = await startFront([a, b], { pool: { healthCheck: { ...FAST, tcp: {} } } });
+    await untilAnswering(pointsman, 'a', 'b');
+    await a[Symbol.asyncDispose]();
+    await untilAnswering(pointsman, 'b');
+  });
+});
+
+describe('outlier detection', () => {
+  test('ejects after failures in a row, and takes back after its time', async () => {
+    const a = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        if ((await wire.request(60_000)).kind !== 'message') return;
+        wire.send(plainAnswer('bad', '', '500 No'));
+      }
+    });
+    await using b = await probed('b', { answer: OK });
+    await using pointsman = await startFront([a, b], {
+      pool: { outlierDetection: { consecutiveFailures: 3, ejectFor: '800ms' } },
+    });
+    const statuses: number[] = [];
+    for (let round = 0; round < 20; round++)
+      statuses.push((await ask(pointsman.address(), get('/x'))).status);
+    expect(statuses.filter((status) => status === 500).length).toBe(3);
+    await Bun.sleep(1200);
+    statuses.length = 0;
+    for (let round = 0; round < 20; round++)
+      statuses.push((await ask(pointsman.address(), get('/x'))).status);
+    const again = statuses.filter((status) => status === 500).length;
+    expect(again).toBeGreaterThanOrEqual(1);
+    expect(again).toBeLessThanOrEqual(3);
+    await a[Symbol.asyncDispose]();
+  });
+
+  test('404 is no failure', async () => {
+    await using a = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        if ((await wire.request(60_000)).kind !== 'message') return;
+        wire.send(plainAnswer('missing', '', '404 Not Found'));
+      }
+    });
+    await using b = await probed('b', { answer: OK });
+    await using pointsman = await startFront([a, b], {
+      pool: { outlierDetection: { consecutiveFailures: 3 } },
+    });
+    const statuses: number[] = [];
+    for (let round = 0; round < 20; round++)
+      statuses.push((await ask(pointsman.address(), get('/x'))).status);
+    expect(statuses.filter((status) => status === 404).length).toBe(10);
+  });
+});

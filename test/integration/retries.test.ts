@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'bun:test';
+
+import { get, type PoolInput, post, startFront } from '../support/front.ts';
+import { freePorts } from '../support/rivals.ts';
+import { plainAnswer, ScriptedEndpoint, type Script } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-http.ts';
+import { ask } from '../support/wire.ts';
+
+const good: Script = async (wire) => {
+  while ((await wire.request()).kind === 'message') wire.send(plainAnswer('good'));
+};
+const resets: Script = async (wire) => {
+  await wire.request();
+  wire.reset();
+};
+const closes: Script = async (wire) => {
+  await wire.request();
+  wire.close();
+};
+const resetsMidHead: Script = async (wire) => {
+  await wire.request();
+  wire.send('HTTP/1.1 200 OK\r\nX-A');
+  await Bun.sleep(20);
+  wire.reset();
+};
+const resetsMidBody: Script = async (wire) => {
+  await wire.request();
+  wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello');
+  await Bun.sleep(20);
+  wire.reset();
+};
+const malformed: Script = async (wire) => {
+  await wire.request();
+  wire.send('HTTP/1.1 2x0 No\r\n\r\n');
+};
+const errs: Script = async (wire) => {
+  while ((await wire.request()).kind === 'message')
+    wire.send(plainAnswer('bad', '', '503 Service Unavailable'));
+};
+
+interface Row {
+  readonly name: string;
+  readonly first: Script;
+  readonly request: string;
+  /** Status that the client sees; 0 for an answer that is cut. */
+  readonly status: number;
+  /** How many requests the first endpoint and the second one get. */
+  readonly attempts: readonly [number, number];
+  readonly pool?: Partial<PoolInput>;
+}
+
+const ROWS: readonly Row[] = [
+  { name: 'GET, reset before the answer', first: resets, request: get('/x'), status: 200, attempts: [1, 1] },
+  { name: 'GET, closed before the answer', first: closes, request: get('/x'), status: 200, attempts: [1, 1] },
+  { name: 'GET, reset in the head', first: resetsMidHead, request: get('/x'), status: 200, attempts: [1, 1] },
+  {
+    name: 'PUT with a body, reset',
+    first: resets,
+    request: post('/x', 'hello').replace('POST', 'PUT'),
+    status: 200,
+    attempts: [1, 1],
+  },
+  {
+    name: 'DELETE, reset',
+    first: resets,
+    request: get('/x').replace('GET', 'DELETE'),
+    status: 200,
+    attempts: [1, 1],
+  },
+  { name: 'POST, reset', first: resets, request: post('/x', 'hello'), status: 502, attempts: [1, 0] },
+  { name: 'POST, closed', first: closes, request: post('/x', 'hello'), status: 502, attempts: [1, 0] },
+  {
+    name: 'PATCH, reset',
+    first: resets,
+    request: post('/x', 'hello').replace('POST', 'PATCH'),
+    status: 502,
+    attempts: [1, 0],
+  },
+  {
+    name: 'POST without a body, reset',
+    first: resets,
+    request: post('/x', ''),
+    status: 502,
+    attempts: [1, 0],
+  },
+  {
+    name: 'an unknown method, reset',
+    first: resets,
+    request: get('/x').replace('GET', 'FROB'),
+    status: 502,
+    attempts: [1, 0],
+  },
+  { name: 'GET, reset in the body', first: resetsMidBody, request: get('/x'), status: 0, attempts: [1, 0] },
+  { name: 'GET, malformed answer', first: malformed, request: get('/x'), status: 502, attempts: [1, 0] },
+  { name: 'GET, 503, not told to', first: errs, request: get('/x'), status: 503, attempts: [1, 0] },
+  {
+    name: 'GET, 503, told to',
+    first: errs,
+    request: get('/x'),
+    status: 200,
+    attempts: [1, 1],
+    pool: { retry: { statuses: [503] } },
+  },
+  {
+    name: 'POST, 503, told to',
+    first: errs,
+    request: post('/x', 'hello'),
+    status: 503,
+    attempts: [1, 0],
+    pool: { retry: { statuses: [503] } },
+  },
+  {
+    name: 'GET, reset, retries switched off',
+    first: resets,
+    request: get('/x'),
+    status: 502,
+    attempts: [1, 0],
+    pool: { retry: { attempts: 0 } },
+  },
+  {
+    name: 'PUT with a body beyond the buffer, reset',
+    first: resets,
+    request: post('/x', 'x'.repeat(100_000)).replace('POST', 'PUT'),
+    status: 502,
+    attempts: [1, 0],
+    pool: { retry: { bufferSize: '16KiB' } },
+  },
+];
+
+describe('retries', () => {
+  for (const row of ROWS) {
+    test.concurrent(`${row.name}: ${row.status}`, async () => {
+      await using first = await ScriptedEndpoint.start(row.first);
+      await using second = await ScriptedEndpoint.start(good);
+      await using pointsman = await startFront([first, second], { pool: { policy: 'first', ...row.pool } });
+      const status = await ask(pointsman.address(), row.request).then(
+        (answer) => answer.status,
+        () => 0,
+      );
+      expect(status).toBe(row.status);
+      expect([first.requests().length, second.requests().length]).toEqual([...row.attempts]);
+    });
+  }
+
+  test.concurrent('a refused connection is tried elsewhere, POST too', async () => {
+    await using second = await ScriptedEndpoint.start(good);
+    const [port] = await freePorts(1);
+    await using pointsman = await startFront([], {
+      pool: { policy: 'first', endpoints: [`127.0.0.1:${port}`, second.name] },
+    });
+    for (let round = 0; round < 5; round++) {
+      expect((await ask(pointsman.address(), post('/x', 'hello'))).status).toBe(200);
+    }
+    expect(second.requests().every(({ body }) => body.toString() === 'hello')).toBe(true);
+  });
+
+  test.concurrent('an endpoint is tried once for a request', async () => {
+    const endpoints = await Promise.all([1, 2, 3].map(() => ScriptedEndpoint.start(resets)));
+    await using pointsman = await startFront(endpoints, { pool: { retry: { attempts: 5 } } });
+    expect((await ask(pointsman.address(), get('/x'))).status).toBe(502);
+    expect(endpoints.map((endpoint) => endpoint.requests().length)).toEqual([1, 1, 1]);
+    for (const endpoint of endpoints) await endpoint[Symbol.asyncDispose]();
+  });
+
+  test.concurrent('no more attempts than it is told', async () => {
+    const endpoints = await Promise.all([1, 2, 3, 4, 5].map(() => ScriptedEndpoint.start(resets)));
+    await using pointsman = await startFront(endpoints, { pool: { retry: { attempts: 2 } } });
+    expect((await ask(pointsman.address(), get('/x'))).status).toBe(502);
+    expect(endpoints.reduce((sum, endpoint) => sum + endpoint.requests().length, 0)).toBe(3);
+    for (const endpoint of endpoints) await endpoint[Symbol.asyncDispose]();
+  });
+
+  test.concurrent('the deadline covers all attempts', async () => {
+    const silent: Script = async (wire) => {
+      await wire.request();
+    };
+    const endpoints = await Promise.all([1, 2, 3].map(() => ScriptedEndpoint.start(silent)));
+    await using pointsman = await startFront(endpoints, {
+      pool: { retry: { attempts: 2, deadline: '700ms' }, timeouts: { response: '400ms' } },
+    });
+    const start = performance.now();
+    const answer = await ask(pointsman.address(), get('/x'));
+    expect(answer.status).toBe(504);
+    expect(performance.now() - start).toBeLessThan(1100);
+    expect(performance.now() - start).toBeGreaterThan(600);
+    for (const endpoint of endpoints) await endpoint[Symbol.asyncDispose]();
+  });
+
+  test.concurrent('a budget keeps retries from doubling the load', async () => {
+    const endpoints = await Promise.all(
+      [1, 2, 3].map(() =>
+        ScriptedEndpoint.start(async (wire) => {
+          await wire.request();
+          await Bun.sleep(150);
+          wire.reset();
+        }),
+      ),
+    );
+    await using pointsman = await startFront(endpoints, { pool: { outlierDetection: false } });
+    const answers = await Promise.all(Array.from({ length: 60 }, () => ask(pointsman.address(), get('/x'))));
+    expect(answers.every(({ status }) => status === 502)).toBe(true);
+    const sent = endpoints.reduce((sum, endpoint) => sum + endpoint.requests().length, 0);
+    // 20 % of 60 under way are 12 retries at a time, in two rounds at most.
+    expect(sent).toBeLessThanOrEqual(60 + 24);
+    expect(sent).toBeGreaterThan(60);
+    for (const endpoint of endpoints) await endpoint[Symbol.asyncDispose]();
+  });
+
+  test.concurrent('says in Proxy-Status what went wrong', async () => {
+    await using endpoint = await ScriptedEndpoint.start(resets);
+    await using pointsman = await startFront([endpoint], { pool: { outlierDetection: false } });
+    const answer = await ask(pointsman.address(), get('/x'));
+    expect(answer.status).toBe(502);
+    expect(valueOf(answer, 'proxy-status')).toMatch(/^pointsman; *error=connection_terminated/);
+  });
+});

@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'bun:test';
+
+import { get, post, startFront } from '../support/front.ts';
+import { echo, plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-http.ts';
+import { ask, dial } from '../support/wire.ts';
+
+const CHUNKED_ANSWER = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+
+/** Bytes whose place shows in them, so that a loss, a repetition or a swap is seen. */
+function pattern(length: number): Buffer {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  for (let index = 0; index < words.length; index++) words[index] = Math.imul(index, 2_654_435_761);
+  return Buffer.from(words.buffer, 0, length);
+}
+
+function chunked(body: Buffer, sizes: readonly number[]): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0, turn = 0; at < body.length; turn++) {
+    const piece = body.subarray(at, at + (sizes[turn % sizes.length] ?? 1));
+    parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n'));
+    at += piece.length;
+  }
+  return Buffer.concat([...parts, Buffer.from('0\r\n\r\n')]);
+}
+
+describe('streaming', () => {
+  test('a response is passed on piece by piece, not kept until its end', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send(`${CHUNKED_ANSWER}6\r\ndata 1\r\n`);
+      await wire.until(() => wire.text.includes('never'), 1000);
+      wire.send('6\r\ndata 2\r\n0\r\n\r\n');
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(get('/events'));
+    expect(await client.until(() => client.text.includes('data 1'), 500)).toBe(true);
+    expect(client.text.includes('data 2')).toBe(false);
+    expect((await client.answer()).body.toString()).toBe('data 1data 2');
+    client.close();
+  });
+
+  test('a request is passed on piece by piece, not kept until its end', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send('POST /upload HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    while (endpoint.wires.length === 0) await Bun.sleep(5);
+    const peer = endpoint.wires[0]!;
+    expect(await peer.until(() => peer.text.includes('first'), 1000)).toBe(true);
+    client.send('6\r\nsecond\r\n0\r\n\r\n');
+    expect((await client.answer()).body.toString()).toBe('POST /upload 11');
+    client.close();
+  });
+
+  test('an endpoint may answer while the body still comes, both ways at once', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.head();
+      wire.send(CHUNKED_ANSWER);
+      for (let turn = 1; turn <= 3; turn++) {
+        await wire.until(() => wire.text.includes(`ping ${turn}`), 3000);
+        wire.send(`6\r\npong ${turn}\r\n`);
+      }
+      await wire.request();
+      wire.send('0\r\n\r\n');
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send('POST /talk HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n');
+    for (let turn = 1; turn <= 3; turn++) {
+      client.send(`6\r\nping ${turn}\r\n`);
+      expect(await client.until(() => client.text.includes(`pong ${turn}`), 2000)).toBe(true);
+    }
+    client.send('0\r\n\r\n');
+    expect((await client.answer()).body.toString()).toBe('pong 1pong 2pong 3');
+    client.close();
+  });
+
+  for (const size of [1, 16_383, 65_536, 65_537, 5_000_001]) {
+    test(`a body of ${size} bytes comes back whole, by length and in chunks`, async () => {
+      const body = pattern(size);
+      await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+        for (;;) {
+          const parsed = await wire.request(20_000);
+          if (parsed.kind !== 'message') return;
+          const { body: taken, target } = parsed.message;
+          if (target === '/chunks')
+            wire.send(Buffer.concat([Buffer.from(CHUNKED_ANSWER), chunked(taken, [1, 70_001, 3, 4096])]));
+          else
+            wire.send(
+              Buffer.concat([
+                Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${taken.length}\r\n\r\n`),
+                taken,
+              ]),
+            );
+        }
+      });
+      await using pointsman = await startFront([endpoint]);
+      const client = await dial(pointsman.address());
+      for (const target of ['/length', '/chunks']) {
+        client.send(`POST ${target} HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${size}\r\n\r\n`);
+        client.send(body);
+        expect((await client.answer('POST', 20_000)).body.equals(body)).toBe(true);
+        client.send(`POST ${target} HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n`);
+        client.send(chunked(body, [65_536, 1, 2, 16_384]));
+        expect((await client.answer('POST', 20_000)).body.equals(body)).toBe(true);
+        client.forget();
+      }
+      client.close();
+    }, 60_000);
+  }
+});
+
+describe('responses without a body', () => {
+  test('HEAD keeps the length and sends nothing, and the connection goes on', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      for (;;) {
+        const parsed = await wire.request();
+        if (parsed.kind !== 'message') return;
+        wire.send(
+          parsed.message.method === 'HEAD'
+            ? 'HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n'
+            : plainAnswer('get'),
+        );
+      }
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send('HEAD /x HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    expect(valueOf(await client.answer('HEAD'), 'content-length')).toBe('1234');
+    client.send(get('/x'));
+    expect((await client.answer()).body.toString()).toBe('get');
+    expect(endpoint.wires.length).toBe(1);
+    client.close();
+  });
+
+  for (const status of ['204 No Content', '304 Not Modified']) {
+    test(`${status} has no body and keeps the connection`, async () => {
+      await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+        for (;;) {
+          if ((await wire.request()).kind !== 'message') return;
+          wire.send(`HTTP/1.1 ${status}\r\nETag: "a"\r\n\r\n`);
+        }
+      });
+      await using pointsman = await startFront([endpoint]);
+      const client = await dial(pointsman.address());
+      for (let round = 0; round < 3; round++) {
+        client.send(get('/x'));
+        const answer = await client.answer();
+        expect(`${answer.status}`).toBe(status.slice(0, 3));
+        expect(valueOf(answer, 'etag')).toBe('"a"');
+        expect(valueOf(answer, 'transfer-encoding')).toBeUndefined();
+      }
+      expect(endpoint.wires.length).toBe(1);
+      client.close();
+    });
+  }
+});
+
+describe('trailers', () => {
+  test('pass from client to endpoint', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    client.send(
+      'POST /x HTTP/1.1\r\nHost: a.test\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n',
+    );
+    expect((await client.answer()).status).toBe(200);
+    expect(endpoint.requests()[0]?.trailers).toEqual([['X-Sum', '1']]);
+    client.close();
+  });
+
+  test('pass from endpoint to client', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send(
+        'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n',
+      );
+    });
+    await using pointsman = await startFront([endpoint]);
+    const answer = await ask(pointsman.address(), get('/x', 'TE: trailers', 'Connection: TE'));
+    expect(answer.trailers).toEqual([['X-Sum', '1']]);
+  });
+});
+
+describe('interim responses', () => {
+  test('100 comes from the endpoint, not before it', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.head();
+      await Bun.sleep(300);
+      wire.send('HTTP/1.1 100 Continue\r\n\r\n');
+      await echo(wire);
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    const start = performance.now();
+    client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+    expect(await client.until(() => client.text.startsWith('HTTP/1.1 100'), 3000)).toBe(true);
+    expect(performance.now() - start).toBeGreaterThan(280);
+    client.send('hello');
+    expect((await client.answer()).body.toString()).toBe('POST /x 5');
+    expect(client.interim.map(({ status }) => status)).toEqual([100]);
+    client.send(post('/y', 'again'));
+    expect((await client.answer()).body.toString()).toBe('POST /y 5');
+    client.close();
+  });
+
+  test('the endpoint gets the expectation', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startFront([endpoint]);
+    await ask(pointsman.address(), post('/x', 'hello', 'Expect: 100-continue'));
+    const [request] = endpoint.requests();
+    expect(request === undefined ? '' : valueOf(request, 'expect')).toBe('100-continue');
+  });
+
+  test('103 comes at once, before the answer is ready', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n');
+      await Bun.sleep(400);
+      wire.send(plainAnswer('done'));
+    });
+    await using pointsman = await startFront([endpoint]);
+    const client = await dial(pointsman.address());
+    const start = performance.now();
+    client.send(get('/x'));
+    expect(await client.until(() => client.text.includes('a.css'), 2000)).toBe(true);
+    expect(performance.now() - start).toBeLessThan(300);
+    expect((await client.answer()).body.toString()).toBe('done');
+    client.close();
+  });
+});
