@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { healthPool } from '../../test/support/health-rig.ts';
-import { checksToReadmit, ejectionMs, rememberedEjections, whyKeep } from './ejection-rules.ts';
+import { ejectionMs, rememberedEjections, whyKeep } from './ejection-rules.ts';
 
 const DURATIONS = { ejectFor: 30_000, maxEjectFor: 300_000 };
 
@@ -14,10 +14,6 @@ test('an ejection is forgotten for each ejectFor in use', () => {
   expect(rememberedEjections(3, 29_999, DURATIONS)).toBe(3);
   expect(rememberedEjections(3, 30_000, DURATIONS)).toBe(2);
   expect(rememberedEjections(3, 3_600_000, DURATIONS)).toBe(0);
-});
-
-test('passed checks are believed half as much each time', () => {
-  expect([1, 2, 3, 5, 50].map(checksToReadmit)).toEqual([2, 4, 8, 32, 32]);
 });
 
 describe('an endpoint is kept when', () => {

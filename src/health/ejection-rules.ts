@@ -16,18 +16,6 @@ export function rememberedEjections(count: number, inUseMs: number, { ejectFor }
   return Math.max(0, count - Math.floor(inUseMs / ejectFor));
 }
 
-/** Passed checks in a row that end an ejection early, when nothing more than that speaks against the endpoint. */
-const READMIT_AFTER = 2;
-const READMIT_AFTER_AT_MOST = 32;
-
-/**
- * Passed checks in a row that end the `count`th ejection in a row early. Checks that pass while real traffic fails again are
- * believed half as much each time, or they would undo the doubling of the ejections.
- */
-export function checksToReadmit(count: number): number {
-  return Math.min(READMIT_AFTER ** count, READMIT_AFTER_AT_MOST);
-}
-
 /**
  * Why this endpoint must stay although it fails; undefined when it may be ejected. Of what the operator wants used, no more than
  * `maxEjectedPercent` is out at a time (but one may always be, unless that is 0), and never the last endpoint that takes new

@@ -4,7 +4,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { CancelTimer } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
-import { checksToReadmit, ejectionMs, rememberedEjections } from './ejection-rules.ts';
+import { ejectionMs, rememberedEjections } from './ejection-rules.ts';
 import {
   afterCheck,
   checkIntervalMs,
@@ -13,7 +13,7 @@ import {
   withJitter,
 } from './health-state.ts';
 import { httpProbe } from './http-probe.ts';
-import type { Evidence, Probe, ProbeDeps, ProbeResult } from './probe.ts';
+import type { Probe, ProbeDeps, ProbeResult } from './probe.ts';
 import { ProbeLoop } from './probe-loop.ts';
 import { tcpProbe } from './tcp-probe.ts';
 import type { Transitions } from './transitions.ts';
@@ -25,10 +25,13 @@ export interface WatchDeps extends ProbeDeps {
 /** Between two looks whether an ejected endpoint is back; short enough that it has traffic within a second of its return. */
 const RECOVERY_INTERVAL_MS = 750;
 
+/** Passed checks in a row that end an ejection early. */
+const READMIT_AFTER = 2;
+
 interface Ejection {
   readonly sinceMs: number;
-  /** It was seen not to accept connections, so that accepting them again is news. */
-  wasDown: boolean;
+  /** What tries the endpoint has found it down or failing, so that a pass is news. */
+  wasFailing: boolean;
   /** Passed checks in a row that began after the ejection. */
   passed: number;
   readonly cancelTimer: CancelTimer;
@@ -38,9 +41,9 @@ interface Ejection {
  * Everything that judges one endpoint: its active check, its ejection, and what ends the ejection early. The two are separate
  * axes; `availability` combines them.
  *
- * What ends an ejection early must have come as far as what led to it. An endpoint that could not be reached is back when it
- * accepts connections; one that gave bad answers is back when it passes an HTTP check, or accepts connections after it was
- * seen down: then it was restarted. A mere connection says nothing about bad answers.
+ * An ejection ends early when the endpoint is seen to recover: what tries it, the active check or else a mere connection,
+ * failed and passes again. A try that passed all the while is no news, as of an endpoint whose /health is fine while its
+ * answers are not: it stays out for its time.
  */
 export class EndpointWatch {
   readonly #deps: WatchDeps;
@@ -85,7 +88,7 @@ export class EndpointWatch {
   }
 
   /** Takes the endpoint out for a time that doubles with each ejection in a row. */
-  eject(evidence: Evidence, reason: string): void {
+  eject(unreachable: boolean, reason: string): void {
     const rules = this.#pool.config.outlierDetection;
     if (rules === false || this.#ejection !== undefined) return;
     const { clock } = this.#deps;
@@ -94,7 +97,7 @@ export class EndpointWatch {
     const forMs = ejectionMs(count, rules);
     this.#ejection = {
       sinceMs: nowMs,
-      wasDown: evidence === 'connect',
+      wasFailing: unreachable || this.#state.streak > 0,
       passed: 0,
       cancelTimer: clock.after(forMs, () => this.#readmit(`its ${forMs} ms are over`)),
     };
@@ -132,24 +135,24 @@ export class EndpointWatch {
       const streak = before.health === 'unknown' ? 'first check' : `${before.streak + 1} in a row`;
       this.#transitions.setHealth(this.#pool, endpoint, after.health, `${result.detail}, ${streak}`);
     }
-    this.#weighForEjection(config, result, startedMs);
+    this.#weighForEjection(result, startedMs);
     const intervalMs = checkIntervalMs(this.#state, config, this.#ejection !== undefined);
     return withJitter(intervalMs, config.jitterPercent, this.#deps.random.next());
   }
 
   /** What a result of the active check means for the ejection. */
-  #weighForEjection(config: HealthCheckConfig, result: ProbeResult, startedMs: number): void {
+  #weighForEjection(result: ProbeResult, startedMs: number): void {
     const ejection = this.#ejection;
     if (ejection === undefined || startedMs < ejection.sinceMs) return;
     if (!result.passed) {
+      ejection.wasFailing = true;
       ejection.passed = 0;
-      if (result.evidence === 'connect') ejection.wasDown = true;
       return;
     }
     ejection.passed++;
-    if (config.http === undefined && !ejection.wasDown) return;
-    const needed = checksToReadmit(ejection.wasDown ? 1 : this.#endpoint.ejections);
-    if (ejection.passed >= needed) this.#readmit(`${result.detail}, ${ejection.passed} in a row`);
+    if (ejection.wasFailing && ejection.passed >= READMIT_AFTER) {
+      this.#readmit(`${result.detail}, ${ejection.passed} in a row`);
+    }
   }
 
   /** Without an active check, an ejected endpoint is tried by connecting to it. */
@@ -167,8 +170,8 @@ export class EndpointWatch {
   #onRecoveryProbe(result: ProbeResult): number {
     const ejection = this.#ejection;
     if (ejection !== undefined) {
-      if (!result.passed) ejection.wasDown = true;
-      else if (ejection.wasDown) this.#readmit('it accepts connections again');
+      if (!result.passed) ejection.wasFailing = true;
+      else if (ejection.wasFailing) this.#readmit('it accepts connections again');
     }
     return RECOVERY_INTERVAL_MS;
   }

@@ -273,7 +273,7 @@ describe('an ejection with an active check', () => {
     expect(rig.dialsTo(1).slice(0, 4)).toEqual([0, 1100, 2100, 7100]);
   });
 
-  test('does not end by connections when the answers were bad', () => {
+  test('does not end by checks that passed all the while', () => {
     const { rig, pool } = start(spec);
     rig.clock.advance(100);
     fail(rig, pool, 'response_timeout', 5);

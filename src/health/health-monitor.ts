@@ -22,8 +22,8 @@ export class HealthMonitor {
     this.#deps = deps;
     this.#transitions = new Transitions(deps);
     this.observer = new OutlierDetector(deps.clock, deps.log, {
-      eject: (pool, endpoint, evidence, reason) =>
-        this.#pools.get(pool)?.get(endpoint)?.eject(evidence, reason),
+      eject: (pool, endpoint, unreachable, reason) =>
+        this.#pools.get(pool)?.get(endpoint)?.eject(unreachable, reason),
     });
   }
 

@@ -8,7 +8,7 @@ import { fieldLine } from '../model/fields.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
-import { describeDialFailure, type Evidence, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
+import { describeDialFailure, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
 
 type HttpCheck = NonNullable<HealthCheckConfig['http']>;
 
@@ -119,7 +119,7 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
   }
 
   onDialFailed(code: FailureCode, detail: string): void {
-    this.#finish(false, 'connect', describeDialFailure(code, detail));
+    this.#finish(false, describeDialFailure(code, detail));
   }
 
   onInformational(): void {}
@@ -145,7 +145,7 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
   onAttemptFailed(code: FailureCode, detail: string): void {
     if (this.#judgeBadStatus()) return;
     const more = detail === '' ? '' : `: ${detail}`;
-    this.#finish(false, 'answer', `${this.#plan.name} failed (${code}${more})`);
+    this.#finish(false, `${this.#plan.name} failed (${code}${more})`);
   }
 
   onEndpointCongested(): void {}
@@ -166,14 +166,14 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
     if (connected) this.#stream?.abort();
     else this.#cancelDial();
     if (this.#judgeBadStatus()) return;
-    this.#finish(false, connected ? 'answer' : 'connect', `${name}: ${missing} within ${timeoutMs} ms`);
+    this.#finish(false, `${name}: ${missing} within ${timeoutMs} ms`);
   }
 
   /** A status that is not expected says more than whatever went wrong behind it. */
   #judgeBadStatus(): boolean {
     const { name, isExpected } = this.#plan;
     if (this.#status === 0 || isExpected(this.#status)) return false;
-    this.#finish(false, 'answer', `${name} answered ${this.#status}`);
+    this.#finish(false, `${name} answered ${this.#status}`);
     return true;
   }
 
@@ -181,13 +181,13 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
     if (this.#judgeBadStatus()) return;
     const answered = `${this.#plan.name} answered ${this.#status}`;
     const wrong = this.#plan.judgeBody?.(Buffer.concat(this.#body));
-    this.#finish(wrong === undefined, 'answer', wrong === undefined ? answered : `${answered}, but ${wrong}`);
+    this.#finish(wrong === undefined, wrong === undefined ? answered : `${answered}, but ${wrong}`);
   }
 
-  #finish(passed: boolean, evidence: Evidence, detail: string): void {
+  #finish(passed: boolean, detail: string): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimeout();
-    this.#done({ passed, evidence, detail });
+    this.#done({ passed, detail });
   }
 }

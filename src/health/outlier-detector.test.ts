@@ -20,8 +20,8 @@ class Rig {
   constructor(outlierDetection: unknown) {
     this.pool = healthPool({ endpoints: ENDPOINTS, outlierDetection });
     this.detector = new OutlierDetector(this.clock, this.record.log, {
-      eject: (_pool, endpoint, evidence, reason) => {
-        this.ejected.push(`${endpoint.name} ${evidence}: ${reason}`);
+      eject: (_pool, endpoint, unreachable, reason) => {
+        this.ejected.push(`${endpoint.name}${unreachable ? ' unreachable' : ''}: ${reason}`);
         endpoint.ejectedUntilMs = this.clock.nowMs() + 1000;
       },
     });
@@ -46,7 +46,7 @@ describe('failures in a row', () => {
     rig.status(500, 2);
     expect(rig.ejected).toEqual([]);
     rig.failure('endpoint_reset');
-    expect(rig.ejected).toEqual(['127.0.0.1:1 answer: 3 failures in a row (last: endpoint_reset)']);
+    expect(rig.ejected).toEqual(['127.0.0.1:1: 3 failures in a row (last: endpoint_reset)']);
   });
 
   test('begin anew after a success', () => {
@@ -66,7 +66,7 @@ describe('failures in a row', () => {
   test('that could not connect say so', () => {
     const rig = new Rig({ consecutiveFailures: 1 });
     rig.failure('connect_refused');
-    expect(rig.ejected).toEqual(['127.0.0.1:1 connect: 1 failures in a row (last: connect_refused)']);
+    expect(rig.ejected).toEqual(['127.0.0.1:1 unreachable: 1 failures in a row (last: connect_refused)']);
   });
 
   test('do nothing when the rule is off, or all of it', () => {
@@ -133,7 +133,7 @@ describe('the share of failures', () => {
     expect(rig.ejected).toEqual([]);
     rig.status(503);
     expect(rig.ejected).toEqual([
-      '127.0.0.1:1 answer: 70 % of 10 requests failed within 10000 ms (last: status 503)',
+      '127.0.0.1:1: 70 % of 10 requests failed within 10000 ms (last: status 503)',
     ]);
   });
 

@@ -7,12 +7,11 @@ import type { Log, OutcomeObserver } from '../model/ports.ts';
 import type { Clock } from '../util/clock.ts';
 import { whyKeep } from './ejection-rules.ts';
 import { FailureWindow } from './failure-window.ts';
-import type { Evidence } from './probe.ts';
 
 /** Carries out what the detector decides. */
 export interface Ejector {
-  /** `evidence`: how far the attempt came that was one too many. */
-  eject(pool: Pool, endpoint: Endpoint, evidence: Evidence, reason: string): void;
+  /** `unreachable`: the attempt that was one too many could not even connect. */
+  eject(pool: Pool, endpoint: Endpoint, unreachable: boolean, reason: string): void;
 }
 
 /** How long after an ejection was refused the rules look again. */
@@ -108,8 +107,7 @@ export class OutlierDetector implements OutcomeObserver {
     }
     tally.clear();
     const phase = failure === undefined ? undefined : FAILURES[failure].phase;
-    const evidence = phase === 'connect' ? 'connect' : 'answer';
-    this.#ejector.eject(pool, endpoint, evidence, `${broken} (last: ${last})`);
+    this.#ejector.eject(pool, endpoint, phase === 'connect', `${broken} (last: ${last})`);
   }
 }
 

@@ -10,13 +10,8 @@ export interface ProbeDeps {
   readonly dial: typeof dial;
 }
 
-/** How far something came that tells about an endpoint: `connect` is whether it can be reached, `answer` what it says. */
-export type Evidence = 'connect' | 'answer';
-
 export interface ProbeResult {
   readonly passed: boolean;
-  /** How far a failed probe came; what a passed one has shown. */
-  readonly evidence: Evidence;
   /** For people: `GET /health answered 500`. */
   readonly detail: string;
 }

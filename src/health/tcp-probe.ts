@@ -16,11 +16,11 @@ export function tcpProbe(deps: ProbeDeps, address: Address, timeoutMs: number): 
     deps.dial(deps.wheel, address.host, address.port, timeoutMs, {
       onConnected(connection) {
         connection.close();
-        done({ passed: true, evidence: 'connect', detail: 'connection accepted' });
+        done({ passed: true, detail: 'connection accepted' });
         return closing;
       },
       onDialFailed(code, detail) {
-        done({ passed: false, evidence: 'connect', detail: describeDialFailure(code, detail) });
+        done({ passed: false, detail: describeDialFailure(code, detail) });
       },
     });
 }
