@@ -87,7 +87,7 @@ export class ClientForwarding {
   readonly #peer: string;
   readonly #secure: boolean;
   readonly #trusted: boolean;
-  /** Ready lines for requests to `#authority` of minor version `#minor`, of a peer that is not trusted. */
+  /** Ready lines for requests to `#authority` of minor version `#minor`, when no proxy says more. */
   #block: FieldBlock | undefined = undefined;
   #authority = '';
   #minor = -1;

@@ -1,7 +1,8 @@
-import { type FieldName, type Fields, fieldName } from '../model/fields.ts';
+import { type FieldLine, type FieldName, type Fields, fieldName } from '../model/fields.ts';
 
 const COLON = 58;
 const BRACKET = 91;
+const NO_LINES: readonly FieldLine[] = [];
 
 /** Where the host of an authority ends: before the port, and before a trailing dot of a name. */
 export function hostEnd(authority: string): number {
@@ -78,7 +79,16 @@ export function someHeaderValue(
   for (let line = fields.indexOf(name.field); line >= 0; line = fields.indexOf(name.field, line + 1)) {
     if (passes(fields.value(line))) return true;
   }
-  for (const line of fields.added) {
+  return someLine(fields.added, name, passes) || someLine(fields.block?.lines ?? NO_LINES, name, passes);
+}
+
+function someLine(
+  lines: readonly FieldLine[],
+  name: HeaderName,
+  passes: (value: string) => boolean,
+): boolean {
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index]!;
     if (line.name === name.text && passes(line.value)) return true;
   }
   return false;

@@ -162,6 +162,17 @@ export class Fields {
     }
   }
 
+  /** Every line as it will be written, in that order, without CRLF: for people and tests. */
+  written(): string[] {
+    const lines: string[] = [];
+    for (let index = 0; index < this.count; index++) {
+      if (!this.isDropped(index)) lines.push(`${this.name(index)}: ${this.value(index)}`);
+    }
+    for (const { bytes } of [...this.added, ...(this.block?.lines ?? [])])
+      lines.push(bytes.latin1Slice(0, bytes.length - 2));
+    return lines;
+  }
+
   /** Adds a line behind the others. */
   add(line: FieldLine): void {
     this.added.push(line);

@@ -1,7 +1,6 @@
 import type { FilterContext } from '../../src/model/filter.ts';
 import { type RequestHead, ResponseHead } from '../../src/model/message.ts';
 import { Known, knownFieldId } from '../../src/model/known-fields.ts';
-import type { Fields } from '../../src/model/fields.ts';
 
 /** What a filter sees of a request of a client at 192.0.2.1, unless said otherwise. */
 export function filterContext(request: RequestHead, more: Partial<FilterContext> = {}): FilterContext {
@@ -23,13 +22,4 @@ export function responseHead(...lines: readonly string[]): ResponseHead {
     at = end + 2;
   }
   return head;
-}
-
-/** The lines that would be written, in their order. */
-export function writtenLines(fields: Fields): string[] {
-  const lines: string[] = [];
-  for (let line = 0; line < fields.count; line++) {
-    if (!fields.isDropped(line)) lines.push(`${fields.name(line)}: ${fields.value(line)}`);
-  }
-  return [...lines, ...fields.added.map((line) => line.bytes.latin1Slice().trimEnd())];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { responseHead, writtenLines } from '../../../test/support/filter-context.ts';
+import { responseHead } from '../../../test/support/filter-context.ts';
 import { requestHead } from '../../../test/support/request-head.ts';
 import { pool as poolSchema } from '../../config/schema/pool.ts';
 import { Endpoint } from '../../model/endpoint.ts';
@@ -22,7 +22,7 @@ function affinity(cookie: object = {}, name = 'web', endpoints: string[] = ['a',
 function bind(sticky: CookieAffinity, endpoint: Endpoint, secure = false, ...lines: string[]): string[] {
   const head = responseHead(...lines);
   sticky.bind(head, endpoint, secure);
-  return writtenLines(head.fields).slice(lines.length);
+  return head.fields.written().slice(lines.length);
 }
 
 function tokenFor(sticky: CookieAffinity, endpoint: Endpoint): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import { filterContext, responseHead, writtenLines } from '../../../test/support/filter-context.ts';
+import { filterContext, responseHead } from '../../../test/support/filter-context.ts';
 import { requestHead } from '../../../test/support/request-head.ts';
 import { headersFilter as schema } from '../../config/schema/filters.ts';
 import type { Filter } from '../../model/filter.ts';
@@ -35,7 +35,7 @@ describe('a request', () => {
       'X-Kept: k',
     );
     expect(filter.onRequest!(filterContext(request))).toBeUndefined();
-    expect(writtenLines(request.fields)).toEqual([
+    expect(request.fields.written()).toEqual([
       'Host: a.test',
       'X-TWO: 2',
       'X-Kept: k',
@@ -50,7 +50,7 @@ describe('a request', () => {
     const request = requestHead('GET', '/');
     edit(request, { add: { 'X-A': '1', 'X-B': '1' } });
     edit(request, { set: { 'x-a': '2' }, remove: ['x-b'] });
-    expect(writtenLines(request.fields)).toEqual(['Host: a.test', 'x-a: 2']);
+    expect(request.fields.written()).toEqual(['Host: a.test', 'x-a: 2']);
   });
 
   test('goes to another authority when Host is set', () => {
@@ -58,7 +58,7 @@ describe('a request', () => {
     edit(request, { set: { HOST: 'inner.test:81' } });
     expect(request.authority).toBe('inner.test:81');
     expect(request.hostReplaced).toBe(true);
-    expect(writtenLines(request.fields)).toEqual(['X-A: 1']);
+    expect(request.fields.written()).toEqual(['X-A: 1']);
   });
 });
 
@@ -68,6 +68,6 @@ test('a response is edited alike', () => {
   });
   const head = responseHead('Server: a', 'X-A: 1', 'X-Powered-By: b');
   filter.onResponse!(filterContext(requestHead('GET', '/')), head);
-  expect(writtenLines(head.fields)).toEqual(['X-A: 1', 'Server: none', 'X-A: 2']);
+  expect(head.fields.written()).toEqual(['X-A: 1', 'Server: none', 'X-A: 2']);
   expect('onRequest' in filter).toBe(false);
 });
