@@ -8,7 +8,6 @@ import type { PolicyName } from '../../src/config/schema/pool.ts';
 import type { Endpoint } from '../../src/model/endpoint.ts';
 import { canTake } from '../../src/model/picker.ts';
 import { mix32 } from '../../src/util/hash.ts';
-import { bytesPerCall } from '../support/allocation.ts';
 import { NOTHING_TRIED, PolicyPool, poolConfig } from '../support/policy-pool.ts';
 
 /** What a policy promises beyond the interface; a promise it does not make carries the reason. */
@@ -209,17 +208,6 @@ export function describePolicy(policy: PolicyName, promises: PolicyPromises): vo
       subject.change('a', { admin: 'enabled' });
       subject.change('c', { ejectedUntilMs: subject.clock.nowMs() + 1000 });
       expect(sequence(subject, 50)).toBe('a'.repeat(50));
-    });
-
-    test('allocates nothing to pick', () => {
-      const subject = new PolicyPool({ policy, endpoints: WEIGHTS });
-      const request = { hash: -1, tried: NOTHING_TRIED };
-      const bytes = bytesPerCall((index) => {
-        request.hash = hashAt(index);
-        balancer.pick(subject.pool, request);
-      });
-      // The smallest object has 16 bytes; what is left is the noise of the meter.
-      expect(bytes).toBeLessThan(8);
     });
 
     if (promises.hashes) {
