@@ -67,11 +67,12 @@ function checkReferences(draft: Draft<Config>, report: Report): void {
   const known = names.filter((name) => name !== undefined);
   // A pool whose name is wrong or missing may be the one that is meant, so nothing is said then.
   const complete = draft.pools !== undefined && known.length === names.length;
+  const existing = new Set(known);
   const used = new Set<string>();
   const refer = (name: string | undefined, at: Path) => {
     if (name === undefined) return;
     used.add(name);
-    if (!complete || known.includes(name)) return;
+    if (!complete || existing.has(name)) return;
     const hint = didYouMean(name, known, 'pools');
     const message =
       known.length === 0

@@ -96,6 +96,11 @@ function checkFilters(route: Draft<RouteConfig>, at: Path, report: Report): void
       const message = `a rewrite changes nothing on a route that answers by "${local}"`;
       report.warning({ code: 'ineffective', at: place, message });
     }
+    const prefix = 'rewrite' in filter ? filter.rewrite?.prefix : undefined;
+    if (prefix !== undefined && !canStartWith(route.match?.path, prefix)) {
+      const message = `no path that this route matches starts with ${prefix}, so nothing is rewritten`;
+      report.warning({ code: 'ineffective', at: [...place, 'rewrite', 'prefix'], message });
+    }
     if (!('headers' in filter) || filter.headers === undefined) continue;
     if (
       !report.written([...place, 'headers', 'request']) &&
@@ -110,4 +115,23 @@ function checkFilters(route: Draft<RouteConfig>, at: Path, report: Report): void
       });
     }
   }
+}
+
+/** Whether a path that one of the patterns matches can start with `prefix`, by whole segments. */
+function canStartWith(
+  patterns: string | readonly (string | undefined)[] | undefined,
+  prefix: string,
+): boolean {
+  if (patterns === undefined) return true;
+  const start = segmentsOf(prefix);
+  return (typeof patterns === 'string' ? [patterns] : patterns).some((pattern) => {
+    if (pattern === undefined) return true;
+    const fixed = segmentsOf(pattern.endsWith('/*') ? pattern.slice(0, -2) : pattern);
+    const shared = pattern.endsWith('/*') ? Math.min(fixed.length, start.length) : start.length;
+    return start.slice(0, shared).every((segment, index) => segment === fixed[index]);
+  });
+}
+
+function segmentsOf(path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '');
 }

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+
+import { statusRange } from './status-range.ts';
+import { checkHeaderGrammar, checkPathGrammar, isHost, quote, regexGrammar, type Grammar } from './syntax.ts';
+import { fieldValue, text } from './text.ts';
+import { positiveDuration } from './units.ts';
+
+const checkHostGrammar: Grammar = (value) =>
+  isHost(value.replace(/:\d{1,5}$/, '')) || /^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/.test(value)
+    ? undefined
+    : `${quote(value)} is not a host`;
+
+/** Active health check. Exactly one of `http`, `tcp`; TCP when neither is given. */
+export const healthCheck = z.strictObject({
+  http: z
+    .strictObject({
+      path: text(checkPathGrammar)
+        .default('/')
+        .meta({ description: 'What is asked for, with its query if any.' }),
+      method: z
+        .enum(['GET', 'HEAD', 'OPTIONS', 'POST'])
+        .default('GET')
+        .meta({ description: 'Request method.' }),
+      host: text(checkHostGrammar)
+        .optional()
+        .meta({ description: 'Host header. Default: the endpoint address.' }),
+      headers: z
+        .record(text(checkHeaderGrammar), fieldValue)
+        .default({})
+        .meta({ description: 'Further header lines of the request.' }),
+      expect: z
+        .union([statusRange, z.array(statusRange).min(1)])
+        .default('200-399')
+        .meta({ description: 'Status codes that are healthy: `200`, `200-299`, or a list.' }),
+      body: z
+        .union([
+          z.strictObject({ contains: z.string().min(1).meta({ description: 'This text, anywhere.' }) }),
+          z.strictObject({
+            regex: text(regexGrammar).meta({ description: 'A match of this regular expression.' }),
+          }),
+        ])
+        .optional()
+        .meta({ description: 'What the first 64 KiB of the body must have.' }),
+    })
+    .optional()
+    .meta({ description: 'Sends a request and judges the response.' }),
+  tcp: z.strictObject({}).optional().meta({ description: 'Opens a connection and closes it: `{}`.' }),
+  interval: positiveDuration.prefault('5s').meta({ description: 'Start to start.' }),
+  fastInterval: positiveDuration.prefault('1s').meta({
+    description:
+      'Used while the state is in transition (some but not all of fall or rise reached) and while it is unknown.',
+  }),
+  downInterval: positiveDuration.optional().meta({
+    description:
+      'Used while unhealthy. Default: the smaller of interval and 1s, so that a returning endpoint is used soon.',
+  }),
+  jitterPercent: z
+    .number()
+    .min(0)
+    .max(50)
+    .default(10)
+    .meta({ description: 'Each interval varies by up to this share, so that checks do not march in step.' }),
+  timeout: positiveDuration.prefault('2s').meta({ description: 'From the start of a check to its verdict.' }),
+  fall: z.number().int().min(1).default(3).meta({ description: 'Failures in a row that make it unhealthy.' }),
+  rise: z.number().int().min(1).default(2).meta({ description: 'Successes in a row that make it healthy.' }),
+  initial: z.enum(['healthy', 'unknown', 'unhealthy']).default('unknown').meta({
+    description:
+      '`unknown`: usable until the first check says otherwise (one check decides). `unhealthy`: must pass `rise` checks first.',
+  }),
+  port: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .meta({ description: 'Checks another port than the one that takes traffic.' }),
+});
+
+export type HealthCheckConfig = z.output<typeof healthCheck>;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+import { statusRange } from './status-range.ts';
+import { positiveDuration, size } from './units.ts';
+
+/** Which failed attempts are tried again. Only what is proven safe ever is. */
+export const retry = z.strictObject({
+  attempts: z
+    .number()
+    .int()
+    .min(0)
+    .max(10)
+    .default(2)
+    .meta({ description: 'Attempts beyond the first; 0 switches retries off.' }),
+  budgetPercent: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(20)
+    .meta({ description: 'Retries under way, as a share of requests under way.' }),
+  minRetries: z
+    .number()
+    .int()
+    .min(0)
+    .default(3)
+    .meta({ description: 'Retries under way that are always allowed.' }),
+  statuses: z
+    .array(statusRange)
+    .default([])
+    .meta({ description: 'Response statuses on which an idempotent request is tried again.' }),
+  bufferSize: size.prefault('64KiB').meta({ description: 'Request body kept for another attempt, at most.' }),
+  deadline: positiveDuration
+    .optional()
+    .meta({ description: 'All attempts together. Default: none beyond the other timeouts.' }),
+});
