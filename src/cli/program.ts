@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { checkCommand } from './check.ts';
 import { EXIT } from './exit-code.ts';
+import { explainCommand } from './explain.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,9 +24,11 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
 Examples:
   pointsman run --listen :8080 --to localhost:3000,localhost:3001
   pointsman check -c pointsman.yaml
-  pointsman run -c pointsman.yaml`,
+  pointsman run -c pointsman.yaml
+  pointsman explain GET http://example.com/api`,
     );
-  for (const make of [runCommand, checkCommand, schemaCommand]) program.addCommand(make(terminal, finish));
+  for (const make of [runCommand, checkCommand, explainCommand, schemaCommand])
+    program.addCommand(make(terminal, finish));
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
