@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { hostname } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { decide, type Decision } from '../../src/cli/explain-decision.ts';
 import { askedRequest } from '../../src/cli/explain-request.ts';
+import { runCommandLine } from '../../src/cli/program.ts';
 import { config as schema } from '../../src/config/schema/config.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
@@ -143,6 +146,8 @@ test('explain foretells what happens', async () => {
     seen.set(result.kind, (seen.get(result.kind) ?? 0) + 1);
     if (result.kind === 'endpoint') {
       expect({ next, ...got }).toEqual({ next, name: result.endpoint, head: [...result.sends] });
+    } else if (result.kind === 'queue') {
+      throw new Error(`nobody is full: ${JSON.stringify(next)}`);
     } else {
       expect({ next, status: answer.status, got }).toEqual({ next, status: result.status, got: undefined });
     }
@@ -150,3 +155,28 @@ test('explain foretells what happens', async () => {
   wire.close();
   for (const kind of ['endpoint', 'reply', 'redirect', 'failure']) expect(seen.get(kind)).toBeGreaterThan(5);
 });
+
+test('explain asks a running instance', async () => {
+  const { code, text } = await explainByProgram(pointsman.admin);
+  expect(code).toBe(0);
+  expect(text).toContain('policy first');
+  expect(text).toContain(`endpoint ${endpoints[0]!.name}`);
+  expect((await explainByProgram('127.0.0.1:1')).code).toBe(1);
+});
+
+async function explainByProgram(admin: string) {
+  const directory = mkdtempSync(join(tmpdir(), 'pointsman-explain-'));
+  writeFileSync(join(directory, 'pointsman.json'), JSON.stringify({ admin: false, ...config }));
+  let text = '';
+  const terminal = {
+    out: (more: string) => void (text += more),
+    err: () => {},
+    directory,
+    outColor: false,
+    errColor: false,
+  };
+  const words = ['explain', 'GET', '/x', '--from', '192.0.2.1', '--admin', admin];
+  const code = await runCommandLine(words, terminal);
+  rmSync(directory, { recursive: true });
+  return { code, text };
+}

@@ -16,19 +16,24 @@ function expectOurs(answer: HttpMessage, status: number, error: string): void {
 }
 
 describe('answers of the balancer itself', () => {
-  test.concurrent('502 when nobody listens', async () => {
+  test.concurrent('503 when nobody listens and nobody else is left', async () => {
     const [port] = await freePorts(1);
     await using pointsman = await startFront([], {
       pool: { endpoints: [`127.0.0.1:${port}`], outlierDetection: false },
     });
-    expectOurs(await ask(pointsman.address(), get('/x')), 502, 'connection_refused');
+    const answer = await ask(pointsman.address(), get('/x'));
+    expectOurs(answer, 503, 'destination_unavailable');
+    expect(valueOf(answer, 'proxy-status')).toMatch(/connect_refused/);
+    expect(valueOf(answer, 'retry-after')).toBeDefined();
   });
 
-  test.concurrent('502 when the name is unknown', async () => {
+  test.concurrent('503 when the only name is unknown', async () => {
     await using pointsman = await startFront([], {
       pool: { endpoints: ['no-such-name.invalid:80'], outlierDetection: false },
     });
-    expectOurs(await ask(pointsman.address(), get('/x'), 10_000), 502, 'dns_error');
+    const answer = await ask(pointsman.address(), get('/x'), 10_000);
+    expectOurs(answer, 503, 'destination_unavailable');
+    expect(valueOf(answer, 'proxy-status')).toMatch(/dns_failed/);
   });
 
   test.concurrent('503 with Retry-After when the operator has disabled all', async () => {

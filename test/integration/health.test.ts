@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { get, type PoolInput, startFront } from '../support/front.ts';
-import type { Pointsman } from '../support/pointsman.ts';
+import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { type HttpMessage, valueOf } from '../support/strict-http.ts';
 import { ask } from '../support/wire.ts';
@@ -22,29 +22,29 @@ const FAST: NonNullable<PoolInput['healthCheck']> = {
   interval: '100ms',
   fastInterval: '50ms',
   downInterval: '50ms',
-  timeout: '200ms',
+  timeout: '100ms',
   fall: 2,
   rise: 2,
   jitterPercent: 0,
 };
 
-async function answering(pointsman: Pointsman): Promise<Set<string>> {
+async function answering(pointsman: Pointsman, listener: string): Promise<Set<string>> {
   const names = new Set<string>();
   for (let round = 0; round < 6; round++) {
-    const answer = await ask(pointsman.address(), get('/x'));
+    const answer = await ask(pointsman.address(listener), get('/x'));
     names.add(answer.status === 200 ? answer.body.toString() : String(answer.status));
   }
   return names;
 }
 
 /** Waits until requests are answered by exactly these. */
-async function untilAnswering(pointsman: Pointsman, ...names: string[]): Promise<void> {
+async function untilAnswering(pointsman: Pointsman, listener: string, ...names: string[]): Promise<void> {
   const wanted = names.join();
   const deadline = performance.now() + 3000;
   let seen = '';
   while (seen !== wanted && performance.now() < deadline) {
     await Bun.sleep(25);
-    seen = [...(await answering(pointsman))].sort().join();
+    seen = [...(await answering(pointsman, listener))].sort().join();
   }
   expect(seen).toBe(wanted);
 }
@@ -100,35 +100,58 @@ const ROWS: readonly Row[] = [
   { name: 'silence', http: { path: '/health' }, answer: '', taken: ['b'] },
 ];
 
-describe('active HTTP checks', () => {
-  for (const row of ROWS) {
-    test.concurrent(row.name, async () => {
-      await using a = await probed('a', { answer: row.answer });
-      const good = plainAnswer('fine', '', row.http.expect === 418 ? '418 Tea' : '200 OK');
-      await using b = await probed('b', { answer: good });
-      await using pointsman = await startFront([a, b], {
-        pool: { healthCheck: { ...FAST, http: row.http }, panicPercent: 0 },
-      });
-      await untilAnswering(pointsman, ...row.taken);
+describe('verdicts of active HTTP checks', () => {
+  let endpoints: (readonly [ScriptedEndpoint, ScriptedEndpoint])[];
+  let pointsman: Pointsman;
+  beforeAll(async () => {
+    endpoints = await Promise.all(
+      ROWS.map(async (row) => {
+        const good = plainAnswer('fine', '', row.http.expect === 418 ? '418 Tea' : '200 OK');
+        return [await probed('a', { answer: row.answer }), await probed('b', { answer: good })] as const;
+      }),
+    );
+    pointsman = await startPointsman({
+      listeners: ROWS.map((_, index) => ({
+        name: `row-${index}`,
+        address: '127.0.0.1:0',
+        routes: [{ pool: `row-${index}` }],
+      })),
+      pools: ROWS.map((row, index) => ({
+        name: `row-${index}`,
+        policy: 'round-robin' as const,
+        endpoints: endpoints[index]!.map(({ name }) => name),
+        healthCheck: { ...FAST, http: row.http },
+        panicPercent: 0,
+      })),
     });
-  }
+  });
+  afterAll(async () => {
+    await pointsman.stop();
+    for (const endpoint of endpoints.flat()) await endpoint[Symbol.asyncDispose]();
+  });
 
-  test.concurrent('a fall and a return are followed', async () => {
+  for (const [index, row] of ROWS.entries()) {
+    test.concurrent(row.name, () => untilAnswering(pointsman, `row-${index}`, ...row.taken));
+  }
+});
+
+describe('active HTTP checks', () => {
+  test('a fall and a return are followed', async () => {
     const probe = { answer: OK };
     await using a = await probed('a', probe);
     await using b = await probed('b', { answer: OK });
     await using pointsman = await startFront([a, b], {
       pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
     });
-    await untilAnswering(pointsman, 'a', 'b');
+    await untilAnswering(pointsman, 'web', 'a', 'b');
     probe.answer = plainAnswer('', '', '503 No');
-    await untilAnswering(pointsman, 'b');
+    await untilAnswering(pointsman, 'web', 'b');
     probe.answer = OK;
-    await untilAnswering(pointsman, 'a', 'b');
+    await untilAnswering(pointsman, 'web', 'a', 'b');
     expect(pointsman.logs()).toMatch(/unhealthy/);
   });
 
-  test.concurrent('the probe is what it was told to be', async () => {
+  test('the probe is what it was told to be', async () => {
     await using a = await probed('a', { answer: OK });
     await using pointsman = await startFront([a], {
       pool: {
@@ -149,15 +172,15 @@ describe('active HTTP checks', () => {
     expect(pointsman.running).toBe(true);
   });
 
-  test.concurrent('initially unhealthy waits for its checks', async () => {
+  test('initially unhealthy waits for its checks', async () => {
     await using a = await probed('a', { answer: OK });
     await using pointsman = await startFront([a], {
       pool: { healthCheck: { ...FAST, initial: 'unhealthy', http: { path: '/health' } }, panicPercent: 0 },
     });
-    await untilAnswering(pointsman, 'a');
+    await untilAnswering(pointsman, 'web', 'a');
   });
 
-  test.concurrent('panic uses all when too few are healthy', async () => {
+  test('panic uses all when too few are healthy', async () => {
     const bad = { answer: plainAnswer('', '', '503 No') };
     await using a = await probed('a', bad);
     await using b = await probed('b', bad);
@@ -166,7 +189,7 @@ describe('active HTTP checks', () => {
       pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
     });
     await Bun.sleep(500);
-    await untilAnswering(pointsman, 'a', 'b', 'c');
+    await untilAnswering(pointsman, 'web', 'a', 'b', 'c');
   });
 });
 
@@ -175,9 +198,9 @@ describe('active TCP checks', () => {
     const a = await probed('a', { answer: OK });
     await using b = await probed('b', { answer: OK });
     await using pointsman = await startFront([a, b], { pool: { healthCheck: { ...FAST, tcp: {} } } });
-    await untilAnswering(pointsman, 'a', 'b');
+    await untilAnswering(pointsman, 'web', 'a', 'b');
     await a[Symbol.asyncDispose]();
-    await untilAnswering(pointsman, 'b');
+    await untilAnswering(pointsman, 'web', 'b');
   });
 });
 

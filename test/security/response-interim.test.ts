@@ -124,6 +124,7 @@ const cases: ResponseCase[] = [
     request: upgradeTo('websocket'),
     answer: UPGRADED.replace('HTTP/1.1', 'HTTP/1.0'),
     expected: passedOrReplaced((answer) => expect(answer.status).toBe(101)),
+    reusable: true,
   },
 ];
 
