@@ -127,7 +127,7 @@ export class Connector<S extends Session> {
 
   /** Calls `visit` with every open session. */
   forEach(visit: (session: S) => void): void {
-    for (const session of [...this.#sessions]) visit(session);
+    for (const session of this.#sessions) visit(session);
   }
 
   /** Closes idle connections. */

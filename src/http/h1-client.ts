@@ -262,7 +262,8 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
           this.#complete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined, behind < end);
         break;
       }
-      default:
+      case Framing.Close:
+      case Framing.None:
         this.#consumer!.onResponseBody(bytes, start, end);
         break;
     }

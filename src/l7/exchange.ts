@@ -406,7 +406,7 @@ export class Exchange
 
   onResponse(head: ResponseHead): void {
     const endpoint = this.endpoint!;
-    const { pool, retryStatus } = this.l7Pool!;
+    const { retryStatus } = this.l7Pool!;
     if (head.status === 101) {
       this.#onSwitch(head);
       return;
@@ -421,7 +421,6 @@ export class Exchange
     }
     const nowMs = turnNowMs();
     endpoint.stats.statuses[(status / 100) | 0]!++;
-    this.#listener.shared.observer.observe(pool, endpoint, undefined, status);
     endpoint.latency?.observe(nowMs - this.#sinceMs, nowMs);
     this.#stage = Stage.Answering;
     if (this.body.replayable) this.body.release();
@@ -454,6 +453,8 @@ export class Exchange
     endpoint.stats.bytesIn += bytesReceived;
     endpoint.stats.bytesOut += bytesSent;
     endpoint.stats.latency.record(turnNowMs() - this.#sinceMs);
+    // Only now: an endpoint that cuts its answers short would look well by their heads.
+    this.#listener.shared.observer.observe(this.l7Pool!.pool, endpoint, undefined, this.status);
     this.#release();
     const { client } = this;
     this.#finish();
@@ -589,7 +590,7 @@ export class Exchange
       this.#charged = true;
       pool.activeRetries++;
     }
-    if (this.#retries > 1 && !isFree(code))
+    if (this.#retries > 1 && proof === 'idempotent' && !isFree(code))
       this.#after(backoffMs(this.#retries, this.#listener.shared.random), () => this.#attempt());
     else this.#attempt();
   }

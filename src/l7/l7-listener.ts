@@ -127,7 +127,8 @@ export class L7Listener implements Acceptor, RequestHandler {
     stats.statuses[exchange.status === 499 ? 0 : (exchange.status / 100) | 0]!++;
     stats.bytesIn += exchange.requestBytes;
     stats.bytesOut += exchange.responseBytes;
-    stats.latency.record(durationMs);
+    // A tunnel lives as long as its client likes: that says nothing of how fast anything is.
+    if (exchange.status !== 101) stats.latency.record(durationMs);
     if (exchange.failure !== '') stats.countFailure(exchange.failure);
     shared.accessLog?.record(
       this.#entry(exchange.client, {
@@ -185,14 +186,14 @@ export class L7Listener implements Acceptor, RequestHandler {
   /** No new requests: idle connections close now, busy ones after their response. */
   drain(): void {
     this.#settings.draining = true;
-    for (const connection of [...this.#connections]) connection.drain();
+    for (const connection of this.#connections) connection.drain();
   }
 
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;
-    for (const tunnel of [...this.tunnels]) tunnel.shutdown();
-    for (const connection of [...this.#connections]) connection.cut();
+    for (const tunnel of this.tunnels) tunnel.shutdown();
+    for (const connection of this.#connections) connection.cut();
     return cut;
   }
 }

@@ -22,7 +22,7 @@ export interface Balancer {
 /** Implemented by `health/`: judges endpoints by real traffic. */
 export interface OutcomeObserver {
   /**
-   * One attempt ended. `failure` is undefined when a whole response head arrived, and then `status` is its status.
+   * One attempt ended. `failure` is undefined when a whole response arrived, and then `status` is its status.
    * Failures of the client's making are not reported here.
    */
   observe(pool: Pool, endpoint: Endpoint, failure: FailureCode | undefined, status: number): void;

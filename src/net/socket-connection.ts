@@ -60,6 +60,7 @@ export class SocketConnection implements Connection {
   open(room: number): OutBuffer {
     if (owner !== this || out.room < room) {
       flushOwner();
+      // eslint-disable-next-line typescript/no-this-alias -- a reference, not an alias
       owner = this;
       if (!inTurn()) queueMicrotask(flushOwner);
     }
