@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 
 import { type Config, config as schema } from '../config/schema/config.ts';
+import type { EndpointReport } from '../admin/pool-report.ts';
 import { type Decision, decide } from './explain-decision.ts';
+import type { LiveState } from './explain-live.ts';
 import { askedRequest } from './explain-request.ts';
 
 const config: Config = schema.parse({
@@ -195,6 +197,68 @@ describe('a pool', () => {
     const { pool, result } = ask('/off');
     expect(result).toMatchObject({ kind: 'failure', code: 'no_endpoint', status: 503 });
     expect(pool?.candidates[0]).toMatchObject({ chosen: false, reason: 'disabled by the operator' });
+  });
+});
+
+describe('the state of a running instance', () => {
+  /** What the admin API says, as far as it is read. */
+  function reported(changes: Partial<EndpointReport['state']>, active = 0): EndpointReport {
+    const state = { admin: 'enabled', health: 'healthy', reason: 'checked', ejected: null, ...changes };
+    return { state, active } as EndpointReport;
+  }
+
+  function askLive(
+    pool: string,
+    endpoints: Record<string, EndpointReport>,
+    headers: string[] = [],
+  ): Decision {
+    const asked = askedRequest('GET', `/${pool}`, headers);
+    if (typeof asked === 'string') throw new Error(asked);
+    const live: LiveState = new Map([[pool, new Map(Object.entries(endpoints))]]);
+    return decide(liveConfig, asked, {
+      listener: liveConfig.listeners[0]!,
+      peerIp: '192.0.2.7',
+      instance: 'here',
+      live,
+    });
+  }
+
+  const liveConfig = schema.parse({
+    listeners: [{ name: 'web', address: ':8080', routes: [{ pool: 'p' }] }],
+    pools: [
+      {
+        name: 'p',
+        policy: 'first',
+        panicPercent: 0,
+        affinity: { cookie: {} },
+        endpoints: ['a', 'b'].map((name) => ({ name, address: '10.0.0.1:80', maxConnections: 2 })),
+      },
+    ],
+  });
+
+  test('decides', () => {
+    const until = new Date(Date.now() + 60_000).toISOString();
+    const unhealthy = askLive('p', {
+      a: reported({ health: 'unhealthy', reason: 'refused' }),
+      b: reported({}),
+    });
+    expect(unhealthy.result).toMatchObject({ endpoint: 'b' });
+    expect(unhealthy.pool?.candidates[0]?.reason).toBe('unhealthy: refused');
+    const ejected = askLive('p', { a: reported({ ejected: { until, reason: '5 failures', inARow: 1 } }) });
+    expect(ejected.result).toMatchObject({ endpoint: 'b' });
+    expect(ejected.pool?.candidates[0]?.reason).toMatch(/^ejected for (59|60)\.\d s more: 5 failures$/);
+    expect(askLive('p', { a: reported({ admin: 'disabled' }) }).result).toMatchObject({ endpoint: 'b' });
+    const full = askLive('p', { a: reported({}, 2), b: reported({}, 1) });
+    expect(full.result).toMatchObject({ endpoint: 'b' });
+    expect(full.pool?.candidates[0]?.reason).toBe('full: 2 in flight of 2');
+  });
+
+  test('makes a request wait when all are full, and a bound one when its endpoint is', async () => {
+    const queue = { kind: 'queue', size: 1000, timeoutMs: 5000 } as const;
+    expect(askLive('p', { a: reported({}, 2), b: reported({}, 2) }).result).toEqual(queue);
+    expect(askLive('p', { a: reported({}, 2) }, [await cookieOf('p', 'a')]).result).toEqual(queue);
+    const none = { a: reported({ health: 'unhealthy' }), b: reported({ admin: 'disabled' }) };
+    expect(askLive('p', none).result).toMatchObject({ code: 'no_endpoint' });
   });
 });
 

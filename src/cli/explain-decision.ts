@@ -5,7 +5,6 @@ import { createFilter } from '../filters/registry.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { pickArm, redirectLocation, type Split } from '../l7/route.ts';
 import { compileRoutes, type RouteVerdict } from '../l7/router.ts';
-import type { Endpoint } from '../model/endpoint.ts';
 import { type FailureCode, FAILURES } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { Log } from '../model/ports.ts';
@@ -15,10 +14,11 @@ import { type FilterEffect, headLines, runFilters } from './explain-filters.ts';
 import {
   type Choice,
   chooseEndpoint,
-  FreshPools,
+  AskedPools,
   type LinkedPool,
   type PoolDecision,
 } from './explain-pool.ts';
+import type { LiveState } from './explain-live.ts';
 import { type AskedRequest, readRequest } from './explain-request.ts';
 
 /** Everything that is decided about one request, and why. Printed as it is by `--json`. */
@@ -51,6 +51,8 @@ export type Result =
       /** The head that the endpoint would get, without the lines that frame the body. */
       readonly sends: readonly string[];
     }
+  /** Waits until an endpoint is below its `maxConnections`. */
+  | { readonly kind: 'queue'; readonly size: number; readonly timeoutMs: number }
   | { readonly kind: 'reply'; readonly status: number; readonly by: string }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
   | {
@@ -76,15 +78,17 @@ export interface Situation {
   readonly peerIp: string;
   /** Names the machine in Via, as `run` does. */
   readonly instance: string;
+  /** State of the endpoints; without it, as right after a start. */
+  readonly live?: LiveState | undefined;
 }
 
 /**
- * Decides about a request as the data path would: the same codec, router, filters, affinity and policies, on pools that
- * have just started. Opens no socket.
+ * Decides about a request as the data path would, by the same codec, router, filters, affinity and policies. Opens no
+ * socket and changes nothing.
  */
 export function decide(config: Config, asked: AskedRequest, situation: Situation): Decision {
   const random = seededRandom(SEED);
-  const pools = new FreshPools(config.pools, { random, log: NOBODY_LISTENS });
+  const pools = new AskedPools(config.pools, { random, log: NOBODY_LISTENS, live: situation.live });
   try {
     return decideWith(pools, asked, situation, random);
   } finally {
@@ -93,7 +97,7 @@ export function decide(config: Config, asked: AskedRequest, situation: Situation
 }
 
 function decideWith(
-  pools: FreshPools,
+  pools: AskedPools,
   asked: AskedRequest,
   { listener, peerIp, instance }: Situation,
   random: Random,
@@ -140,14 +144,14 @@ function decideWith(
     ...routed,
     ...(action.kind === 'split' && { split: shares(action) }),
     pool,
-    result: 'failure' in choice ? failed(choice.failure) : goesTo(choice, request),
+    result: resultOf(choice, request),
   };
 }
 
-function goesTo(
-  { endpoint, because }: Extract<Choice, { endpoint: Endpoint }>,
-  request: RequestHead,
-): Result {
+function resultOf(choice: Choice, request: RequestHead): Result {
+  if ('failure' in choice) return failed(choice.failure);
+  if ('queue' in choice) return { kind: 'queue', size: choice.queue.size, timeoutMs: choice.queue.timeout };
+  const { endpoint, because } = choice;
   const address = formatAddress(endpoint.config.address);
   return { kind: 'endpoint', endpoint: endpoint.name, address, because, sends: headLines(request) };
 }

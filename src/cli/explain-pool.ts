@@ -11,6 +11,7 @@ import type { Pool } from '../model/pool.ts';
 import type { Log } from '../model/ports.ts';
 import { systemClock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
+import { adopt, type LiveState } from './explain-live.ts';
 
 const NOTHING_TRIED: readonly Endpoint[] = [];
 
@@ -32,16 +33,27 @@ export interface LinkedPool {
   readonly affinity: CookieAffinity | undefined;
 }
 
-/** Pools as they are right after a start: every endpoint that the file enables may be used, and carries nothing. */
-export class FreshPools {
+export interface PoolsOptions {
+  readonly random: Random;
+  readonly log: Log;
+  /** State of a running instance; without it, every endpoint that the file enables may be used and carries nothing. */
+  readonly live: LiveState | undefined;
+}
+
+/** Pools to ask, which serve nobody. */
+export class AskedPools {
   readonly publisher: Publisher;
   readonly #pools = new Map<string, LinkedPool>();
 
-  constructor(configs: readonly PoolConfig[], deps: { readonly random: Random; readonly log: Log }) {
-    this.publisher = new Publisher({ clock: systemClock, random: deps.random }, deps.log);
+  constructor(configs: readonly PoolConfig[], { random, log, live }: PoolsOptions) {
+    this.publisher = new Publisher({ clock: systemClock, random }, log);
     for (const config of configs) {
       const pool = createPool(config, this.publisher);
-      for (const endpoint of pool.view.all) endpoint.health = 'unknown';
+      for (const endpoint of pool.view.all) {
+        const report = live?.get(config.name)?.get(endpoint.name);
+        if (report === undefined) endpoint.health = 'unknown';
+        else adopt(endpoint, report, systemClock);
+      }
       this.publisher.publish(pool);
       const affinity = config.affinity && new CookieAffinity(pool, config.affinity);
       this.#pools.set(config.name, { pool, config, affinity });
@@ -58,6 +70,8 @@ export class FreshPools {
 /** Where a request of a pool goes, or why nowhere. */
 export type Choice =
   | { readonly endpoint: Endpoint; readonly because: string }
+  /** Everything that could take it is full. */
+  | { readonly queue: PoolConfig['queue'] }
   | { readonly failure: FailureCode };
 
 function keyText(key: HashKeyConfig): string {
@@ -69,7 +83,7 @@ function keyText(key: HashKeyConfig): string {
  * Changes nothing.
  */
 export function chooseEndpoint(
-  pools: FreshPools,
+  pools: AskedPools,
   { pool, config, affinity }: LinkedPool,
   request: RequestHead,
   clientIp: string,
@@ -80,7 +94,7 @@ export function chooseEndpoint(
   const explained = explainPick(pools.publisher, pool, { hash, tried: NOTHING_TRIED }, random);
   const bound = affinity?.bound(request);
   const picked = pool.view.all.find(({ name }) => name === explained.chosen);
-  const choice = judge(config, bound, picked);
+  const choice = judge(pool, bound, picked);
   const taken = 'endpoint' in choice ? choice.endpoint.name : undefined;
   const decision: PoolDecision = {
     name: config.name,
@@ -95,11 +109,14 @@ export function chooseEndpoint(
   return { pool: decision, choice };
 }
 
-function judge(config: PoolConfig, bound: Endpoint | undefined, picked: Endpoint | undefined): Choice {
-  if (bound !== undefined && availability(bound, systemClock.nowMs()) !== 'closed')
-    return { endpoint: bound, because: `the cookie ${config.affinity!.cookie.name} binds the client to it` };
-  if (bound !== undefined && config.affinity!.strict) return { failure: 'affinity_unavailable' };
-  return picked === undefined
-    ? { failure: 'no_endpoint' }
-    : { endpoint: picked, because: `${config.policy} picks it` };
+function judge(pool: Pool, bound: Endpoint | undefined, picked: Endpoint | undefined): Choice {
+  const { affinity, policy, queue } = pool.config;
+  if (bound !== undefined && availability(bound, systemClock.nowMs()) !== 'closed') {
+    return bound.full
+      ? { queue }
+      : { endpoint: bound, because: `the cookie ${affinity!.cookie.name} binds the client to it` };
+  }
+  if (bound !== undefined && affinity!.strict) return { failure: 'affinity_unavailable' };
+  if (picked !== undefined) return { endpoint: picked, because: `${policy} picks it` };
+  return pool.view.available.some((endpoint) => endpoint.full) ? { queue } : { failure: 'no_endpoint' };
 }

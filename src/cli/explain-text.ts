@@ -73,6 +73,11 @@ function resultRows(result: Result, color: boolean): string {
   const say = (text: string, style: 'green' | 'red' | 'bold') => rows('result', [styled(style, text, color)]);
   if (result.kind === 'reply') return say(`answer ${result.status} by the ${result.by}`, 'bold');
   if (result.kind === 'redirect') return say(`redirect ${result.status} to ${result.location}`, 'bold');
+  if (result.kind === 'queue')
+    return say(
+      `waits in the queue (${result.size} places) for ${result.timeoutMs} ms at most: all are full`,
+      'bold',
+    );
   if (result.kind === 'failure') return say(`${result.status} ${result.code}: ${result.meaning}`, 'red');
   const address = result.address === result.endpoint ? '' : ` (${result.address})`;
   const place = say(`endpoint ${result.endpoint}${address}: ${result.because}`, 'green');

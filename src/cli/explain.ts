@@ -6,6 +6,7 @@ import { formatAddress } from '../config/schema/address.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import { canonicalIp } from '../util/ip.ts';
 import { EXIT } from './exit-code.ts';
+import { fetchLiveState } from './explain-live.ts';
 import { type AskedRequest, askedRequest } from './explain-request.ts';
 import { counted, printIssues } from './issues.ts';
 import { loadSource } from './source.ts';
@@ -16,6 +17,7 @@ interface ExplainOptions {
   readonly from: string;
   readonly config?: string;
   readonly listener?: string;
+  readonly admin?: string;
   readonly json?: true;
 }
 
@@ -57,19 +59,22 @@ export function explainCommand(terminal: Terminal, finish: (code: number) => voi
       'configuration: YAML, JSON or TypeScript (default: pointsman.yaml and others)',
     )
     .option('--listener <name>', 'listener that gets the request (default: the one of the port in the URL)')
+    .option('--admin <url>', 'take the state of the endpoints from a running instance')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       `
-The answer comes from the code that serves traffic, on pools that have just started: every endpoint
-that the file enables counts as usable and idle. Policies that draw lots draw the same each time here.
+The answer comes from the code that serves traffic. Without --admin, every endpoint that the file
+enables counts as usable and idle. Policies that draw lots draw the same each time here.
 
-Exit code: 0 when there is an answer, 2 when the question or the configuration is wrong.
+Exit code: 0 when there is an answer, 1 when --admin does not answer, 2 when the question or the
+configuration is wrong.
 
 Examples:
   pointsman explain GET http://example.com/api/users
   pointsman explain POST /login -H 'Host: example.com' -H 'Cookie: beta=1' --from 192.0.2.7
-  pointsman explain GET / -c /etc/pointsman/pointsman.yaml --listener web --json`,
+  pointsman explain GET / -c /etc/pointsman/pointsman.yaml --listener web --json
+  pointsman explain GET /api --admin http://127.0.0.1:9900`,
     )
     .action(async (method: string, url: string, options: ExplainOptions, command: Command) => {
       const asked = askedRequest(method, url, options.header);
@@ -85,12 +90,22 @@ Examples:
       }
       const listener = chooseListener(result.config.listeners, options.listener, asked);
       if (typeof listener === 'string') return command.error(`error: ${listener}`);
+      const { admin } = result.config;
+      const live =
+        options.admin === undefined
+          ? undefined
+          : await fetchLiveState(options.admin, admin === false ? undefined : admin.token);
+      if (typeof live === 'string') {
+        terminal.err(`error: ${live}\n`);
+        return finish(EXIT.failure);
+      }
       // Loaded only here, so that the other commands start fast.
       const [{ decide }, { decisionText }] = await Promise.all([
         import('./explain-decision.ts'),
         import('./explain-text.ts'),
       ]);
-      const decision = decide(result.config, asked, { listener, peerIp: from, instance: hostname() });
+      const situation = { listener, peerIp: from, instance: hostname(), live };
+      const decision = decide(result.config, asked, situation);
       terminal.out(
         options.json === true
           ? `${JSON.stringify(decision, undefined, 2)}\n`
