@@ -1,6 +1,4 @@
-import { type Document, isAlias, isMap, isNode, isScalar, Lexer, visit } from 'yaml';
-
-import { isMerge, mergeSources, resolve, startOf } from './yaml-nodes.ts';
+import { type Document, Lexer } from 'yaml';
 
 /** A problem of the text itself, by its offset in the text. */
 export interface SyntaxProblem {
@@ -96,26 +94,4 @@ function describe(code: string, message: string, offset: number, text: string): 
     default:
   }
   return { offset, message: message.charAt(0).toLowerCase() + message.slice(1) };
-}
-
-/** What the parser lets through and a configuration cannot use. */
-export function nodeProblems(document: Document): SyntaxProblem[] {
-  const problems: SyntaxProblem[] = [];
-  visit(document, {
-    Alias(_, alias) {
-      if (resolve(document, alias) === undefined) {
-        problems.push({ offset: startOf(alias), message: `there is no anchor &${alias.source}` });
-      }
-    },
-    Pair(_, pair) {
-      if (isMerge(pair) && !mergeSources(document, pair).every(isMap)) {
-        const offset = isNode(pair.key) ? startOf(pair.key) : 0;
-        problems.push({ offset, message: '"<<" takes the keys of another map', hint: 'write "<<: *anchor"' });
-      }
-      if (isScalar(pair.key) || isAlias(pair.key)) return;
-      if (isNode(pair.key))
-        problems.push({ offset: startOf(pair.key), message: 'a key must be a plain text' });
-    },
-  });
-  return problems;
 }

@@ -1,8 +1,8 @@
-import { type Document, LineCounter, parseDocument, visit } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 
 import type { Path } from './issue.ts';
-import { offsetOf, startOf } from './yaml-nodes.ts';
-import { documentProblems, nodeProblems, type SyntaxProblem, TOO_DEEP, tooDeep } from './yaml-problems.ts';
+import { documentProblems, type SyntaxProblem, TOO_DEEP, tooDeep } from './yaml-problems.ts';
+import { YamlTree } from './yaml-tree.ts';
 
 /** Where a character stands; both counted from 1. */
 export interface Position {
@@ -42,28 +42,16 @@ export function parseYaml(text: string): YamlSource {
       for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
       return failed([deep]);
     }
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      merge: true,
-      logLevel: 'error',
-    });
-    const problems = [...documentProblems(document, text), ...nodeProblems(document)];
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    const found = documentProblems(document, text);
+    if (found.length > 0) return failed(found);
+    const tree = new YamlTree(document);
+    const { value, problems } = tree.read();
     if (problems.length > 0) return failed(problems);
-    const value: unknown = document.toJS({ maxAliasCount: -1 });
-    const parts = countParts(value);
-    if (parts > MOST_PARTS) {
-      const message = Number.isFinite(parts)
-        ? 'the aliases of this file expand to more than 5 million parts'
-        : 'an alias contains itself';
-      return failed([{ offset: firstAliasOffset(document), message }]);
+    if (countParts(value) > MOST_PARTS) {
+      return failed([{ offset: 0, message: 'the aliases of this file expand to more than 5 million parts' }]);
     }
-    return {
-      value,
-      problems: [],
-      position,
-      locate: (path, on) => position(offsetOf(document, path, on)),
-    };
+    return { value, problems: [], position, locate: (path, on) => position(tree.offsetOf(path, on)) };
   } catch (error) {
     const message =
       error instanceof RangeError ? TOO_DEEP : error instanceof Error ? error.message : String(error);
@@ -71,29 +59,17 @@ export function parseYaml(text: string): YamlSource {
   }
 }
 
-/** Parts of a value when every alias is written out; Infinity when that never ends. Linear in the written size. */
+/** Parts of a value when every alias is written out. Linear in the written size. */
 function countParts(value: unknown): number {
   const known = new Map<object, number>();
   const count = (part: unknown): number => {
     if (typeof part !== 'object' || part === null) return 1;
     const before = known.get(part);
     if (before !== undefined) return before;
-    known.set(part, Number.POSITIVE_INFINITY);
     let total = 1;
     for (const child of Object.values(part)) total += count(child);
     known.set(part, total);
     return total;
   };
   return count(value);
-}
-
-function firstAliasOffset(document: Document): number {
-  let offset = 0;
-  visit(document, {
-    Alias(_, alias) {
-      offset = startOf(alias);
-      return visit.BREAK;
-    },
-  });
-  return offset;
 }

@@ -93,6 +93,7 @@ export const hostPatternGrammar: Grammar = (text) => {
   const name = text.startsWith('*.') ? text.slice(2) : text;
   if (name.includes('*'))
     return `${quote(text)}: "*" may stand only for whole labels at the front, as in *.example.com`;
+  if (name.endsWith('.') && name !== '.') return `${quote(text)}: write the host without the dot at its end`;
   if (/:\d*$/.test(name)) return `${quote(text)}: write the host without its port`;
   if (!isHost(name) || (name !== text && ipVersion(name) !== 0))
     return `${quote(text)} is not a host; write one such as example.com or *.example.com`;
