@@ -51,3 +51,9 @@ test.each([
 ])('%p is refused by the name of the flag', (flags, path, message) => {
   expect(configFromFlags(flags)).toMatchObject({ ok: false, issues: [{ path, message }] });
 });
+
+test('hints name flags, too', () => {
+  expect(configFromFlags({ listen: ':9900', to: ['a:1'] })).toMatchObject({
+    issues: [{ hint: 'move that one with --admin' }],
+  });
+});

@@ -42,5 +42,6 @@ export function configFromFlags(flags: ConfigFlags): LoadResult {
 
 function byFlag(issue: ConfigIssue): ConfigIssue {
   const flag = FLAG_OF.find(([path]) => issue.path.startsWith(path))?.[1];
-  return flag === undefined ? issue : { ...issue, path: flag };
+  const hint = issue.hint?.replace('admin.address', '--admin');
+  return { ...issue, path: flag ?? issue.path, ...(hint === undefined ? {} : { hint }) };
 }
