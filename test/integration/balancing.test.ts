@@ -75,7 +75,7 @@ describe('balancing over sockets', () => {
   for (const policy of ['ip-hash', 'ring-hash', 'maglev'] as const) {
     test(`${policy} sends one client to one endpoint`, async () => {
       const used = await counts({ policy, endpoints: members() }, SEVENTY);
-      expect(used.sort()).toEqual([0, 0, 70]);
+      expect(Math.max(...used)).toBe(70);
     });
   }
 

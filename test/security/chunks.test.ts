@@ -95,7 +95,7 @@ cases.push(
   },
   {
     name: 'forwards a body that comes byte by byte',
-    send: [HEAD, ...'5\r\nhello\r\n0\r\n\r\n'],
+    send: [HEAD, ...'5\r\nhello\r\n0\r\n\r\n'.split('')],
     expected: forwarded(body('hello')),
   },
   {

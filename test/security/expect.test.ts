@@ -1,7 +1,7 @@
 import { expect } from 'bun:test';
 
 import { plainAnswer } from '../support/scripted-endpoint.ts';
-import { dial } from '../support/wire.ts';
+import { dial, type Wire } from '../support/wire.ts';
 import { describeLanes } from './lane-suite.ts';
 import {
   body,
@@ -79,7 +79,7 @@ describeRequests('Expect', cases);
 
 /** An endpoint that answers from the head alone, as RFC 9110 allows. */
 function refusesEarly(status: string) {
-  return async (wire: Parameters<import('../support/scripted-endpoint.ts').Script>[0]) => {
+  return async (wire: Wire) => {
     await wire.head();
     wire.send(plainAnswer('no', '', status));
   };
