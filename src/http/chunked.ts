@@ -157,6 +157,9 @@ export class ChunkedReader {
     }
     this.#state = State.Done;
     this.#trailerBytes = undefined;
+    // Trailers may be asked for after the bytes they came in are gone.
+    if (this.trailers.count > 0 && section === bytes)
+      this.trailers.bytes = Buffer.from(section.subarray(0, behind));
     return start + (behind - from) - earlier;
   }
 }

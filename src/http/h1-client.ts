@@ -225,7 +225,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
       const learnedMs = Math.max(parser.keepAliveTimeoutMs - 1000, parser.keepAliveTimeoutMs / 2);
       this.#idleMs = Math.min(learnedMs, MAX_LEARNED_IDLE_MS);
     }
-    if (head.status === 101 && at < end) this.#leftover = bytes.subarray(at, end);
+    if (head.status === 101 && at < end) this.#leftover = Buffer.from(bytes.subarray(at, end));
     const bodyFollows =
       head.framing !== Framing.None && !(head.framing === Framing.Length && head.contentLength === 0);
     this.#state = State.Body;

@@ -41,6 +41,10 @@ const LINGER_MS = 2000;
 /** Rest of an unwanted request body that is read to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
 
+/** Smallest memory for a head, kept from request to request. */
+const MIN_STORE_BYTES = 512;
+const NO_BYTES = Buffer.alloc(0);
+
 const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
 type ReadingState = (typeof Reading)[keyof typeof Reading];
 
@@ -72,6 +76,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** Bytes that came behind the request being served. */
   #pipelined: Buffer | undefined = undefined;
   #processing = false;
+  /** Where the head of the request being served is kept. */
+  #store: Buffer = NO_BYTES;
   #requests = 0;
   #keepAlive = true;
   #bodyLeft = 0;
@@ -131,7 +137,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
           // The next request waits for this one's response; so does the client, by TCP.
           this.#pipelined =
             this.#pipelined === undefined
-              ? bytes.subarray(at, end)
+              ? Buffer.from(bytes.subarray(at, end))
               : Buffer.concat([this.#pipelined, bytes.subarray(at, end)]);
           this.#connection.pause();
           at = end;
@@ -165,6 +171,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       this.#refuse(parser.failure);
       return end;
     }
+    this.#keepHead(start, behind);
     this.protocol = this.request.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     this.#keepAlive = parser.keepAlive && this.#requests < this.#settings.requestsPerConnection;
     this.#responding = true;
@@ -193,6 +200,15 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   #deadlineIsIdle = true;
+
+  /** What was read is gone when this turn ends; the head is needed until the response is out. */
+  #keepHead(start: number, end: number): void {
+    const { request } = this;
+    if (this.#store.length < end - start)
+      this.#store = Buffer.allocUnsafe(Math.max(MIN_STORE_BYTES, (end - start) * 2));
+    request.fields.keep(this.#store, start, end);
+    if (request.lineStart >= 0) request.lineStart -= start;
+  }
 
   #readBody(bytes: Buffer, start: number, end: number): number {
     if (this.#bufferedTimeout) this.#deadline.start(this.#settings.timeouts.requestBody);
@@ -352,6 +368,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     // A body that ends with the connection would look whole after a FIN.
     if (this.#untilClose || !this.#headSent) this.#connection.reset();
     else this.#connection.close();
+  }
+
+  closeAfterResponse(): void {
+    this.#keepAlive = false;
   }
 
   pauseRequest(): void {

@@ -32,6 +32,8 @@ export interface ClientStream {
   sendEnd(trailers: Fields | undefined): void;
   /** Ends a response that cannot be completed so that the client can tell. Nothing more is called afterwards. */
   abort(): void;
+  /** The request was refused: nothing more is read from this client, the connection ends with the response. */
+  closeAfterResponse(): void;
   /** Holds back the request body. */
   pauseRequest(): void;
   resumeRequest(): void;

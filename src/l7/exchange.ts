@@ -622,6 +622,8 @@ export class Exchange
 
   #fail(code: FailureCode, detail: string): void {
     this.failure = code;
+    // Whoever sent something that is in doubt is not listened to any longer.
+    if (FAILURES[code].phase === 'request') this.client.closeAfterResponse();
     this.#reply(failureReply(code, detail));
   }
 

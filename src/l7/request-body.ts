@@ -3,7 +3,7 @@ import type { Fields } from '../model/fields.ts';
 
 /**
  * The part of a request body that is kept: until an endpoint is there to take it, and after that, up to a bound, for another
- * attempt. Pieces are references to what was read, not copies.
+ * attempt.
  */
 export class RequestBody {
   /** The whole request has been read. */
@@ -23,7 +23,7 @@ export class RequestBody {
 
   /** Takes a piece to hold. */
   hold(bytes: Buffer, start: number, end: number): void {
-    this.#pieces.push(bytes.subarray(start, end));
+    this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
     this.#heldBytes += end - start;
   }
 

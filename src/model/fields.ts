@@ -100,6 +100,15 @@ export class Fields {
     this.#flags = flags;
   }
 
+  /** Copies `bytes[start, end)`, where all the lines lie, to the beginning of `store`, and reads them there from now on. */
+  keep(store: Buffer, start: number, end: number): void {
+    this.bytes.copy(store, 0, start, end);
+    this.bytes = store;
+    if (start === 0) return;
+    const places = this.count * 4;
+    for (let place = 0; place < places; place++) this.at[place]! -= start;
+  }
+
   /** Leaves the line out of what is written. */
   drop(index: number): void {
     this.#flags[index]! |= DROPPED;

@@ -5,7 +5,7 @@ export type CloseCause = 'closed' | 'reset' | 'error';
 
 /** Who serves a connection. Replaced when a connection changes hands (idle, in use, tunnel). */
 export interface ConnectionHandler {
-  /** Bytes arrived. The buffer is the receiver's to keep. */
+  /** Bytes arrived. They are there until this returns: what is to be kept is copied. */
   onData(bytes: Buffer): void;
   /** The peer will send no more (FIN); we may still write. */
   onEnd(): void;

@@ -1,7 +1,10 @@
 import type { FailureCode } from '../model/failures.ts';
 import type { Connection, ConnectionHandler } from './connection.ts';
-import { type RuntimeSocket, SocketConnection, socketHandlers } from './socket-connection.ts';
-import { Deadline, type TimerWheel } from './timer-wheel.ts';
+import { dialFd } from './linux/fd-dial.ts';
+import { knownAddresses, resolveHost } from './resolve.ts';
+import { dialRuntime } from './runtime/runtime-dial.ts';
+import { usesDescriptors } from './sockets.ts';
+import { Deadline, type Timed, type TimerWheel } from './timer-wheel.ts';
 import { runTurn } from './turn.ts';
 
 /** Who waits for a connection to an endpoint. */
@@ -12,7 +15,14 @@ export interface Dialler {
   onDialFailed(code: FailureCode, detail: string): void;
 }
 
-/** The one place where error codes of the runtime become failure codes. */
+/** One try at one address, as the two kinds of sockets tell of it: once, and not before the call returns. */
+export interface Attempt {
+  onConnected(connection: Connection): void;
+  /** `error.code` is the system's name of it. */
+  onFailed(error: unknown): void;
+}
+
+/** The one place where error codes of the system become failure codes. */
 function classify(error: unknown): { code: FailureCode; detail: string } {
   const code = error !== null && typeof error === 'object' && 'code' in error ? String(error.code) : '';
   switch (code) {
@@ -30,6 +40,87 @@ function classify(error: unknown): { code: FailureCode; detail: string } {
   }
 }
 
+/** From a name to a connection: resolves, then tries one address after the other. */
+class Dial implements Attempt, Timed {
+  readonly #port: number;
+  readonly #timeoutMs: number;
+  readonly #dialler: Dialler;
+  readonly #deadline: Deadline;
+  #ips: readonly string[] = [];
+  #next = 0;
+  #waiting = true;
+  #giveUp: () => void = () => {};
+
+  constructor(wheel: TimerWheel, port: number, timeoutMs: number, dialler: Dialler) {
+    this.#port = port;
+    this.#timeoutMs = timeoutMs;
+    this.#dialler = dialler;
+    this.#deadline = new Deadline(wheel, this);
+    this.#deadline.start(timeoutMs);
+  }
+
+  begin(host: string): void {
+    const known = knownAddresses(host);
+    if (known !== undefined) {
+      this.#ips = known;
+      this.#tryNext();
+      return;
+    }
+    resolveHost(host).then(
+      (ips) => {
+        this.#ips = ips;
+        if (this.#waiting) this.#tryNext();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #tryNext(): void {
+    const ip = this.#ips[this.#next++]!;
+    this.#giveUp = usesDescriptors ? dialFd(ip, this.#port, this) : dialRuntime(ip, this.#port, this);
+  }
+
+  onConnected(connection: Connection): void {
+    if (!this.#waiting) {
+      connection.close();
+      return;
+    }
+    this.#end();
+    runTurn(() => {
+      connection.handler = this.#dialler.onConnected(connection);
+    });
+  }
+
+  onFailed(error: unknown): void {
+    if (!this.#waiting) return;
+    if (this.#next < this.#ips.length) this.#tryNext();
+    else this.#fail(error);
+  }
+
+  onDeadline(): void {
+    if (!this.#waiting) return;
+    this.cancel();
+    this.#dialler.onDialFailed('connect_timeout', `no connection within ${this.#timeoutMs} ms`);
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#waiting) return;
+    this.#end();
+    const { code, detail } = classify(error);
+    runTurn(() => this.#dialler.onDialFailed(code, detail));
+  }
+
+  #end(): void {
+    this.#waiting = false;
+    this.#deadline.cancel();
+  }
+
+  cancel(): void {
+    this.#end();
+    this.#giveUp();
+  }
+}
+
 /**
  * Connects to `host` and `port`. Exactly one of the dialler's methods is called, once, never before this returns.
  * `timeoutMs` covers name resolution and the TCP handshake. The returned function gives up: then neither is called.
@@ -41,56 +132,7 @@ export function dial(
   timeoutMs: number,
   dialler: Dialler,
 ): () => void {
-  let waiting = true;
-  const deadline = new Deadline(wheel, {
-    onDeadline() {
-      if (!waiting) return;
-      waiting = false;
-      dialler.onDialFailed('connect_timeout', `no connection within ${timeoutMs} ms`);
-    },
-  });
-  deadline.start(timeoutMs);
-  const fail = (error: unknown): void => {
-    if (!waiting) return;
-    waiting = false;
-    deadline.cancel();
-    const { code, detail } = classify(error);
-    runTurn(() => dialler.onDialFailed(code, detail));
-  };
-  Bun.connect<SocketConnection | undefined>({
-    hostname: host,
-    port,
-    allowHalfOpen: true,
-    socket: {
-      ...socketHandlers,
-      open(socket: RuntimeSocket) {
-        if (!waiting) {
-          socket.terminate();
-          return;
-        }
-        waiting = false;
-        deadline.cancel();
-        runTurn(() => {
-          const connection = new SocketConnection(socket, unconnected);
-          socket.data = connection;
-          connection.handler = dialler.onConnected(connection);
-        });
-      },
-      connectError(_socket: RuntimeSocket, error: unknown) {
-        fail(error);
-      },
-    },
-  }).then(undefined, fail);
-  return () => {
-    waiting = false;
-    deadline.cancel();
-  };
+  const run = new Dial(wheel, port, timeoutMs, dialler);
+  run.begin(host);
+  return () => run.cancel();
 }
-
-const unconnected: ConnectionHandler = {
-  onData() {},
-  onEnd() {},
-  onCongested() {},
-  onDrain() {},
-  onClose() {},
-};

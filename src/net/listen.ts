@@ -1,6 +1,8 @@
 import type { Connection, ConnectionHandler } from './connection.ts';
-import { type RuntimeSocket, SocketConnection, socketHandlers } from './socket-connection.ts';
-import { enterTurn, leaveTurn } from './turn.ts';
+import { listenFd } from './linux/fd-listener.ts';
+import { resolveHost } from './resolve.ts';
+import { listenRuntime } from './runtime/runtime-listener.ts';
+import { usesDescriptors } from './sockets.ts';
 
 /** Serves accepted connections. */
 export interface Acceptor {
@@ -8,6 +10,8 @@ export interface Acceptor {
   accept(connection: Connection): ConnectionHandler | undefined;
   /** The connection that was given this handler is gone. */
   released(handler: ConnectionHandler): void;
+  /** The process has no descriptors left; accepting goes on in a moment. */
+  exhausted?(): void;
 }
 
 /** A listening socket. */
@@ -18,42 +22,11 @@ export interface ListeningSocket {
   stop(): void;
 }
 
-const unserved: ConnectionHandler = {
-  onData() {},
-  onEnd() {},
-  onCongested() {},
-  onDrain() {},
-  onClose() {},
-};
-
 /**
- * Listens on `host` and `port` (0: any free one).
- * @throws the runtime's error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) when it cannot.
+ * Listens on `host` (a name stands for its first address) and `port` (0: any free one).
+ * @throws an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND ...) when it cannot.
  */
-export function listen(host: string, port: number, acceptor: Acceptor): ListeningSocket {
-  const listener = Bun.listen<SocketConnection | undefined>({
-    hostname: host,
-    port,
-    allowHalfOpen: true,
-    socket: {
-      ...socketHandlers,
-      open(socket: RuntimeSocket) {
-        enterTurn();
-        const connection = new SocketConnection(socket, unserved);
-        const handler = acceptor.accept(connection);
-        if (handler === undefined) {
-          socket.terminate();
-        } else {
-          connection.handler = handler;
-          connection.onGone = () => acceptor.released(handler);
-          socket.data = connection;
-        }
-        leaveTurn();
-      },
-    },
-  });
-  return {
-    port: listener.port,
-    stop: () => listener.stop(false),
-  };
+export async function listen(host: string, port: number, acceptor: Acceptor): Promise<ListeningSocket> {
+  const [ip] = await resolveHost(host);
+  return usesDescriptors ? listenFd(ip!, port, acceptor) : listenRuntime(ip!, port, acceptor);
 }

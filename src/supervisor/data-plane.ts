@@ -122,11 +122,11 @@ export class DataPlane {
    * Binds every listener, then starts the health checks.
    * @throws Error naming the listener when one cannot be bound; those bound before are closed again.
    */
-  start(): void {
+  async start(): Promise<void> {
     for (const listener of this.#listeners) {
       const { name, address } = listener.config;
       try {
-        listener.socket = listen(address.host, address.port, listener.served);
+        listener.socket = await listen(address.host, address.port, listener.served);
       } catch (cause) {
         this.stopListening();
         const code =

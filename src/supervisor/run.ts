@@ -75,7 +75,7 @@ export async function runSupervisor(config: Config, options: { readonly source: 
       listeners: () => running.listeners(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
     };
-    running.start();
+    await running.start();
     if (config.admin !== false) {
       const source = { view, clock, transitions: counters, eventLoopLagMs: () => lag.largestMs(), accessLog };
       admin = startAdmin(

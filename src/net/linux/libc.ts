@@ -1,0 +1,117 @@
+import { dlopen, FFIType, type Pointer, ptr, toArrayBuffer } from 'bun:ffi';
+import { getSystemErrorName } from 'node:util';
+
+const { i32, ptr: pointer } = FFIType;
+
+/** The system calls that sockets need, called without anything in between. Manual pages: section 2. */
+function load() {
+  return dlopen('libc.so.6', {
+    socket: { args: [i32, i32, i32], returns: i32 },
+    bind: { args: [i32, pointer, i32], returns: i32 },
+    listen: { args: [i32, i32], returns: i32 },
+    accept4: { args: [i32, pointer, pointer, i32], returns: i32 },
+    connect: { args: [i32, pointer, i32], returns: i32 },
+    getsockname: { args: [i32, pointer, pointer], returns: i32 },
+    getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
+    setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
+    recv: { args: [i32, pointer, i32, i32], returns: i32 },
+    send: { args: [i32, pointer, i32, i32], returns: i32 },
+    shutdown: { args: [i32, i32], returns: i32 },
+    close: { args: [i32], returns: i32 },
+    epoll_create1: { args: [i32], returns: i32 },
+    epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
+    epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
+    __errno_location: { args: [], returns: pointer },
+  }).symbols;
+}
+
+type Libc = ReturnType<typeof load>;
+
+function loadOrNone(): Libc | undefined {
+  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return undefined;
+  try {
+    return load();
+  } catch {
+    // Another C library (musl): the sockets of the runtime do.
+    return undefined;
+  }
+}
+
+const libc = loadOrNone();
+
+/** Whether this machine can do it: Linux with glibc on x86-64 or arm64. */
+export const available: boolean = libc !== undefined;
+
+/** The calls; only where `available`. */
+export const sys = libc as Libc;
+
+const errnoCell: Int32Array =
+  libc === undefined ? new Int32Array(1) : new Int32Array(toArrayBuffer(libc.__errno_location()!, 0, 4));
+
+/** Error number of the last call that failed. To be read at once. */
+export function errno(): number {
+  return errnoCell[0]!;
+}
+
+/** Symbolic name of an error number, such as `EADDRINUSE`. */
+export function errorName(number: number): string {
+  return getSystemErrorName(-number);
+}
+
+/** An error as the runtime would throw it: `code` is the symbolic name. */
+export function systemError(call: string, number: number): Error & { code: string } {
+  const code = errorName(number);
+  return Object.assign(new Error(`${call}: ${code}`), { code });
+}
+
+/** Memory with an address that holds for as long as the program runs. */
+export interface Fixed {
+  readonly bytes: Buffer;
+  readonly address: Pointer;
+}
+
+/** Memory that the kernel reads or writes; never freed, so made once. */
+export function fixed(sizeBytes: number): Fixed {
+  // Not from the pool, and large enough to have memory of its own, which the collector does not move.
+  const bytes = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 4096));
+  return { bytes, address: ptr(bytes) };
+}
+
+/** The address of `bytes[offset]`, valid for the next call only. */
+export function addressOf(bytes: Buffer, offset: number): Pointer {
+  return ptr(bytes, offset);
+}
+
+/** The address `offset` bytes further on. */
+export function further(address: Pointer, offset: number): Pointer {
+  return ((address as number) + offset) as Pointer;
+}
+
+export const E = {
+  AGAIN: 11,
+  INTR: 4,
+  INPROGRESS: 115,
+  MFILE: 24,
+  NFILE: 23,
+  CONNRESET: 104,
+  PIPE: 32,
+} as const;
+export const EPOLL = {
+  IN: 1,
+  OUT: 4,
+  ERR: 8,
+  HUP: 16,
+  RDHUP: 0x2000,
+  ADD: 1,
+  DEL: 2,
+  MOD: 3,
+  CLOEXEC: 0o2000000,
+} as const;
+export const SOCK = { STREAM: 1, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+export const AF = { INET: 2, INET6: 10 } as const;
+export const SOL = { SOCKET: 1, TCP: 6, IPV6: 41 } as const;
+export const SO = { REUSEADDR: 2, ERROR: 4, LINGER: 13, REUSEPORT: 15 } as const;
+export const TCP_NODELAY = 1;
+export const IPV6_V6ONLY = 26;
+export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+export const SHUT_WR = 1;

@@ -1,0 +1,142 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+
+import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
+
+/** Something with a descriptor that the poller watches. */
+export interface PollTarget {
+  /** `events` as epoll reports them. */
+  onEvents(events: number): void;
+}
+
+const MAX_EVENTS = 256;
+/** Layout of `struct epoll_event`, which is packed on x86-64 only: 32-bit words per entry, and where the descriptor lies. */
+const WORDS = process.arch === 'x64' ? 3 : 4;
+const FD_WORD = process.arch === 'x64' ? 1 : 2;
+
+/** Sockets are served this long before the runtime gets its turn, milliseconds. */
+const SLICE_MS = 1;
+/** Turns of the runtime without anything of its own, before we may sleep: what it does comes in several steps. */
+const QUIET_TURNS = 4;
+/** ... and before we may sleep long. */
+const IDLE_TURNS = 20;
+const NAP_MS = 1;
+/** The longest sleep: timers of the runtime are late by this at most, milliseconds. */
+const SLEEP_MS = 20;
+
+const events = fixed(MAX_EVENTS * WORDS * 4);
+const words = new Int32Array(events.bytes.buffer, events.bytes.byteOffset, MAX_EVENTS * WORDS);
+const control = fixed(16);
+const controlWords = new Int32Array(control.bytes.buffer, control.bytes.byteOffset, 4);
+
+/** Descriptors of the epoll instances that the runtime sleeps in. */
+function runtimePolls(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[eventpoll]';
+      } catch {
+        return false;
+      }
+    });
+}
+
+/**
+ * One epoll instance for all sockets of ours, beside that of the runtime. It sleeps for both: the runtime's instance is a member of
+ * ours, so that whatever wakes the one wakes the other, and after each slice of work the runtime gets a turn.
+ */
+class Poller {
+  readonly #fd: number;
+  readonly #runtime: ReadonlySet<number>;
+  readonly #targets: (PollTarget | undefined)[] = [];
+  #closing: number[] = [];
+  #watched = 0;
+  #running = false;
+  #quiet = 0;
+  readonly #cycle = (): void => this.#turn();
+
+  constructor() {
+    const runtime = runtimePolls();
+    this.#fd = sys.epoll_create1(EPOLL.CLOEXEC);
+    if (this.#fd < 0) throw systemError('epoll_create1', errno());
+    this.#runtime = new Set(runtime);
+    for (const fd of runtime) this.#control(EPOLL.ADD, fd, EPOLL.IN);
+  }
+
+  #control(operation: number, fd: number, mask: number): void {
+    controlWords[0] = mask;
+    controlWords[FD_WORD] = fd;
+    controlWords[FD_WORD + 1] = 0;
+    if (sys.epoll_ctl(this.#fd, operation, fd, control.address) < 0) throw systemError('epoll_ctl', errno());
+  }
+
+  /** Watches `fd` for `mask`. */
+  add(fd: number, mask: number, target: PollTarget): void {
+    this.#control(EPOLL.ADD, fd, mask);
+    this.#targets[fd] = target;
+    this.#watched++;
+    if (this.#running) return;
+    this.#running = true;
+    setImmediate(this.#cycle);
+  }
+
+  /** Watches for something else. */
+  change(fd: number, mask: number): void {
+    this.#control(EPOLL.MOD, fd, mask);
+  }
+
+  /** Who watches `fd` from now on. */
+  replace(fd: number, target: PollTarget): void {
+    this.#targets[fd] = target;
+  }
+
+  /** Closes `fd`: at the end of the batch, so that no event that is still to be handled can mean a new descriptor of that number. */
+  close(fd: number): void {
+    this.#targets[fd] = undefined;
+    this.#watched--;
+    if (this.#closing.push(fd) === 1) queueMicrotask(this.#closeAll);
+  }
+
+  readonly #closeAll = (): void => {
+    const closing = this.#closing;
+    if (closing.length === 0) return;
+    this.#closing = [];
+    for (const fd of closing) sys.close(fd);
+  };
+
+  #turn(): void {
+    const quiet = this.#quiet;
+    let ready = this.#poll(quiet < QUIET_TURNS ? 0 : quiet < IDLE_TURNS ? NAP_MS : SLEEP_MS);
+    if (ready > 0) {
+      const untilMs = performance.now() + SLICE_MS;
+      while (ready > 0 && this.#quiet > 0 && performance.now() < untilMs) ready = this.#poll(0);
+    }
+    if (this.#watched === 0) {
+      this.#running = false;
+      return;
+    }
+    setImmediate(this.#cycle);
+  }
+
+  /** Handles what is ready, waiting for at most `timeoutMs`. Returns how much that was. */
+  #poll(timeoutMs: number): number {
+    const count = sys.epoll_wait(this.#fd, events.address, MAX_EVENTS, timeoutMs);
+    this.#quiet++;
+    for (let index = 0; index < count; index++) {
+      const fd = words[index * WORDS + FD_WORD]!;
+      const target = this.#targets[fd];
+      if (target !== undefined) target.onEvents(words[index * WORDS]!);
+      else if (this.#runtime.has(fd)) this.#quiet = 0;
+    }
+    this.#closeAll();
+    return count;
+  }
+}
+
+let shared: Poller | undefined;
+
+/** The poller of this process; made when it is first needed. */
+export function poller(): Poller {
+  shared ??= new Poller();
+  return shared;
+}

@@ -1,0 +1,34 @@
+import type { Acceptor, ListeningSocket } from '../listen.ts';
+import { SocketConnection } from '../socket-connection.ts';
+import { runTurn } from '../turn.ts';
+import { unserved } from '../unserved.ts';
+import { runtimeHandlers, type RuntimeSocket, RuntimeTransport } from './runtime-socket.ts';
+
+/** Listens by the runtime's own sockets. Throws its error, with `code`, when it cannot. */
+export function listenRuntime(ip: string, port: number, acceptor: Acceptor): ListeningSocket {
+  const listener = Bun.listen<SocketConnection | undefined>({
+    hostname: ip,
+    port,
+    allowHalfOpen: true,
+    socket: {
+      ...runtimeHandlers,
+      open(socket: RuntimeSocket) {
+        runTurn(() => {
+          const connection = new SocketConnection(new RuntimeTransport(socket), unserved);
+          const handler = acceptor.accept(connection);
+          if (handler === undefined) {
+            socket.terminate();
+            return;
+          }
+          connection.handler = handler;
+          connection.released = () => acceptor.released(handler);
+          socket.data = connection;
+        });
+      },
+    },
+  });
+  return {
+    port: listener.port,
+    stop: () => listener.stop(false),
+  };
+}

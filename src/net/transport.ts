@@ -1,0 +1,30 @@
+import type { CloseCause } from './connection.ts';
+
+/** What a connection needs of the system: one socket, and nothing kept in between. */
+export interface Transport {
+  /** Address of the peer, without brackets or port. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost. */
+  write(bytes: Buffer, start: number, end: number): number;
+  /** Whether to be told when the kernel has room again. */
+  wantRoom(wanted: boolean): void;
+  /** Whether to read. */
+  read(wanted: boolean): void;
+  /** Sends FIN. */
+  shutdown(): void;
+  close(): void;
+  /** Closes with RST. */
+  reset(): void;
+}
+
+/** What a transport tells. */
+export interface TransportEvents {
+  /** Bytes arrived, valid until this returns. */
+  onBytes(bytes: Buffer): void;
+  onRoom(): void;
+  /** The peer sent FIN. */
+  onFin(): void;
+  /** The socket is dead or was closed. */
+  onGone(cause: CloseCause): void;
+}
