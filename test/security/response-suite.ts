@@ -76,7 +76,8 @@ function evilScript(item: ResponseCase): Script {
   };
 }
 
-interface ResponseObservation {
+/** What was seen on both sides of the proxy. */
+export interface ResponseObservation {
   readonly parsed: Parsed;
   readonly interim: readonly HttpMessage[];
   readonly closed: boolean;
@@ -88,7 +89,8 @@ interface ResponseObservation {
   readonly reused: number;
 }
 
-async function observeResponse(lane: Lane, item: ResponseCase): Promise<ResponseObservation> {
+/** Runs one case and reports; judges nothing. */
+export async function observeResponse(lane: Lane, item: ResponseCase): Promise<ResponseObservation> {
   lane.endpoint.script = evilScript(item);
   const wire = await dial(lane.proxy);
   const request = item.request ?? `GET ${EVIL} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
