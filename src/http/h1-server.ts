@@ -128,19 +128,16 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     while (at < end && at >= 0) {
       switch (this.#reading) {
         case Reading.Head:
-          at = this.#readHead(bytes, at, end);
+          // A client that does not read its responses gets no more of them.
+          if (this.#connection.bufferedBytes === 0) at = this.#readHead(bytes, at, end);
+          else at = this.#putAside(bytes, at, end);
           break;
         case Reading.Body:
           at = this.#readBody(bytes, at, end);
           break;
         case Reading.Complete:
           // The next request waits for this one's response; so does the client, by TCP.
-          this.#pipelined =
-            this.#pipelined === undefined
-              ? Buffer.from(bytes.subarray(at, end))
-              : Buffer.concat([this.#pipelined, bytes.subarray(at, end)]);
-          this.#connection.pause();
-          at = end;
+          at = this.#putAside(bytes, at, end);
           break;
         case Reading.Linger:
         case Reading.Over:
@@ -149,6 +146,14 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       }
     }
     this.#processing = false;
+  }
+
+  #putAside(bytes: Buffer, start: number, end: number): number {
+    const rest = bytes.subarray(start, end);
+    this.#pipelined =
+      this.#pipelined === undefined ? Buffer.from(rest) : Buffer.concat([this.#pipelined, rest]);
+    this.#connection.pause();
+    return end;
   }
 
   #readHead(bytes: Buffer, start: number, end: number): number {
@@ -324,6 +329,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** The response is out and the connection stays: on to the next request. */
   #next(): void {
     this.#reading = Reading.Head;
+    if (this.#connection.bufferedBytes > 0) return;
     this.#deadline.start(this.#settings.timeouts.idle);
     const pipelined = this.#pipelined;
     if (pipelined === undefined || this.#processing) return;
@@ -454,7 +460,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     }
     if (this.#reading === Reading.Body && !this.#bodyPaused)
       this.#deadline.start(this.#settings.timeouts.requestBody);
-    else if (this.#reading === Reading.Head) this.#deadline.start(this.#settings.timeouts.idle);
+    else if (this.#reading === Reading.Head) this.#next();
     else this.#deadline.stop();
     this.#consumer.onClientDrain();
   }

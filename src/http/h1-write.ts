@@ -5,7 +5,6 @@ import type { Connection } from '../net/connection.ts';
 import { MAX_PIECE } from '../net/connection.ts';
 import type { OutBuffer } from '../net/out-buffer.ts';
 
-const CRLF = Buffer.from('\r\n', 'latin1');
 const COLON_SP = Buffer.from(': ', 'latin1');
 const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
 const CLOSE = Buffer.from('Connection: close\r\n', 'latin1');
@@ -47,7 +46,7 @@ function writeFields(out: OutBuffer, fields: Fields, lineStart: number): void {
     out.copy(bytes, at[place]!, at[place + 1]!);
     out.line(COLON_SP);
     out.copy(bytes, at[place + 2]!, at[place + 3]!);
-    out.line(CRLF);
+    out.crlf();
   }
   if (runStart >= 0) out.copy(bytes, runStart, runEnd);
   for (let index = 0; index < added.length; index++) out.line(added[index]!.bytes);
@@ -82,7 +81,7 @@ export function writeRequestHead(connection: Connection, head: RequestHead): num
   else if (head.framing === Framing.Length && !head.lengthInFields) writeLength(out, head.contentLength);
   if (head.expectContinue) out.text('Expect: 100-continue\r\n');
   if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
-  out.line(CRLF);
+  out.crlf();
   return out.length - before;
 }
 
@@ -120,7 +119,7 @@ export function writeResponseHead(
   if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
   else if (persistence === Persistence.Close) out.line(CLOSE);
   else if (persistence === Persistence.KeepAlive) out.line(KEEP_ALIVE);
-  out.line(CRLF);
+  out.crlf();
   return out.length - before;
 }
 
@@ -129,7 +128,7 @@ export function writeChunk(connection: Connection, bytes: Buffer, start: number,
   if (start === end) return;
   connection.open(16).text(`${(end - start).toString(16)}\r\n`);
   connection.write(bytes, start, end);
-  connection.open(2).line(CRLF);
+  connection.open(2).crlf();
 }
 
 /** Ends a chunked body, with trailers if there are any. */
@@ -141,5 +140,5 @@ export function writeLastChunk(connection: Connection, trailers: Fields | undefi
   const out = connection.open(fieldsSize(trailers) + 16);
   out.line(ZERO_CHUNK);
   writeFields(out, trailers, -1);
-  out.line(CRLF);
+  out.crlf();
 }

@@ -41,6 +41,7 @@ export class RequestFieldRules {
   #codings = 0;
   #connection = false;
   #upgradeIndex = -1;
+  #lastAuthority = '';
 
   /** Fills `head` from its lines; returns the reason when they cannot stand. */
   apply(head: RequestHead): FailureCode | undefined {
@@ -94,7 +95,7 @@ export class RequestFieldRules {
       case Known.Host:
         this.#hostIndex = index;
         if (++this.#hosts > 1 || !isAuthority(fields.bytes, start, end)) this.#fail('request_host');
-        else head.authority = fields.bytes.latin1Slice(start, end);
+        else head.authority = this.#authorityOf(fields.bytes, start, end);
         break;
       case Known.ContentLength: {
         const length = parseContentLength(fields.bytes, start, end);
@@ -137,6 +138,18 @@ export class RequestFieldRules {
       default:
         break;
     }
+  }
+
+  /** The value as a string; most requests name the same host as the one before, whose string serves again. */
+  #authorityOf(bytes: Buffer, start: number, end: number): string {
+    const last = this.#lastAuthority;
+    if (last.length === end - start) {
+      let at = 0;
+      while (at < last.length && bytes[start + at] === last.charCodeAt(at)) at++;
+      if (at === last.length) return last;
+    }
+    this.#lastAuthority = bytes.latin1Slice(start, end);
+    return this.#lastAuthority;
   }
 
   #transferEncoding(head: RequestHead, index: number, start: number, end: number): void {

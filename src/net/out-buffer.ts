@@ -28,6 +28,13 @@ export class OutBuffer {
     this.length += piece.length;
   }
 
+  /** Appends CRLF. */
+  crlf(): void {
+    this.bytes[this.length] = 13;
+    this.bytes[this.length + 1] = 10;
+    this.length += 2;
+  }
+
   /** Appends text, one byte a character. */
   text(text: string): void {
     this.length += this.bytes.latin1Write(text, this.length);

@@ -1,4 +1,5 @@
 import { type CloseCause, type Connection, type ConnectionHandler, MAX_PIECE } from './connection.ts';
+import { reportDefect } from './defects.ts';
 import { OutBuffer } from './out-buffer.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { enterTurn, inTurn, leaveTurn, setTurnFlush } from './turn.ts';
@@ -20,15 +21,6 @@ function flushOwner(): void {
 }
 
 setTurnFlush(flushOwner);
-
-let reportDefect: (error: unknown) => void = (error) => {
-  throw error;
-};
-
-/** Who is told when our own code throws while it serves a connection: that connection is reset, the others live on. */
-export function onDefect(report: (error: unknown) => void): void {
-  reportDefect = report;
-}
 
 /** A connection over a socket: joins what is written within a turn, keeps what the kernel does not take. */
 export class SocketConnection implements Connection, TransportEvents {

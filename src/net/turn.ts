@@ -4,6 +4,7 @@
  */
 let depth = 0;
 let nowMs = -1;
+let batchMs = -1;
 let flush: () => void = () => {};
 
 /** Called by the room itself: what to do at the end of every turn. */
@@ -11,9 +12,14 @@ export function setTurnFlush(run: () => void): void {
   flush = run;
 }
 
+/** Turns up to the next call happen at `ms`: the poller reads the clock once for all events of a batch. */
+export function batchAt(ms: number): void {
+  batchMs = ms;
+}
+
 /** Every callback from the runtime begins with this. */
 export function enterTurn(): void {
-  if (depth++ === 0) nowMs = -1;
+  if (depth++ === 0) nowMs = batchMs;
 }
 
 /** ... and ends with this. */

@@ -5,7 +5,7 @@ import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
-import { onDefect } from '../net/socket-connection.ts';
+import { onDefect } from '../net/defects.ts';
 import { BatchedAccessLog } from '../telemetry/access-log.ts';
 import { EventLoopLag } from '../telemetry/event-loop-lag.ts';
 import { LineWriter } from '../telemetry/line-writer.ts';

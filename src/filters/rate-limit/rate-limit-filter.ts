@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 
 import { parseRate, type Rate } from '../../config/rate.ts';
 import type { RateLimitFilterConfig } from '../../config/schema/filters.ts';
+import { failureReply } from '../../http/local-reply.ts';
 import { fieldLine, fieldName } from '../../model/fields.ts';
 import type { Filter, FilterContext, FilterVerdict, LocalReply } from '../../model/filter.ts';
 import type { Log } from '../../model/ports.ts';
 import { clientNetwork } from '../../util/ip.ts';
 import { TokenTable } from './token-table.ts';
 
-const NO_BODY = Buffer.alloc(0);
 const HEADER = 'header:';
 /** Longer keys are kept as their digest, so that clients cannot fill memory with them. */
 const LONGEST_KEY = 64;
@@ -72,15 +72,15 @@ export class RateLimitFilter implements Filter {
     if (this.#refusal === undefined || this.#refusalSeconds !== seconds) {
       const policy = this.#policy.slice(0, this.#policy.indexOf(';'));
       this.#refusalSeconds = seconds;
+      const { fields, ...reply } = failureReply('rate_limited');
       this.#refusal = {
-        status: 429,
+        ...reply,
         fields: [
+          ...fields,
           fieldLine('Retry-After', String(seconds)),
           fieldLine('RateLimit-Policy', this.#policy),
           fieldLine('RateLimit', `${policy};r=0;t=${seconds}`),
         ],
-        body: NO_BODY,
-        failure: 'rate_limited',
       };
     }
     return this.#refusal;

@@ -1,7 +1,7 @@
 import type { Attempt } from '../dial.ts';
 import { SocketConnection } from '../socket-connection.ts';
 import { unserved } from '../unserved.ts';
-import { FdTransport, setNoDelay } from './fd-transport.ts';
+import { FdTransport, setNoDelay, WATCHED } from './fd-transport.ts';
 import { E, EPOLL, errno, SO, SOCK, SOL, sys, systemError } from './libc.ts';
 import { poller } from './poller.ts';
 import { offerRoom, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts';
@@ -9,9 +9,9 @@ import { offerRoom, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts
 /** The pending error of a socket; 0 when there is none. */
 function pendingError(fd: number): number {
   offerRoom();
-  sockaddrLength.bytes.writeUInt32LE(4, 0);
-  if (sys.getsockopt(fd, SOL.SOCKET, SO.ERROR, sockaddr.address, sockaddrLength.address) < 0) return errno();
-  return sockaddr.bytes.readInt32LE(0);
+  sockaddrLength.writeUInt32LE(4, 0);
+  if (sys.getsockopt(fd, SOL.SOCKET, SO.ERROR, sockaddr, sockaddrLength) < 0) return errno();
+  return sockaddr.readInt32LE(0);
 }
 
 /** Connects to an IP address. The returned function gives up, and leaves nothing behind. */
@@ -29,7 +29,7 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
     queueMicrotask(() => attempt.onFailed(error));
     return () => {};
   }
-  if (sys.connect(fd, sockaddr.address, target.length) < 0) {
+  if (sys.connect(fd, sockaddr, target.length) < 0) {
     const number = errno();
     if (number !== E.INPROGRESS) {
       sys.close(fd);
@@ -38,8 +38,9 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
     }
   }
   let waiting = true;
-  poller().add(fd, EPOLL.OUT, {
-    onEvents() {
+  poller().add(fd, WATCHED, {
+    onAgain() {},
+    onEvents(events) {
       if (!waiting) return;
       waiting = false;
       const error = pendingError(fd);
@@ -53,6 +54,8 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
       const connection = new SocketConnection(transport, unserved);
       transport.start(connection, true);
       attempt.onConnected(connection);
+      // What the endpoint said at once came with the same event.
+      transport.onEvents(events & ~EPOLL.OUT);
     },
   });
   return () => {

@@ -32,12 +32,7 @@ class FdListener implements PollTarget, ListeningSocket {
     runTurn(() => {
       for (let count = 0; count < ACCEPTS_PER_EVENT && this.#open; count++) {
         offerRoom();
-        const fd = sys.accept4(
-          this.#fd,
-          sockaddr.address,
-          sockaddrLength.address,
-          SOCK.NONBLOCK | SOCK.CLOEXEC,
-        );
+        const fd = sys.accept4(this.#fd, sockaddr, sockaddrLength, SOCK.NONBLOCK | SOCK.CLOEXEC);
         if (fd >= 0) {
           this.#serve(fd);
           continue;
@@ -64,6 +59,8 @@ class FdListener implements PollTarget, ListeningSocket {
     connection.released = () => this.#acceptor.released(handler);
     transport.start(connection, false);
   }
+
+  onAgain(): void {}
 
   /** No descriptors left: the event would come again and again. */
   #rest(): void {
@@ -93,7 +90,7 @@ export function listenFd(ip: string, port: number, acceptor: Acceptor): Listenin
   if (fd < 0) throw systemError('socket', errno());
   setOption(fd, SOL.SOCKET, SO.REUSEADDR, 1);
   if (target.family === AF.INET6) setOption(fd, SOL.IPV6, IPV6_V6ONLY, ip === '::' ? 0 : 1);
-  if (sys.bind(fd, sockaddr.address, target.length) < 0) {
+  if (sys.bind(fd, sockaddr, target.length) < 0) {
     const error = systemError('bind', errno());
     sys.close(fd);
     throw error;
@@ -104,6 +101,6 @@ export function listenFd(ip: string, port: number, acceptor: Acceptor): Listenin
     throw error;
   }
   offerRoom();
-  sys.getsockname(fd, sockaddr.address, sockaddrLength.address);
+  sys.getsockname(fd, sockaddr, sockaddrLength);
   return new FdListener(fd, readPort(), acceptor);
 }

@@ -1,20 +1,6 @@
 import type { CloseCause } from '../connection.ts';
-import { MAX_PIECE } from '../connection.ts';
 import type { Transport, TransportEvents } from '../transport.ts';
-import {
-  addressOf,
-  E,
-  EPOLL,
-  errno,
-  fixed,
-  further,
-  MSG,
-  SHUT_WR,
-  SO,
-  SOL,
-  sys,
-  TCP_NODELAY,
-} from './libc.ts';
+import { E, EPOLL, errno, fixed, MSG, SHUT_WR, SO, SOL, sys, TCP_NODELAY } from './libc.ts';
 import { poller, type PollTarget } from './poller.ts';
 
 /** Largest piece that is read at once, bytes. */
@@ -24,14 +10,10 @@ const READ_BYTES = 64 * 1024;
 const input = fixed(READ_BYTES);
 const option = fixed(8);
 
-/** Address of the buffer in which output is collected: always the same one, so it is asked for once. */
-let outputBuffer: Buffer | undefined;
-let outputAddress = input.address;
-
 function setOption(fd: number, level: number, name: number, value: number, second = 0): void {
-  option.bytes.writeInt32LE(value, 0);
-  option.bytes.writeInt32LE(second, 4);
-  sys.setsockopt(fd, level, name, option.address, name === SO.LINGER && level === SOL.SOCKET ? 8 : 4);
+  option.writeInt32LE(value, 0);
+  option.writeInt32LE(second, 4);
+  sys.setsockopt(fd, level, name, option, name === SO.LINGER && level === SOL.SOCKET ? 8 : 4);
 }
 
 /** Small writes leave at once: joining is our own business. */
@@ -39,7 +21,21 @@ export function setNoDelay(fd: number): void {
   setOption(fd, SOL.TCP, TCP_NODELAY, 1);
 }
 
-export { setOption };
+export { setOption, WATCHED };
+
+/** What is watched: everything, once and for all. Edge-triggered, so that holding back costs no system call. */
+const WATCHED = EPOLL.IN | EPOLL.OUT | EPOLL.RDHUP | EPOLL.ET;
+/** Reads of a socket that has more, before others get their turn. */
+const READS_PER_EVENT = 4;
+
+/** Views of the beginning of `input`, by length: most messages have one of a few lengths. */
+const views: (Buffer | undefined)[] = [];
+const MAX_VIEWS = 2048;
+
+function inputView(length: number): Buffer {
+  if (length >= MAX_VIEWS) return input.subarray(0, length);
+  return (views[length] ??= input.subarray(0, length));
+}
 
 /** A socket by its descriptor, read and written by system calls, without a copy or an object in between. */
 export class FdTransport implements Transport, PollTarget {
@@ -47,7 +43,10 @@ export class FdTransport implements Transport, PollTarget {
   readonly remotePort: number;
   readonly #fd: number;
   #events: TransportEvents | undefined = undefined;
-  #mask = EPOLL.IN | EPOLL.RDHUP;
+  #reading = true;
+  /** There is news to read that was not looked at. */
+  #unread = false;
+  #wantsRoom = false;
   #finSeen = false;
   #open = true;
 
@@ -57,49 +56,31 @@ export class FdTransport implements Transport, PollTarget {
     this.remotePort = remotePort;
   }
 
-  /** Begins to read and to tell. `watched`: the descriptor is with the poller already. */
+  /** Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED`. */
   start(events: TransportEvents, watched: boolean): void {
     this.#events = events;
-    if (watched) {
-      poller().replace(this.#fd, this);
-      poller().change(this.#fd, this.#mask);
-    } else {
-      poller().add(this.#fd, this.#mask, this);
-    }
+    if (watched) poller().replace(this.#fd, this);
+    else poller().add(this.#fd, WATCHED, this);
   }
 
   write(bytes: Buffer, start: number, end: number): number {
-    let address;
-    if (bytes === outputBuffer) {
-      address = further(outputAddress, start);
-    } else if (bytes.length === MAX_PIECE && outputBuffer === undefined) {
-      outputBuffer = bytes;
-      outputAddress = addressOf(bytes, 0);
-      address = further(outputAddress, start);
-    } else {
-      address = addressOf(bytes, start);
-    }
-    const taken = sys.send(this.#fd, address, end - start, MSG.DONTWAIT | MSG.NOSIGNAL);
+    const from = start === 0 ? bytes : bytes.subarray(start, end);
+    const taken = sys.send(this.#fd, from, end - start, MSG.DONTWAIT | MSG.NOSIGNAL);
     if (taken >= 0) return taken;
     const error = errno();
     // Dead: the event that says so follows.
     return error === E.AGAIN || error === E.INTR ? 0 : end - start;
   }
 
-  #watch(mask: number): void {
-    if (mask === this.#mask || !this.#open) return;
-    this.#mask = mask;
-    poller().change(this.#fd, mask);
-  }
-
   wantRoom(wanted: boolean): void {
-    this.#watch(wanted ? this.#mask | EPOLL.OUT : this.#mask & ~EPOLL.OUT);
+    this.#wantsRoom = wanted;
   }
 
   read(wanted: boolean): void {
-    if (this.#finSeen) return;
-    const reading = EPOLL.IN | EPOLL.RDHUP;
-    this.#watch(wanted ? this.#mask | reading : this.#mask & ~reading);
+    this.#reading = wanted;
+    if (!wanted || !this.#unread || !this.#open) return;
+    this.#unread = false;
+    poller().again(this);
   }
 
   shutdown(): void {
@@ -107,45 +88,59 @@ export class FdTransport implements Transport, PollTarget {
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    poller().close(this.#fd);
-    this.#events?.onGone('closed');
+    this.#fail('closed');
   }
 
   reset(): void {
-    if (!this.#open) return;
-    setOption(this.#fd, SOL.SOCKET, SO.LINGER, 1);
-    this.close();
+    if (this.#open) setOption(this.#fd, SOL.SOCKET, SO.LINGER, 1);
+    this.#fail('closed');
   }
 
   onEvents(events: number): void {
-    if ((events & EPOLL.IN) !== 0 && (this.#mask & EPOLL.IN) !== 0) {
-      if (!this.#receive()) return;
-    } else if ((events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
-      this.#fail((events & EPOLL.ERR) === 0 ? 'closed' : 'reset');
-      return;
+    if (!this.#open) return;
+    if ((events & ~EPOLL.OUT) !== 0) {
+      if (this.#reading && !this.#finSeen) this.#receive(events);
+      else if ((events & EPOLL.ERR) !== 0) this.#fail('reset');
+      else if (this.#finSeen && (events & EPOLL.HUP) !== 0) this.#fail('closed');
+      else this.#unread = true;
     }
-    if ((events & EPOLL.OUT) !== 0 && this.#open) this.#events?.onRoom();
+    if ((events & EPOLL.OUT) !== 0 && this.#wantsRoom && this.#open) this.#events!.onRoom();
   }
 
-  /** Reads once. Returns whether the socket is still there. */
-  #receive(): boolean {
-    const received = sys.recv(this.#fd, input.address, READ_BYTES, MSG.DONTWAIT);
-    if (received > 0) {
-      this.#events!.onBytes(received === READ_BYTES ? input.bytes : input.bytes.subarray(0, received));
-      return this.#open;
+  onAgain(): void {
+    if (!this.#open || this.#finSeen) return;
+    if (this.#reading) this.#receive(EPOLL.RDHUP);
+    else this.#unread = true;
+  }
+
+  /** Reads what there is. A read that comes back short has emptied the socket, but for a FIN, an error or both. */
+  #receive(events: number): void {
+    const ending = (events & (EPOLL.RDHUP | EPOLL.HUP | EPOLL.ERR)) !== 0;
+    for (let reads = 0; reads < READS_PER_EVENT; reads++) {
+      const received = sys.recv(this.#fd, input, READ_BYTES, MSG.DONTWAIT);
+      if (received <= 0) {
+        this.#onNoBytes(received, errno());
+        return;
+      }
+      this.#events!.onBytes(received === READ_BYTES ? input : inputView(received));
+      if (!this.#open || (received < READ_BYTES && !ending)) return;
+      if (!this.#reading) {
+        this.#unread = true;
+        return;
+      }
     }
+    poller().again(this);
+  }
+
+  #onNoBytes(received: number, error: number): void {
     if (received === 0) {
       this.#finSeen = true;
-      this.#watch(this.#mask & ~(EPOLL.IN | EPOLL.RDHUP));
       this.#events!.onFin();
-      return this.#open;
+    } else if (error === E.INTR) {
+      poller().again(this);
+    } else if (error !== E.AGAIN) {
+      this.#fail(error === E.CONNRESET || error === E.PIPE ? 'reset' : 'error');
     }
-    const error = errno();
-    if (error === E.AGAIN || error === E.INTR) return true;
-    this.#fail(error === E.CONNRESET || error === E.PIPE ? 'reset' : 'error');
-    return false;
   }
 
   #fail(cause: CloseCause): void {

@@ -1,4 +1,4 @@
-import { dlopen, FFIType, type Pointer, ptr, toArrayBuffer } from 'bun:ffi';
+import { dlopen, FFIType, toArrayBuffer } from 'bun:ffi';
 import { getSystemErrorName } from 'node:util';
 
 const { i32, ptr: pointer } = FFIType;
@@ -64,27 +64,13 @@ export function systemError(call: string, number: number): Error & { code: strin
   return Object.assign(new Error(`${call}: ${code}`), { code });
 }
 
-/** Memory with an address that holds for as long as the program runs. */
-export interface Fixed {
-  readonly bytes: Buffer;
-  readonly address: Pointer;
-}
-
-/** Memory that the kernel reads or writes; never freed, so made once. */
-export function fixed(sizeBytes: number): Fixed {
+/**
+ * Memory that the kernel reads or writes; never freed, so made once. It is passed to calls as it is, never as a number: by an
+ * address alone the optimiser does not know that a call reads what was stored there just before, and may store it later.
+ */
+export function fixed(sizeBytes: number): Buffer {
   // Not from the pool, and large enough to have memory of its own, which the collector does not move.
-  const bytes = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 4096));
-  return { bytes, address: ptr(bytes) };
-}
-
-/** The address of `bytes[offset]`, valid for the next call only. */
-export function addressOf(bytes: Buffer, offset: number): Pointer {
-  return ptr(bytes, offset);
-}
-
-/** The address `offset` bytes further on. */
-export function further(address: Pointer, offset: number): Pointer {
-  return ((address as number) + offset) as Pointer;
+  return Buffer.allocUnsafeSlow(Math.max(sizeBytes, 4096));
 }
 
 export const E = {
@@ -102,6 +88,8 @@ export const EPOLL = {
   ERR: 8,
   HUP: 16,
   RDHUP: 0x2000,
+  /** Edge-triggered: an event is news, and comes once. */
+  ET: -0x80000000,
   ADD: 1,
   DEL: 2,
   MOD: 3,

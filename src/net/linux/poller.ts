@@ -1,11 +1,15 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
+import { reportDefect } from '../defects.ts';
+import { batchAt } from '../turn.ts';
 import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
 
 /** Something with a descriptor that the poller watches. */
 export interface PollTarget {
   /** `events` as epoll reports them. */
   onEvents(events: number): void;
+  /** It asked to be called again. */
+  onAgain(): void;
 }
 
 const MAX_EVENTS = 256;
@@ -24,9 +28,19 @@ const NAP_MS = 1;
 const SLEEP_MS = 20;
 
 const events = fixed(MAX_EVENTS * WORDS * 4);
-const words = new Int32Array(events.bytes.buffer, events.bytes.byteOffset, MAX_EVENTS * WORDS);
+const words = new Int32Array(events.buffer, events.byteOffset, MAX_EVENTS * WORDS);
 const control = fixed(16);
-const controlWords = new Int32Array(control.bytes.buffer, control.bytes.byteOffset, 4);
+const controlWords = new Int32Array(control.buffer, control.byteOffset, 4);
+
+/** An event of a target, or with 0 its turn again; a defect in serving one does not concern the others. */
+function serve(target: PollTarget, mask: number): void {
+  try {
+    if (mask === 0) target.onAgain();
+    else target.onEvents(mask);
+  } catch (error) {
+    reportDefect(error);
+  }
+}
 
 /** Descriptors of the epoll instances that the runtime sleeps in. */
 function runtimePolls(): number[] {
@@ -50,6 +64,8 @@ class Poller {
   readonly #runtime: ReadonlySet<number>;
   readonly #targets: (PollTarget | undefined)[] = [];
   #closing: number[] = [];
+  /** Those that have more to do, after the others have had their turn. */
+  #again: PollTarget[] = [];
   #watched = 0;
   #running = false;
   #quiet = 0;
@@ -67,7 +83,7 @@ class Poller {
     controlWords[0] = mask;
     controlWords[FD_WORD] = fd;
     controlWords[FD_WORD + 1] = 0;
-    if (sys.epoll_ctl(this.#fd, operation, fd, control.address) < 0) throw systemError('epoll_ctl', errno());
+    if (sys.epoll_ctl(this.#fd, operation, fd, controlWords) < 0) throw systemError('epoll_ctl', errno());
   }
 
   /** Watches `fd` for `mask`. */
@@ -88,6 +104,11 @@ class Poller {
   /** Who watches `fd` from now on. */
   replace(fd: number, target: PollTarget): void {
     this.#targets[fd] = target;
+  }
+
+  /** Calls `onAgain` of the target in the next round. */
+  again(target: PollTarget): void {
+    this.#again.push(target);
   }
 
   /** Closes `fd`: at the end of the batch, so that no event that is still to be handled can mean a new descriptor of that number. */
@@ -120,16 +141,23 @@ class Poller {
 
   /** Handles what is ready, waiting for at most `timeoutMs`. Returns how much that was. */
   #poll(timeoutMs: number): number {
-    const count = sys.epoll_wait(this.#fd, events.address, MAX_EVENTS, timeoutMs);
+    const again = this.#again;
+    const count = sys.epoll_wait(this.#fd, words, MAX_EVENTS, again.length === 0 ? timeoutMs : 0);
     this.#quiet++;
+    if (count > 0 || again.length > 0) batchAt(performance.now());
     for (let index = 0; index < count; index++) {
       const fd = words[index * WORDS + FD_WORD]!;
       const target = this.#targets[fd];
-      if (target !== undefined) target.onEvents(words[index * WORDS]!);
+      if (target !== undefined) serve(target, words[index * WORDS]!);
       else if (this.#runtime.has(fd)) this.#quiet = 0;
     }
+    if (again.length > 0) {
+      this.#again = [];
+      for (const target of again) serve(target, 0);
+    }
+    batchAt(-1);
     this.#closeAll();
-    return count;
+    return Math.max(count, 0) + again.length;
   }
 }
 

@@ -1,23 +1,23 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-import { AF, fixed, type Fixed } from './libc.ts';
+import { AF, fixed } from './libc.ts';
 
 /** Bytes of the largest address that is used (sockaddr_in6). */
 const SIZE = 28;
 
 /** Where addresses are passed to and from the kernel. */
-export const sockaddr: Fixed = fixed(64);
+export const sockaddr: Buffer = fixed(64);
 /** The length argument that goes with it. */
-export const sockaddrLength: Fixed = fixed(8);
+export const sockaddrLength: Buffer = fixed(8);
 
 /** Tells the kernel how much room there is. */
 export function offerRoom(): void {
-  sockaddrLength.bytes.writeUInt32LE(SIZE, 0);
+  sockaddrLength.writeUInt32LE(SIZE, 0);
 }
 
 /** Writes an IP address and port into `sockaddr`; returns its family and length, or undefined when `ip` is no address. */
 export function writeAddress(ip: string, port: number): { family: number; length: number } | undefined {
-  const { bytes } = sockaddr;
+  const bytes = sockaddr;
   if (isIPv4(ip)) {
     bytes.fill(0, 0, 16);
     bytes.writeUInt16LE(AF.INET, 0);
@@ -54,7 +54,7 @@ function writeIpv6(bytes: Buffer, at: number, ip: string): void {
 
 /** The IP address in `sockaddr`; an IPv4 address that came over IPv6 is written as IPv4. */
 export function readIp(): string {
-  const { bytes } = sockaddr;
+  const bytes = sockaddr;
   if (bytes.readUInt16LE(0) === AF.INET) return `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`;
   const mapped =
     bytes.readUInt32BE(8) === 0 && bytes.readUInt32BE(12) === 0 && bytes.readUInt32BE(16) === 0xffff;
@@ -80,5 +80,5 @@ function formatIpv6(groups: readonly number[]): string {
 }
 
 export function readPort(): number {
-  return sockaddr.bytes.readUInt16BE(2);
+  return sockaddr.readUInt16BE(2);
 }

@@ -13,6 +13,11 @@ export function listenRuntime(ip: string, port: number, acceptor: Acceptor): Lis
     socket: {
       ...runtimeHandlers,
       open(socket: RuntimeSocket) {
+        if ((socket.remoteAddress as string | undefined) === undefined) {
+          // Reset before it was accepted.
+          socket.terminate();
+          return;
+        }
         runTurn(() => {
           const connection = new SocketConnection(new RuntimeTransport(socket), unserved);
           const handler = acceptor.accept(connection);
