@@ -1,0 +1,81 @@
+import type { Workspace } from '../workspace.ts';
+import { type Job, type ProxyKind, routePaths, versionBy } from './proxy.ts';
+
+const FORWARDING = `
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header Via "1.1 nginx";`;
+
+/** nginx as a proxy: one worker, connections to endpoints reused, passive health checks as it has them. */
+export const nginx: ProxyKind = {
+  name: 'nginx',
+  install: 'apt-get install nginx-light',
+  version: nginxVersion,
+  command(job, workspace) {
+    const path = workspace.write('nginx-proxy.conf', proxyConfiguration(job, workspace));
+    return ['nginx', '-c', path];
+  },
+};
+
+/** The installed version of nginx, which also plays the endpoints; undefined when there is none. */
+export function nginxVersion(): Promise<string | undefined> {
+  return versionBy(['nginx', '-v'], /nginx\/(\S+)/);
+}
+
+/** The part of a configuration that the proxy and the endpoints share; `http` is the inside of the http block. */
+export function nginxConfiguration(http: string, workspace: Workspace): string {
+  const temporary = workspace.path('nginx-temporary');
+  return `
+worker_processes 1;
+daemon off;
+pid ${workspace.path('nginx.pid')};
+error_log stderr crit;
+events { worker_connections 25000; }
+http {
+  access_log off;
+  client_body_temp_path ${temporary}-body;
+  proxy_temp_path ${temporary}-proxy;
+  fastcgi_temp_path ${temporary}-fastcgi;
+  uwsgi_temp_path ${temporary}-uwsgi;
+  scgi_temp_path ${temporary}-scgi;
+  keepalive_timeout 600s;
+  keepalive_requests 1000000000;
+  client_max_body_size 0;
+${http}
+}
+`;
+}
+
+function proxyConfiguration(job: Job, workspace: Workspace): string {
+  const endpoints = job.endpointPorts.map((port) => `    server 127.0.0.1:${port};`).join('\n');
+  const locations = routePaths(job.routeCount).map(
+    (path) => `    location ${path} { proxy_pass http://endpoints; }`,
+  );
+  // Bodies are streamed from memory: never a temporary file, in either direction. The sizes are those of several tried
+  // that cost nginx the least CPU.
+  return nginxConfiguration(
+    `
+  upstream endpoints {
+${endpoints}
+    keepalive 256;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${job.port} backlog=4096;
+    client_header_timeout 10s;
+    proxy_connect_timeout 2s;
+    proxy_read_timeout 30s;
+    proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    proxy_buffers 16 32k;
+    proxy_busy_buffers_size 64k;
+    proxy_set_header Connection "";
+    proxy_set_header Host $http_host;${job.sameHeaders ? FORWARDING : ''}
+${locations.join('\n')}
+    location / { proxy_pass http://endpoints; }
+  }`,
+    workspace,
+  );
+}

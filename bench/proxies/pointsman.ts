@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+
+import type { ConfigInput } from '../../src/config/schema/config.ts';
+import { type Job, type ProxyKind, routePaths, versionBy } from './proxy.ts';
+
+/** Pointsman from this checkout; its admin listener with metrics is on. */
+export const pointsman = pointsmanAt(join(import.meta.dir, '../../bin/pointsman'));
+
+/** Pointsman started by the executable at `path`. */
+export function pointsmanAt(path: string): ProxyKind {
+  return {
+    name: 'Pointsman',
+    install: 'npm install, in the checkout',
+    version: () => versionBy([path, '--version'], /(\d+\.\d+\.\d+\S*)/),
+    command(job, workspace) {
+      const file = workspace.write('pointsman.json', JSON.stringify(configuration(job)));
+      return [path, 'run', '-c', file];
+    },
+  };
+}
+
+function configuration(job: Job): ConfigInput {
+  const routes = routePaths(job.routeCount).map((prefix) => ({
+    match: { path: `${prefix}*` },
+    pool: 'endpoints',
+  }));
+  return {
+    workers: 1,
+    admin: { address: '127.0.0.1:0' },
+    listeners: [
+      {
+        name: 'clients',
+        address: `127.0.0.1:${job.port}`,
+        routes: [...routes, { pool: 'endpoints' }],
+        timeouts: { idle: '10m' },
+        // The others write no Forwarded header: with the same headers, neither does Pointsman.
+        ...(job.sameHeaders ? { forwarding: { forwarded: false } } : {}),
+      },
+    ],
+    pools: [
+      {
+        name: 'endpoints',
+        ...(job.sameHeaders ? { policy: 'round-robin' } : {}),
+        endpoints: job.endpointPorts.map((port) => `127.0.0.1:${port}`),
+        healthCheck: { tcp: {}, interval: '2s' },
+      },
+    ],
+  };
+}

@@ -1,0 +1,17 @@
+import { fixedRate } from './fixed-rate.ts';
+import { idleConnections } from './idle-connections.ts';
+import { keepAlive } from './keep-alive.ts';
+import { largeBodies } from './large-bodies.ts';
+import { newConnections } from './new-connections.ts';
+import { routes } from './routes.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Every scenario, in the order of the report. */
+export const scenarios: readonly Scenario[] = [
+  keepAlive,
+  newConnections,
+  largeBodies,
+  routes,
+  idleConnections,
+  fixedRate,
+];

@@ -1,0 +1,43 @@
+import type { Workspace } from '../workspace.ts';
+import type { LoadResult } from '../wrk.ts';
+
+/** What a load is pointed at. */
+export interface Target {
+  readonly port: number;
+  readonly seconds: number;
+  /** Connections under load. */
+  readonly connections: number;
+  /** Connections that lie idle beside the load. */
+  readonly idleConnections: number;
+  /** Requests a second that the slowest of the proxies did in its warm-up; 0 during the warm-up. */
+  readonly capacity: number;
+  readonly workspace: Workspace;
+}
+
+/** Idle connections that are held while load runs. */
+export interface Held {
+  /** How many there are. */
+  readonly count: number;
+  /** Lets go, and returns how many were still open. */
+  release(): Promise<number>;
+}
+
+/** One row group of a table: every proxy runs it, in a process of its own. */
+export interface Case {
+  readonly title: string;
+  readonly routeCount: number;
+  /** The load of the counted rounds. */
+  readonly load: (target: Target) => Promise<LoadResult>;
+  /** The load of the warm-up; the same when absent. */
+  readonly warmUp?: (target: Target) => Promise<LoadResult>;
+  /** Opens connections after the warm-up and keeps them through all rounds. */
+  readonly hold?: (target: Target) => Promise<Held>;
+}
+
+/** A question that one table answers. Cases of one scenario are interleaved like the proxies are. */
+export interface Scenario {
+  /** As on the command line. */
+  readonly name: string;
+  readonly about: string;
+  readonly cases: readonly Case[];
+}
