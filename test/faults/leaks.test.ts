@@ -90,7 +90,7 @@ async function rudely(
 /** What the pool says is under way and waits. */
 async function underWay(pointsman: Pointsman): Promise<string[]> {
   const text = await (await fetch(`${pointsman.admin}/api/v1/pools`)).text();
-  return text.match(/"(?:active|inFlight|queued)":\d+/g) ?? [];
+  return text.match(/"(?:active|queued)":\s*\d+/g) ?? [];
 }
 
 describe('nothing is left behind', () => {
@@ -108,7 +108,7 @@ describe('nothing is left behind', () => {
     expect(endpoint.wires.filter(({ ending }) => ending === 'open').length).toBeLessThanOrEqual(4);
     const counts = await underWay(pointsman);
     expect(counts.length).toBeGreaterThan(0);
-    expect(counts.filter((count) => !count.endsWith(':0'))).toEqual([]);
+    expect(counts.filter((count) => !/\D0$/.test(count))).toEqual([]);
     expect((await ask(pointsman.address(), post('/x', 'hello'))).status).toBe(200);
   }, 60_000);
 

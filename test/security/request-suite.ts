@@ -120,7 +120,9 @@ function judgeForwarded(seen: Observation, count: number, check: Check): void {
   expect(seen.requests.length).toBe(count);
   expect(seen.partial).toBe(0);
   for (const request of seen.requests) {
-    expect(valueOf(request, 'connection') ?? 'keep-alive').toMatch(/^(keep-alive|close|upgrade)$/i);
+    expect(valueOf(request, 'connection') ?? 'keep-alive').toMatch(
+      /^((keep-alive|close|upgrade|te)(, |$))+$/i,
+    );
     expect(valueOf(request, 'keep-alive') ?? valueOf(request, 'proxy-connection')).toBeUndefined();
   }
   check(seen.requests, seen.answers);
