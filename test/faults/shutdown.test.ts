@@ -95,6 +95,29 @@ describe('stopping', () => {
     expect(await client.untilEnd(500)).toBe(true);
   });
 
+  test('a tunnel lives until the deadline', async () => {
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    });
+    const pointsman = await startPointsman({
+      shutdown: { deadline: '900ms' },
+      listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
+      pools: [{ name: 'web', endpoints: [endpoint.name] }],
+    });
+    const client = await dial(pointsman.address());
+    client.send(get('/tunnel', 'Connection: Upgrade', 'Upgrade: websocket'));
+    expect((await client.answer()).status).toBe(101);
+    const ended = pointsman.stop();
+    await Bun.sleep(400);
+    client.send('still open');
+    const [peer] = endpoint.wires;
+    expect(await peer?.until(() => peer.text.endsWith('still open'), 400)).toBe(true);
+    expect(await client.untilEnd(1500)).toBe(true);
+    expect(await peer?.untilEnd(1000)).toBe(true);
+    await ended;
+  });
+
   test('a second signal ends it at once', async () => {
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       await wire.request();

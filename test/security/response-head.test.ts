@@ -117,6 +117,18 @@ const cases: ResponseCase[] = [
     expected: replaced(),
   },
   {
+    name: 'passes a head of 48 KiB',
+    answer: `HTTP/1.1 200 OK\r\n${Array.from({ length: 48 }, (_, index) => `X-${index}: ${'v'.repeat(1010)}\r\n`).join('')}${OK}`,
+    expected: passed(got(200, 'ok')),
+    reusable: true,
+  },
+  {
+    name: 'passes 150 fields',
+    answer: `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(150)}${OK}`,
+    expected: passed(got(200, 'ok')),
+    reusable: true,
+  },
+  {
     name: 'replaces noise',
     answer: `${'\xff\x00\xfe\x01'.repeat(100)}\r\n\r\n`,
     expected: replaced(),

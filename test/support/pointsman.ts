@@ -53,9 +53,11 @@ export class Pointsman {
   #logs = '';
   #addresses = new Map<string, HostPort>();
 
-  constructor(directory: string, args: readonly string[]) {
+  constructor(directory: string, args: readonly string[], options: StartOptions) {
     this.#directory = directory;
-    this.#process = Bun.spawn([join(ROOT, 'bin/pointsman'), ...args], {
+    const program = [join(ROOT, 'bin/pointsman'), ...args];
+    const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...program];
+    this.#process = Bun.spawn(options.openFiles === undefined ? program : limited, {
       cwd: directory,
       stdin: 'ignore',
       stdout: 'pipe',
@@ -113,6 +115,15 @@ export class Pointsman {
     return residentKilobytes(this.pid) * 1024;
   }
 
+  /** Seconds of CPU time so far. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    // utime and stime, in ticks of 1/100 s.
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
   /** Open files, connections among them. */
   openFiles(): number {
     return readdirSync(`/proc/${this.pid}/fd`).length;
@@ -147,12 +158,17 @@ export class Pointsman {
   }
 }
 
+export interface StartOptions {
+  /** Files that the process may have open. Default: what the test may. */
+  readonly openFiles?: number;
+}
+
 /** Starts Pointsman on a configuration and waits until everything listens. */
-export async function startPointsman(config: TestConfig): Promise<Pointsman> {
+export async function startPointsman(config: TestConfig, options: StartOptions = {}): Promise<Pointsman> {
   const directory = mkdtempSync(join(tmpdir(), 'pointsman-test-'));
   const file = join(directory, 'pointsman.json');
   writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
-  const pointsman = new Pointsman(directory, ['run', '-c', file]);
+  const pointsman = new Pointsman(directory, ['run', '-c', file], options);
   const names = config.listeners.map(({ name }) => name);
   try {
     await pointsman.started(config.admin === false ? names : [...names, 'admin']);
