@@ -89,6 +89,7 @@ export class ResponseParser {
     this.#upgradeIndex = -1;
     this.#lengthIndex = -1;
     head.lengthInFields = false;
+    head.dated = false;
     head.framing = Framing.Close;
     head.contentLength = 0;
     head.upgrade = '';
@@ -156,6 +157,9 @@ export class ResponseParser {
       case Known.KeepAlive:
         this.keepAliveTimeoutMs = keepAliveTimeoutMs(fields.value(index));
         fields.drop(index);
+        return true;
+      case Known.Date:
+        head.dated = true;
         return true;
       case Known.ProxyConnection:
       case Known.ProxyAuthenticate:

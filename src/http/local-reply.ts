@@ -13,7 +13,7 @@ const ALLOW = fieldLine('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
 const withoutDetail = new Map<FailureCode, LocalReply>();
 
 /** Standard reason phrase of a status; empty when there is none. */
-export function reasonOf(status: number): string {
+function reasonOf(status: number): string {
   return STATUS_CODES[status] ?? '';
 }
 
@@ -47,7 +47,7 @@ let dateLine: FieldLine | undefined;
 let dateSecond = -1;
 
 /** `Date` of now, made once a second. */
-function currentDate(): FieldLine {
+export function currentDate(): FieldLine {
   const second = Math.floor(Date.now() / 1000);
   if (dateLine === undefined || second !== dateSecond) {
     dateSecond = second;

@@ -1,4 +1,3 @@
-import { fieldLine } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known, knownFieldId } from '../model/known-fields.ts';
 import { Framing, type RequestHead } from '../model/message.ts';
@@ -15,8 +14,6 @@ const NOT_HOP_BY_HOP: ReadonlySet<string> = new Set([
   'authorization',
   'cache-control',
 ]);
-
-const TE_TRAILERS = fieldLine('TE', 'trailers');
 
 /** Protocols that are never switched to: HTTP itself would escape the router (h2c smuggling). */
 function mayUpgradeTo(protocol: string): boolean {
@@ -124,7 +121,6 @@ export class RequestFieldRules {
           if (token === 'trailers') head.acceptsTrailers = true;
         });
         fields.drop(index);
-        if (head.acceptsTrailers && fields.added.length === 0) fields.add(TE_TRAILERS);
         break;
       case Known.Expect:
         if (isWord(fields.bytes, start, end, '100-continue')) head.expectContinue = true;

@@ -2,7 +2,7 @@ import type { Connector, SessionWaiter } from '../connector/connector.ts';
 import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
 import type { H1EndpointConnection } from '../http/h1-client.ts';
 import { hasBody } from '../http/h1-request.ts';
-import { failureReply, replyHead } from '../http/local-reply.ts';
+import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
@@ -16,6 +16,7 @@ import { normalisePath } from '../util/uri-path.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
+import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
 import { backoffMs, isFree, isIdempotent, judgeRetry } from './retry.ts';
 import { type CompiledRoute, pickArm, redirectReply } from './route.ts';
@@ -132,6 +133,13 @@ export class Exchange
     if (refused !== undefined) {
       this.#fail(refused, '');
       return;
+    }
+    if (request.method === 'OPTIONS') {
+      const answer = applyMaxForwards(request);
+      if (answer !== undefined) {
+        this.#reply(answer);
+        return;
+      }
     }
     const route = this.#listener.router.route(request, this.clientIp);
     if (route === undefined) {
@@ -430,8 +438,10 @@ export class Exchange
     this.client.sendHead(head);
   }
 
-  /** Affinity and response filters. */
+  /** Date, affinity and response filters. */
   #decorate(head: ResponseHead): void {
+    // RFC 9110 section 6.6.1: a response without Date gets the time at which it came.
+    if (!head.dated) head.fields.add(currentDate());
     const affinity = this.l7Pool?.affinity;
     if (affinity !== undefined && this.#bound !== this.endpoint)
       affinity.bind(head, this.endpoint!, this.secure);

@@ -49,7 +49,7 @@ export function judgeRetry(pool: Pool, situation: RetrySituation): RetryVerdict 
 }
 
 /** Retries under way stay below `budgetPercent` of the requests under way, but some are always allowed. */
-export function withinBudget(pool: Pool): boolean {
+function withinBudget(pool: Pool): boolean {
   const { budgetPercent, minRetries } = pool.config.retry;
   return pool.activeRetries < Math.max(minRetries, (pool.activeRequests * budgetPercent) / 100);
 }

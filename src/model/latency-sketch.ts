@@ -10,7 +10,7 @@ const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
 /** Bucket of a latency: octave from the exponent of the double, 16 linear steps from its mantissa. */
-export function bucketOf(ms: number): number {
+function bucketOf(ms: number): number {
   scratch[0] = ms / UNIT_MS + 1;
   const high = scratchBits[1]!;
   const bucket = (((high >>> 20) & 0x7ff) - 1023) * SUB_BUCKETS + ((high >>> 16) & 15);

@@ -56,6 +56,8 @@ export class ResponseHead {
   contentLength = 0;
   /** `fields` has the Content-Length line, and it is as we would write it. */
   lengthInFields = false;
+  /** `fields` has a Date line. */
+  dated = false;
   /** Protocol that a 101 switches to, lower case. */
   upgrade = '';
   readonly fields = new Fields();

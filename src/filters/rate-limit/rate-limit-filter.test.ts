@@ -32,11 +32,13 @@ describe('the refusal', () => {
     expect(reply.status).toBe(429);
     expect(reply.failure).toBe('rate_limited');
     expect(reply.fields.map((line) => line.bytes.toString().trimEnd())).toEqual([
+      'Content-Type: text/plain; charset=utf-8',
+      'Proxy-Status: pointsman; error=http_request_denied; details="rate_limited"',
       'Retry-After: 30',
       'RateLimit-Policy: "client-ip";q=2;w=60',
       'RateLimit: "client-ip";r=0;t=30',
     ]);
-    expect(ask('192.0.2.1', 29_000)!.fields[0]!.value).toBe('1');
+    expect(ask('192.0.2.1', 29_000)!.fields[2]!.value).toBe('1');
     expect(ask('192.0.2.1', 30_000)).toBeUndefined();
   });
 
@@ -76,7 +78,7 @@ describe('the key', () => {
   test('route is one for all', () => {
     const ask = limit({ ...once, key: 'route' });
     expect(ask('192.0.2.1', 0)).toBeUndefined();
-    expect(ask('192.0.2.2', 0)?.fields[2]?.value).toBe('"route";r=0;t=3600');
+    expect(ask('192.0.2.2', 0)?.fields.at(-1)?.value).toBe('"route";r=0;t=3600');
   });
 
   test('header tells values apart; without it the client counts', () => {

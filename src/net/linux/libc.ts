@@ -54,7 +54,7 @@ export function errno(): number {
 }
 
 /** Symbolic name of an error number, such as `EADDRINUSE`. */
-export function errorName(number: number): string {
+function errorName(number: number): string {
   return getSystemErrorName(-number);
 }
 

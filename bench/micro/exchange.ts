@@ -1,0 +1,115 @@
+/**
+ * What one keep-alive request costs without the kernel: bytes of a request go in, bytes of a response come back, over transports that
+ * take everything. Nanoseconds an exchange; `--cpu-prof` on it shows where they go.
+ *
+ * Run: bin/bun run bench/micro/exchange.ts
+ */
+import { balancer } from '../../src/balancer/flow.ts';
+import { createPool } from '../../src/balancer/pools.ts';
+import { Publisher } from '../../src/balancer/publish.ts';
+import { config as schema } from '../../src/config/schema/config.ts';
+import { H1EndpointConnection } from '../../src/http/h1-client.ts';
+import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
+import { L7Listener } from '../../src/l7/l7-listener.ts';
+import { L7Pool } from '../../src/l7/l7-pool.ts';
+import { compileRoutes } from '../../src/l7/router.ts';
+import { ListenerStats } from '../../src/model/listener-stats.ts';
+import { SocketConnection } from '../../src/net/socket-connection.ts';
+import { TimerWheel } from '../../src/net/timer-wheel.ts';
+import type { Transport } from '../../src/net/transport.ts';
+import { unserved } from '../../src/net/unserved.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { systemRandom } from '../../src/util/random.ts';
+
+const REQUEST = Buffer.from(
+  'GET /abc HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n',
+);
+const RESPONSE = Buffer.from(
+  `HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 05:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 76\r\nConnection: keep-alive\r\n\r\n${'x'.repeat(76)}`,
+);
+const ROUNDS = 7;
+const EXCHANGES = 300_000;
+
+class Sink implements Transport {
+  readonly remoteAddress = '127.0.0.1';
+  readonly remotePort = 40_000;
+  writes = 0;
+  write(_bytes: Buffer, start: number, end: number): number {
+    this.writes++;
+    return end - start;
+  }
+  wantRoom(): void {}
+  read(): void {}
+  shutdown(): void {}
+  close(): void {}
+  reset(): void {}
+}
+
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const config = schema.parse({
+  listeners: [{ name: 'web', address: '127.0.0.1:8080', routes: [{ pool: 'web' }] }],
+  pools: [{ name: 'web', policy: 'round-robin', endpoints: ['127.0.0.1:3000', '127.0.0.1:3001'] }],
+});
+const listenerConfig = config.listeners[0]!;
+const wheel = new TimerWheel();
+const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
+const l7Pool = new L7Pool(pool, { affinity: undefined, hashKey: undefined, retryStatus: undefined }, wheel);
+const router = compileRoutes<L7Pool>(listenerConfig.routes, {
+  pool: () => l7Pool,
+  filter: () => {
+    throw new RangeError('no filters here');
+  },
+});
+const listener = new L7Listener(
+  listenerConfig,
+  router,
+  new ForwardingPolicy(listenerConfig, 'bench'),
+  new ListenerStats(),
+  {
+    balancer,
+    observer: { observe() {} },
+    accessLog: undefined,
+    log,
+    wheel,
+    clock: systemClock,
+    random: systemRandom,
+  },
+);
+
+const client = new SocketConnection(new Sink(), unserved);
+client.handler = listener.accept(client)!;
+const endpoints = pool.view.all.map((endpoint) => {
+  const sink = new Sink();
+  const connection = new SocketConnection(sink, unserved);
+  const connector = l7Pool.connector(endpoint);
+  const session = new H1EndpointConnection(
+    connection,
+    connector,
+    pool.config.timeouts,
+    wheel,
+    systemClock.nowMs(),
+  );
+  connection.handler = session;
+  connector.onIdle(session);
+  return { connection, sink };
+});
+
+function exchange(): void {
+  client.onBytes(REQUEST);
+  for (const { connection, sink } of endpoints) {
+    if (sink.writes === 0) continue;
+    sink.writes = 0;
+    connection.onBytes(RESPONSE);
+  }
+}
+
+const costs: number[] = [];
+for (let round = 0; round < ROUNDS; round++) {
+  const startedMs = performance.now();
+  for (let count = 0; count < EXCHANGES; count++) exchange();
+  costs.push(((performance.now() - startedMs) / EXCHANGES) * 1e6);
+}
+costs.sort((a, b) => a - b);
+process.stdout.write(
+  `exchange: ${costs[0]!.toFixed(0)} ns at best, ${costs[ROUNDS >> 1]!.toFixed(0)} ns median of ${ROUNDS} rounds; ${listener.stats.requests} requests\n`,
+);
