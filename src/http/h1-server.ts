@@ -34,6 +34,8 @@ export interface ServerSettings {
   readonly requestsPerConnection: number;
   /** No further requests: responses say `Connection: close`. */
   draining: boolean;
+  /** Heads of connections that are gone, for those that come. */
+  readonly heads: RequestHead[];
 }
 
 /** How long and how much is read and thrown away so that the last response is not lost to a reset (RFC 9112 section 9.6). */
@@ -41,6 +43,8 @@ const LINGER_MS = 2000;
 /** Rest of an unwanted request body that is read to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
 
+/** Heads kept for new connections. */
+const SPARE_HEADS = 256;
 /** Smallest memory for a head, kept from request to request. */
 const MIN_STORE_BYTES = 512;
 const NO_BYTES = Buffer.alloc(0);
@@ -60,7 +64,7 @@ const ignoring: RequestConsumer = {
 
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
-  readonly request: RequestHead = new RequestHead();
+  readonly request: RequestHead;
   protocol = 'HTTP/1.1';
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -97,6 +101,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.remotePort = connection.remotePort;
     this.secure = settings.secure;
     this.context = context;
+    this.request = settings.heads.pop() ?? new RequestHead();
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -410,6 +415,12 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   drain(): void {
     this.#keepAlive = false;
     if (this.idle) this.#over();
+  }
+
+  /** The connection is gone and nothing is served any more: what may be used again goes back. */
+  recycle(): void {
+    const { heads } = this.#settings;
+    if (heads.length < SPARE_HEADS) heads.push(this.request);
   }
 
   /** Ends what is being served. */

@@ -14,6 +14,9 @@ import { isAlias, isXForwarded } from './client-claims.ts';
  * request, after hop-by-hop fields are gone and before it is routed, `client.apply(request)`, and read `client.ip`.
  */
 
+/** Ready lines that are kept, one block for each client and host. */
+const MAX_BLOCKS = 4096;
+
 /** Our element of Forwarded (RFC 7239 section 4). */
 function forwardedElement(peer: string, secure: boolean, authority: string): string {
   const host = authority === '' ? '' : `;host=${/[:[]/.test(authority) ? `"${authority}"` : authority}`;
@@ -31,6 +34,7 @@ export class ForwardingPolicy {
   readonly mark: string;
   readonly #protos: readonly [http: FieldLine, https: FieldLine];
   #lastHost: FieldLine = fieldLine('X-Forwarded-Host', '');
+  readonly #blocks = new Map<string, FieldBlock>();
 
   /**
    * @param instance Tells this Pointsman from all others, and is the same in all its workers and after a restart: a
@@ -57,6 +61,27 @@ export class ForwardingPolicy {
 
   protoLine(secure: boolean): FieldLine {
     return this.#protos[secure ? 1 : 0];
+  }
+
+  /**
+   * The lines for requests of a peer that is not trusted. Kept for a while: clients come back, and open several connections at once.
+   */
+  blockFor(peer: string, secure: boolean, authority: string, minor: number): FieldBlock | undefined {
+    const key = `${peer} ${authority} ${minor}${secure}`;
+    const known = this.#blocks.get(key);
+    if (known !== undefined) return known;
+    const lines: FieldLine[] = [];
+    if (this.xForwarded) {
+      lines.push(fieldLine('X-Forwarded-For', peer), this.protoLine(secure));
+      if (authority !== '') lines.push(this.hostLine(authority));
+    }
+    if (this.forwarded) lines.push(fieldLine('Forwarded', forwardedElement(peer, secure, authority)));
+    if (this.via.length > 0) lines.push(this.via[minor]!);
+    if (lines.length === 0) return undefined;
+    if (this.#blocks.size >= MAX_BLOCKS) this.#blocks.clear();
+    const block = fieldBlock(lines);
+    this.#blocks.set(key, block);
+    return block;
   }
 
   /** Most requests of a listener are for one host, so its line is kept. */
@@ -135,7 +160,12 @@ export class ClientForwarding {
       return undefined;
     }
     this.ip = this.#peer;
-    if (request.authority !== this.#authority || request.minor !== this.#minor) this.#prepare(request);
+    const { authority, minor } = request;
+    if (authority !== this.#authority || minor !== this.#minor) {
+      this.#authority = authority;
+      this.#minor = minor;
+      this.#block = this.#policy.blockFor(this.#peer, this.#secure, authority, minor);
+    }
     fields.block = this.#block;
     return undefined;
   }
@@ -150,22 +180,6 @@ export class ClientForwarding {
   #isOwnVia(fields: Fields, line: number): boolean {
     const { mark } = this.#policy;
     return mark !== '' && !fields.isDropped(line) && fields.value(line).includes(mark);
-  }
-
-  #prepare(request: RequestHead): void {
-    const { authority, minor } = request;
-    const policy = this.#policy;
-    const lines: FieldLine[] = [];
-    if (policy.xForwarded) {
-      lines.push(fieldLine('X-Forwarded-For', this.#peer), policy.protoLine(this.#secure));
-      if (authority !== '') lines.push(policy.hostLine(authority));
-    }
-    if (policy.forwarded)
-      lines.push(fieldLine('Forwarded', forwardedElement(this.#peer, this.#secure, authority)));
-    if (policy.via.length > 0) lines.push(policy.via[minor]!);
-    this.#block = lines.length === 0 ? undefined : fieldBlock(lines);
-    this.#authority = authority;
-    this.#minor = minor;
   }
 
   /** A trusted proxy says where the request came from: believes it and adds the proxy itself as the next hop. */

@@ -75,6 +75,7 @@ export class L7Listener implements Acceptor, RequestHandler {
       bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
       requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
       draining: false,
+      heads: [],
     };
   }
 
@@ -98,7 +99,9 @@ export class L7Listener implements Acceptor, RequestHandler {
 
   released(handler: ConnectionHandler): void {
     this.stats.connectionsOpen--;
-    this.#connections.delete(handler as H1ServerConnection);
+    const served = handler as H1ServerConnection;
+    this.#connections.delete(served);
+    served.recycle();
   }
 
   onRequest(stream: ClientStream): RequestConsumer {

@@ -1,7 +1,7 @@
 import type { Attempt } from '../dial.ts';
 import { SocketConnection } from '../socket-connection.ts';
 import { unserved } from '../unserved.ts';
-import { FdTransport, setNoDelay, WATCHED } from './fd-transport.ts';
+import { FdTransport, setNoDelay, WATCHED_WITH_ROOM } from './fd-transport.ts';
 import { E, EPOLL, errno, SO, SOCK, SOL, sys, systemError } from './libc.ts';
 import { poller } from './poller.ts';
 import { offerRoom, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts';
@@ -38,7 +38,7 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
     }
   }
   let waiting = true;
-  poller().add(fd, WATCHED, {
+  poller().add(fd, WATCHED_WITH_ROOM, {
     onAgain() {},
     onEvents(events) {
       if (!waiting) return;

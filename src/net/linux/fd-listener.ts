@@ -54,7 +54,6 @@ class FdListener implements PollTarget, ListeningSocket {
       sys.close(fd);
       return;
     }
-    setNoDelay(fd);
     connection.handler = handler;
     connection.released = () => this.#acceptor.released(handler);
     transport.start(connection, false);
@@ -89,6 +88,8 @@ export function listenFd(ip: string, port: number, acceptor: Acceptor): Listenin
   const fd = sys.socket(target.family, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
   if (fd < 0) throw systemError('socket', errno());
   setOption(fd, SOL.SOCKET, SO.REUSEADDR, 1);
+  // Inherited by every accepted socket.
+  setNoDelay(fd);
   if (target.family === AF.INET6) setOption(fd, SOL.IPV6, IPV6_V6ONLY, ip === '::' ? 0 : 1);
   if (sys.bind(fd, sockaddr, target.length) < 0) {
     const error = systemError('bind', errno());

@@ -21,10 +21,12 @@ export function setNoDelay(fd: number): void {
   setOption(fd, SOL.TCP, TCP_NODELAY, 1);
 }
 
-export { setOption, WATCHED };
+export { setOption, WATCHED_WITH_ROOM };
 
-/** What is watched: everything, once and for all. Edge-triggered, so that holding back costs no system call. */
-const WATCHED = EPOLL.IN | EPOLL.OUT | EPOLL.RDHUP | EPOLL.ET;
+/** What is watched. Edge-triggered, so that holding back costs no system call. */
+const WATCHED = EPOLL.IN | EPOLL.RDHUP | EPOLL.ET;
+/** ... and what is watched while connecting, and from the first time on that the kernel was full. */
+const WATCHED_WITH_ROOM = WATCHED | EPOLL.OUT;
 /** Reads of a socket that has more, before others get their turn. */
 const READS_PER_EVENT = 4;
 
@@ -47,6 +49,7 @@ export class FdTransport implements Transport, PollTarget {
   /** There is news to read that was not looked at. */
   #unread = false;
   #wantsRoom = false;
+  #watchesRoom = false;
   #finSeen = false;
   #open = true;
 
@@ -56,9 +59,10 @@ export class FdTransport implements Transport, PollTarget {
     this.remotePort = remotePort;
   }
 
-  /** Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED`. */
+  /** Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED_WITH_ROOM`. */
   start(events: TransportEvents, watched: boolean): void {
     this.#events = events;
+    this.#watchesRoom = watched;
     if (watched) poller().replace(this.#fd, this);
     else poller().add(this.#fd, WATCHED, this);
   }
@@ -74,6 +78,9 @@ export class FdTransport implements Transport, PollTarget {
 
   wantRoom(wanted: boolean): void {
     this.#wantsRoom = wanted;
+    if (!wanted || this.#watchesRoom || !this.#open) return;
+    this.#watchesRoom = true;
+    poller().change(this.#fd, WATCHED_WITH_ROOM);
   }
 
   read(wanted: boolean): void {
