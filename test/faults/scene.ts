@@ -15,10 +15,7 @@ export interface Scene {
 }
 
 /** Checks every quarter second, twice to be sure: a fault is known within a second. */
-export function watchedPool(
-  endpoints: readonly EndpointProcess[],
-  overrides: Partial<PoolInput> = {},
-): PoolInput {
+function watchedPool(endpoints: readonly EndpointProcess[], overrides: Partial<PoolInput> = {}): PoolInput {
   return {
     name: 'web',
     policy: 'round-robin',
@@ -38,7 +35,7 @@ export function watchedPool(
 }
 
 /** How many requests a second; half of them POST. */
-export const RATE_PER_SECOND = 200;
+const RATE_PER_SECOND = 200;
 
 /** Runs `act` while the load goes on, and gives every request that was sent. */
 export async function underLoad(

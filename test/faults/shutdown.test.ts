@@ -4,7 +4,7 @@ import { get, startFront } from '../support/front.ts';
 import { failed, Load } from '../support/load.ts';
 import { startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { dial } from '../support/wire.ts';
 
 function slowEndpoint(workMs: number): Promise<ScriptedEndpoint> {

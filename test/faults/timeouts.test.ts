@@ -1,32 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import net from 'node:net';
 
-import { startEndpoints } from '../support/endpoint-process.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { valueOf } from '../support/strict-http.ts';
 import { dial, type Wire } from '../support/wire.ts';
+import { expectTime } from './expect-time.ts';
 
 /** Each limit of its own length, so that a test that passes cannot have met another. */
 const LIMITS = { requestHead: 700, requestBody: 1100, idle: 900, send: 1300, tunnel: 800 } as const;
 const POOL_LIMITS = { response: 1000, responseBody: 1200, idle: 600 } as const;
 /** More than the kernel takes. */
 const LARGE = Buffer.alloc(32 * 1024 * 1024, 'x');
-/** How far off a limit may act. */
-const TOLERANCE_MS = 500;
 const HEAD = 'GET /x HTTP/1.1\r\nHost: a.test\r\n';
 
 function ms(limits: Readonly<Record<string, number>>): Record<string, string> {
   return Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, `${value}ms`]));
-}
-
-/** Runs `wait` and expects that it took about `expectedMs`. */
-async function expectTime(expectedMs: number, wait: () => Promise<unknown>): Promise<void> {
-  const start = performance.now();
-  await wait();
-  const took = performance.now() - start;
-  expect(took).toBeGreaterThan(expectedMs - 120);
-  expect(took).toBeLessThan(expectedMs + TOLERANCE_MS);
 }
 
 describe('limits of time', () => {
@@ -191,38 +178,6 @@ describe('limits of time', () => {
     client.send(`${HEAD}\r\n`);
     await client.answer();
     await expectTime(POOL_LIMITS.idle, () => own.wires[0]?.untilEnd(5000) ?? Promise.resolve());
-    client.close();
-  });
-
-  test('connect: an endpoint whose kernel takes no more connections', async () => {
-    await using endpoints = await startEndpoints(1);
-    const [frozen] = endpoints.all;
-    const port = Number(frozen?.address.split(':')[1]);
-    await using proxy = await startPointsman({
-      listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
-      pools: [
-        {
-          name: 'web',
-          endpoints: [`127.0.0.1:${port}`],
-          timeouts: { connect: '700ms' },
-          outlierDetection: false,
-        },
-      ],
-    });
-    frozen?.signal('SIGSTOP');
-    // Fills the queue of connections that nobody accepts; those that do not fit stay in their first step.
-    const fillers = Array.from({ length: 700 }, () =>
-      net.connect({ host: '127.0.0.1', port }).on('error', () => {}),
-    );
-    await Bun.sleep(300);
-    const client = await dial(proxy.address());
-    client.send(`${HEAD}\r\n`);
-    await expectTime(700, async () => {
-      const answer = await client.answer();
-      expect([503, 504]).toContain(answer.status);
-      expect(valueOf(answer, 'proxy-status')).toMatch(/connect_timeout|connection_timeout/);
-    });
-    for (const filler of fillers) filler.destroy();
     client.close();
   });
 });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import { get, startFront } from '../support/front.ts';
 import type { Pointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { type HttpMessage, valueOf, valuesOf } from '../support/strict-http.ts';
+import { valueOf, valuesOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { ask } from '../support/wire.ts';
 
 function named(name: string): Promise<ScriptedEndpoint> {

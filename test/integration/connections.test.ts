@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
 import { askInTurn, get, post, startFront } from '../support/front.ts';
-import { echo, plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { ask, dial } from '../support/wire.ts';
 
 describe('client connections', () => {
@@ -151,108 +151,5 @@ describe('client connections', () => {
     await Bun.sleep(50);
     expect((await ask(pointsman.address(), get('/x'))).status).toBe(200);
     for (const client of clients) client.close();
-  });
-});
-
-describe('endpoint connections', () => {
-  test('are reused across clients', async () => {
-    await using endpoint = await ScriptedEndpoint.start();
-    await using pointsman = await startFront([endpoint]);
-    for (let index = 0; index < 20; index++) await ask(pointsman.address(), get(`/${index}`));
-    expect(endpoint.wires.length).toBe(1);
-  });
-
-  test('are used last in, first out, so that idle ones grow old', async () => {
-    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
-      for (;;) {
-        const parsed = await wire.request();
-        if (parsed.kind !== 'message') return;
-        if (parsed.message.target === '/slow') await Bun.sleep(200);
-        wire.send(plainAnswer('ok'));
-      }
-    });
-    await using pointsman = await startFront([endpoint]);
-    await Promise.all([1, 2, 3, 4].map(() => ask(pointsman.address(), get('/slow'))));
-    expect(endpoint.wires.length).toBe(4);
-    for (let index = 0; index < 12; index++) await ask(pointsman.address(), get('/x'));
-    const counts = endpoint.conversations().map(({ messages }) => messages.length);
-    expect(counts.sort((a, b) => b - a)).toEqual([13, 1, 1, 1]);
-  });
-
-  test('no more idle ones are kept than maxIdleConnections', async () => {
-    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
-      for (;;) {
-        if ((await wire.request()).kind !== 'message') return;
-        await Bun.sleep(100);
-        wire.send(plainAnswer('ok'));
-      }
-    });
-    await using pointsman = await startFront([endpoint], { pool: { maxIdleConnections: 2 } });
-    await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(pointsman.address(), get('/x'))));
-    await Bun.sleep(100);
-    expect(endpoint.wires.filter(({ ending }) => ending === 'open').length).toBe(2);
-  });
-
-  test('maxAge ends them', async () => {
-    await using endpoint = await ScriptedEndpoint.start();
-    await using pointsman = await startFront([endpoint], { pool: { timeouts: { maxAge: '300ms' } } });
-    await ask(pointsman.address(), get('/x'));
-    await ask(pointsman.address(), get('/x'));
-    expect(endpoint.wires.length).toBe(1);
-    await Bun.sleep(500);
-    await ask(pointsman.address(), get('/x'));
-    expect(endpoint.wires.length).toBe(2);
-  });
-
-  test('the race with an endpoint that closes idle connections never shows for GET', async () => {
-    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
-      for (let turn = 0; turn < 3; turn++) {
-        const parsed = await wire.request();
-        if (parsed.kind !== 'message') break;
-        wire.send(plainAnswer(parsed.message.target));
-      }
-      // Closed without having said so: the next request is already on its way.
-      wire.close();
-    });
-    await using pointsman = await startFront([endpoint]);
-    const targets = Array.from({ length: 200 }, (_, index) => `/${index}`);
-    const answers = await askInTurn(
-      pointsman,
-      targets.map((target) => get(target)),
-    );
-    expect(answers.map(({ body }) => body.toString())).toEqual(targets);
-  });
-
-  test('and an endpoint that resets them on the next request does not show either', async () => {
-    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
-      const parsed = await wire.request();
-      if (parsed.kind !== 'message') return;
-      wire.send(plainAnswer(parsed.message.target));
-      await wire.until(() => wire.receivedBytes > wire.cursor || wire.ending !== 'open', 20_000);
-      wire.reset();
-    });
-    await using pointsman = await startFront([endpoint]);
-    const targets = Array.from({ length: 50 }, (_, index) => `/${index}`);
-    const answers = await askInTurn(
-      pointsman,
-      targets.map((target) => get(target)),
-    );
-    expect(answers.map(({ body }) => body.toString())).toEqual(targets);
-  });
-
-  test('an answer that comes before the end of a large upload reaches the client', async () => {
-    await using endpoint = await ScriptedEndpoint.start(async (wire, index) => {
-      if (index > 0) return echo(wire);
-      await wire.head();
-      wire.send(plainAnswer('enough', 'Connection: close\r\n', '413 Content Too Large'));
-      wire.halfClose();
-    });
-    await using pointsman = await startFront([endpoint]);
-    const client = await dial(pointsman.address());
-    client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 20000000\r\n\r\n');
-    client.send(Buffer.alloc(4_000_000, 'x'));
-    expect((await client.answer()).status).toBe(413);
-    client.close();
-    expect((await ask(pointsman.address(), get('/next'))).body.toString()).toBe('GET /next 0');
   });
 });

@@ -4,7 +4,8 @@ import { get, post, startFront } from '../support/front.ts';
 import { startPointsman } from '../support/pointsman.ts';
 import { freePorts } from '../support/rivals.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { type HttpMessage, valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { ask, dial } from '../support/wire.ts';
 
 /** Every refusal of ours says who speaks, why, and how long it is. */

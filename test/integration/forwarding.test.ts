@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { get } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { type HttpMessage, valueOf, valuesOf } from '../support/strict-http.ts';
+import { valueOf, valuesOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { ask } from '../support/wire.ts';
 
 describe('forwarding fields', () => {

@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { get, startFront } from '../support/front.ts';
 import type { Pointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { type HttpMessage, valueOf, valuesOf } from '../support/strict-http.ts';
+import { valueOf, valuesOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { ask, dial } from '../support/wire.ts';
 
 const GZIPPED = gzipSync('hello '.repeat(100)).toString('latin1');

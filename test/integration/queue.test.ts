@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { get, type PoolInput, startFront } from '../support/front.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { ask, dial } from '../support/wire.ts';
 
 /** Counts how many requests are under way at once. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { get, post } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { ask, dial } from '../support/wire.ts';
 
 describe('replies and redirects', () => {

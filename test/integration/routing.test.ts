@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import type { ListenerInput } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { ask } from '../support/wire.ts';
 
 /** Every route answers with its name, so that the table below says which one won. */

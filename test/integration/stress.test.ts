@@ -4,7 +4,8 @@ import { randomBelow, type Random, seededRandom } from '../../src/util/random.ts
 import { startFront } from '../support/front.ts';
 import type { Pointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { type HttpMessage, valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { dial, type Wire } from '../support/wire.ts';
 
 const CLIENTS = 40;

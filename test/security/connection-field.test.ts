@@ -1,6 +1,6 @@
 import { expect } from 'bun:test';
 
-import { valueOf, valuesOf } from '../support/strict-http.ts';
+import { valueOf, valuesOf } from '../support/strict-fields.ts';
 import {
   body,
   type Check,

@@ -1,6 +1,6 @@
 import { expect } from 'bun:test';
 
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { describeRequests, either, forwarded, head, refused, type RequestCase } from './request-suite.ts';
 
 /** Lines that are no field lines (RFC 9112 section 5), or that other recipients read in another way. */

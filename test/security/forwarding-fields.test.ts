@@ -1,6 +1,6 @@
 import { expect } from 'bun:test';
 
-import { valueOf, valuesOf } from '../support/strict-http.ts';
+import { valueOf, valuesOf } from '../support/strict-fields.ts';
 import { type Check, describeRequests, either, forwarded, head, type RequestCase } from './request-suite.ts';
 
 /** Nobody is trusted here, so every claim of the client about where it comes from is replaced (RFC 7239 section 8). */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import { type HttpMessage, parseRequests, valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
+import { type HttpMessage, parseRequests } from '../support/strict-http.ts';
 import type { RivalName } from '../support/rivals.ts';
 import { dial } from '../support/wire.ts';
 import { innocentOnNew, innocentOnSame, isInnocent } from './innocent.ts';

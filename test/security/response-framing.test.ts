@@ -1,6 +1,6 @@
 import { expect } from 'bun:test';
 
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import {
   broken,
   describeResponses,

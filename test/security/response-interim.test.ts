@@ -1,7 +1,7 @@
 import { expect } from 'bun:test';
 
 import { plainAnswer } from '../support/scripted-endpoint.ts';
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import {
   describeResponses,
   passed,

@@ -1,6 +1,6 @@
 import { expect } from 'bun:test';
 
-import { valueOf } from '../support/strict-http.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { plainAnswer } from '../support/scripted-endpoint.ts';
 import { dial } from '../support/wire.ts';
 import { describeLanes } from './lane-suite.ts';

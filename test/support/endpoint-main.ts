@@ -7,7 +7,8 @@ import { openSync, writeSync } from 'node:fs';
 import net from 'node:net';
 
 import type { Behaviour } from './endpoint-process.ts';
-import { type HttpMessage, valueOf } from './strict-http.ts';
+import { valueOf } from './strict-fields.ts';
+import type { HttpMessage } from './strict-http.ts';
 import { Wire } from './wire.ts';
 
 const [name = '', port = '', logFile = ''] = process.argv.slice(2);

@@ -4,7 +4,6 @@ import { ask, dial } from './wire.ts';
 import type { HttpMessage } from './strict-http.ts';
 
 export type ListenerInput = TestConfig['listeners'][number];
-export type RouteInput = ListenerInput['routes'][number];
 export type PoolInput = NonNullable<TestConfig['pools']>[number];
 
 /** One listener `web` before one pool `web` of these endpoints. */

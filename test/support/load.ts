@@ -1,4 +1,5 @@
-import { type HttpMessage, valueOf } from './strict-http.ts';
+import { valueOf } from './strict-fields.ts';
+import type { HttpMessage } from './strict-http.ts';
 import { dial, type HostPort, type Wire } from './wire.ts';
 
 /** One request of a load, and what became of it. */

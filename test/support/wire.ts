@@ -9,7 +9,7 @@ export interface HostPort {
 }
 
 /** Text as bytes, one character a byte. */
-export function bytes(data: string | Uint8Array): Buffer {
+function bytes(data: string | Uint8Array): Buffer {
   return typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data);
 }
 
