@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import manifest from '../../package.json' with { type: 'json' };
 import { checkCommand } from './check.ts';
+import { demoCommand } from './demo.ts';
 import { EXIT } from './exit-code.ts';
 import { explainCommand } from './explain.ts';
 import { runCommand } from './run.ts';
@@ -27,7 +28,7 @@ Examples:
   pointsman run -c pointsman.yaml
   pointsman explain GET http://example.com/api`,
     );
-  for (const make of [runCommand, checkCommand, explainCommand, schemaCommand])
+  for (const make of [runCommand, checkCommand, explainCommand, schemaCommand, demoCommand])
     program.addCommand(make(terminal, finish));
   for (const command of [program, ...program.commands]) {
     command
