@@ -12,7 +12,7 @@ import { quantile } from './statistics.ts';
 import type { LoadResult } from './wrk.ts';
 
 export interface PacedResult extends LoadResult {
-  /** How late the generator itself was: from due to written, 99th percentile. It is part of the latency. */
+  /** How late the generator itself was in writing what was due and had a free connection, 99th percentile. */
   readonly lateP99Us: number;
 }
 
@@ -21,6 +21,8 @@ interface Lane {
   socket: Socket<Lane> | undefined;
   /** When the request under way was due; below 0: none is. */
   dueMs: number;
+  /** When the answer before was complete: a request cannot be written earlier, which is not the generator's fault. */
+  freeSinceMs: number;
   /** Bytes of the answer that are still to come; 0: its head is not here yet. */
   leftBytes: number;
 }
@@ -51,7 +53,7 @@ function sendDue(): void {
     const lane = free.pop();
     if (lane === undefined) return;
     lane.dueMs = dueMs;
-    lateUs[sent++] = (nowMs - dueMs) * 1000;
+    lateUs[sent++] = (nowMs - Math.max(dueMs, lane.freeSinceMs)) * 1000;
     lane.socket?.write(REQUEST);
   }
 }
@@ -69,7 +71,8 @@ function onData(socket: Socket<Lane>, bytes: Buffer): void {
   }
   lane.leftBytes -= bytes.length;
   if (lane.leftBytes > 0) return;
-  latenciesUs[done++] = (performance.now() - lane.dueMs) * 1000;
+  lane.freeSinceMs = performance.now();
+  latenciesUs[done++] = (lane.freeSinceMs - lane.dueMs) * 1000;
   lane.dueMs = -1;
   lane.leftBytes = 0;
   free.push(lane);
@@ -85,7 +88,7 @@ function onClose(socket: Socket<Lane>): void {
 }
 
 async function connect(): Promise<void> {
-  const lane: Lane = { socket: undefined, dueMs: -1, leftBytes: 0 };
+  const lane: Lane = { socket: undefined, dueMs: -1, freeSinceMs: 0, leftBytes: 0 };
   lane.socket = await Bun.connect<Lane>({
     hostname: '127.0.0.1',
     port,

@@ -89,7 +89,14 @@ async function start(
 ): Promise<Contender> {
   const [port = 0] = freePorts(1);
   const connections = options.idleConnections + options.connections + 200;
-  const job = { port, endpointPorts, routeCount: item.routeCount, connections, sameHeaders: !options.plain };
+  const job = {
+    port,
+    endpointPorts,
+    routeCount: item.routeCount,
+    connections,
+    largeBodies: item.largeBodies ?? false,
+    sameHeaders: !options.plain,
+  };
   const daemon = workspace.start(pinned('proxy', kind.command(job, workspace)));
   const contender = {
     kind,

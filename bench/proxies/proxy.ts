@@ -8,6 +8,8 @@ export interface Job {
   readonly routeCount: number;
   /** Client connections to have room for. */
   readonly connections: number;
+  /** Bodies are large: buffers may be, where small requests would pay for them. */
+  readonly largeBodies: boolean;
   /** `false`: nginx and HAProxy forward requests as they are, while Pointsman runs with its defaults. */
   readonly sameHeaders: boolean;
 }

@@ -12,12 +12,14 @@ export const largeBodies: Scenario = {
     {
       title: 'response of 1 MiB',
       routeCount: 0,
+      largeBodies: true,
       load: (target) =>
         runWrk({ ...target, connections: CONNECTIONS, path: LARGE_BODY_PATH }, target.workspace),
     },
     {
       title: 'request of 1 MiB',
       routeCount: 0,
+      largeBodies: true,
       load: (target) =>
         runWrk(
           {

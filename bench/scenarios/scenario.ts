@@ -26,6 +26,7 @@ export interface Held {
 export interface Case {
   readonly title: string;
   readonly routeCount: number;
+  readonly largeBodies?: boolean;
   /** The load of the counted rounds. */
   readonly load: (target: Target) => Promise<LoadResult>;
   /** The load of the warm-up; the same when absent. */
