@@ -497,6 +497,7 @@ export class Exchange
     this.#decorate(head);
     this.#stage = Stage.Tunnel;
     stats.tunnelsOpen++;
+    endpoint.tunnels++;
     const tunnel = new Tunnel(
       this.client.startTunnel(head),
       this.#stream!.startTunnel(),
@@ -505,13 +506,14 @@ export class Exchange
       () => this.#onTunnelOver(tunnel),
     );
     this.#stream = undefined;
-    this.#listener.tunnels.add(tunnel);
+    this.#listener.tunnels.set(tunnel, endpoint);
     tunnel.begin();
   }
 
   #onTunnelOver(tunnel: Tunnel): void {
     const endpoint = this.endpoint!;
     this.#listener.stats.tunnelsOpen--;
+    endpoint.tunnels--;
     this.#listener.tunnels.delete(tunnel);
     endpoint.stats.bytesIn += tunnel.bytesToClient;
     endpoint.stats.bytesOut += tunnel.bytesToEndpoint;

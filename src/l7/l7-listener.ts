@@ -3,6 +3,7 @@ import { RequestParser } from '../http/h1-request.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { AccessEntry, AccessLog } from '../model/access-entry.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
@@ -40,8 +41,8 @@ export class L7Listener implements Acceptor, RequestHandler {
   readonly shared: L7Shared;
   readonly timeouts: ListenerConfig['timeouts'];
   router: Router<L7Pool>;
-  /** Upgraded connections. */
-  readonly tunnels = new Set<Tunnel>();
+  /** Upgraded connections, and where they lead. */
+  readonly tunnels = new Map<Tunnel, Endpoint>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<H1ServerConnection>();
@@ -192,10 +193,15 @@ export class L7Listener implements Acceptor, RequestHandler {
     for (const connection of this.#connections) connection.drain();
   }
 
+  /** Asks both ends of the tunnels to `endpoint` to close. */
+  closeTunnels(endpoint: Endpoint): void {
+    for (const [tunnel, to] of this.tunnels) if (to === endpoint) tunnel.shutdown();
+  }
+
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;
-    for (const tunnel of this.tunnels) tunnel.shutdown();
+    for (const tunnel of this.tunnels.keys()) tunnel.shutdown();
     for (const connection of this.#connections) connection.cut();
     return cut;
   }

@@ -28,6 +28,18 @@ export interface PeerLoad {
   inFlight: number;
 }
 
+/** An endpoint that the operator takes out: since when, until when, and what was left at the end. */
+export interface Drain {
+  /** Monotonic time. */
+  readonly sinceMs: number;
+  /** Monotonic time at which it takes nothing any more and its tunnels are closed; Infinity without a deadline. */
+  readonly untilMs: number;
+  /** It leaves the pool when it is empty, or at the deadline. */
+  readonly leaves: boolean;
+  /** What was under way when the deadline came; undefined before. */
+  readonly left: { readonly requests: number; readonly tunnels: number } | undefined;
+}
+
 /**
  * One server of a pool: who it is, what the operator wants of it, how healthy it is, what it is doing.
  * Its identity (pool and name) survives reloads, and with it everything here; `config` is replaced whole.
@@ -37,6 +49,8 @@ export class Endpoint {
   readonly name: string;
   config: EndpointConfig;
   admin: AdminState;
+  /** Of an operator's doing at run time; undefined when enabled, or when the file says so. */
+  drain: Drain | undefined = undefined;
   health: HealthState = 'unknown';
   /** Why `health` is what it is, for people. */
   healthReason = 'not checked';
@@ -53,6 +67,8 @@ export class Endpoint {
   effectiveWeight: number;
   /** Requests under way, from the pick (so waiting connects count) to the end of the response or tunnel. */
   inFlight = 0;
+  /** Those of them that are tunnels. */
+  tunnels = 0;
   /** Shared with the endpoints it is balanced with; kept exact by acquire, release and publish. */
   peers: PeerLoad = { inFlight: 0 };
   /** In flight at most, from `maxConnections` scaled by slow start; Infinity without a limit. */
