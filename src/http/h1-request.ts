@@ -55,6 +55,12 @@ export class RequestParser {
    */
   parse(bytes: Buffer, start: number, end: number, head: RequestHead): number {
     let at = start;
+    // The head has served others: what cannot be read is not to look like theirs.
+    head.method = '';
+    head.minor = 1;
+    head.rawPath = '';
+    head.rawQuery = '';
+    head.authority = '';
     // RFC 9112 section 2.2: an empty line before the request line is ignored; one is enough for real clients.
     if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
     const lineStart = at;

@@ -34,7 +34,7 @@ export interface ServerSettings {
   readonly requestsPerConnection: number;
   /** No further requests: responses say `Connection: close`. */
   draining: boolean;
-  /** Heads of connections that are gone, for those that come. */
+  /** Heads that serve no request now. */
   readonly heads: RequestHead[];
 }
 
@@ -43,11 +43,17 @@ const LINGER_MS = 2000;
 /** Rest of an unwanted request body that is read to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
 
-/** Heads kept for new connections. */
+/** Heads kept for requests to come. */
 const SPARE_HEADS = 256;
-/** Smallest memory for a head, kept from request to request. */
-const MIN_STORE_BYTES = 512;
-const NO_BYTES = Buffer.alloc(0);
+/** Stands for the request of a connection that serves none. */
+const NO_REQUEST = new RequestHead();
+
+/** What was read is gone when this turn ends; the head is needed until the response is out. */
+function keepHead(head: RequestHead, start: number, end: number): void {
+  const { fields } = head;
+  fields.keep(start, end);
+  if (head.lineStart >= 0) head.lineStart -= start;
+}
 
 const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
 type ReadingState = (typeof Reading)[keyof typeof Reading];
@@ -64,7 +70,8 @@ const ignoring: RequestConsumer = {
 
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
-  readonly request: RequestHead;
+  /** Of the request being served; an idle connection has none of its own. */
+  request: RequestHead = NO_REQUEST;
   protocol = 'HTTP/1.1';
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -80,8 +87,6 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** Bytes that came behind the request being served. */
   #pipelined: Buffer | undefined = undefined;
   #processing = false;
-  /** Where the head of the request being served is kept. */
-  #store: Buffer = NO_BYTES;
   #requests = 0;
   #keepAlive = true;
   #bodyLeft = 0;
@@ -101,7 +106,6 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.remotePort = connection.remotePort;
     this.secure = settings.secure;
     this.context = context;
-    this.request = settings.heads.pop() ?? new RequestHead();
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -163,6 +167,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   #readHead(bytes: Buffer, start: number, end: number): number {
     const { parser, timeouts } = this.#settings;
+    if (this.request === NO_REQUEST) this.request = this.#settings.heads.pop() ?? new RequestHead();
     const behind = parser.parse(bytes, start, end, this.request);
     if (behind === NEED_MORE) {
       const first = this.#deadlineIsIdle;
@@ -181,7 +186,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       this.#refuse(parser.failure);
       return end;
     }
-    this.#keepHead(start, behind);
+    keepHead(this.request, start, behind);
     this.protocol = this.request.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     this.#keepAlive = parser.keepAlive && this.#requests < this.#settings.requestsPerConnection;
     this.#responding = true;
@@ -210,15 +215,6 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   #deadlineIsIdle = true;
-
-  /** What was read is gone when this turn ends; the head is needed until the response is out. */
-  #keepHead(start: number, end: number): void {
-    const { request } = this;
-    if (this.#store.length < end - start)
-      this.#store = Buffer.allocUnsafe(Math.max(MIN_STORE_BYTES, (end - start) * 2));
-    request.fields.keep(this.#store, start, end);
-    if (request.lineStart >= 0) request.lineStart -= start;
-  }
 
   #readBody(bytes: Buffer, start: number, end: number): number {
     if (this.#bufferedTimeout) this.#deadline.start(this.#settings.timeouts.requestBody);
@@ -334,6 +330,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** The response is out and the connection stays: on to the next request. */
   #next(): void {
     this.#reading = Reading.Head;
+    this.#giveBackHead();
     if (this.#connection.bufferedBytes > 0) return;
     this.#deadline.start(this.#settings.timeouts.idle);
     const pipelined = this.#pipelined;
@@ -419,8 +416,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   /** The connection is gone and nothing is served any more: what may be used again goes back. */
   recycle(): void {
+    this.#giveBackHead();
+  }
+
+  #giveBackHead(): void {
     const { heads } = this.#settings;
-    if (heads.length < SPARE_HEADS) heads.push(this.request);
+    if (this.request !== NO_REQUEST && heads.length < SPARE_HEADS) heads.push(this.request);
+    this.request = NO_REQUEST;
   }
 
   /** Ends what is being served. */

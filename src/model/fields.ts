@@ -37,6 +37,9 @@ export function fieldName(name: string): FieldName {
   return { id: knownFieldId(lower, 0, lower.length), lower };
 }
 
+const NO_BYTES = Buffer.alloc(0);
+const MIN_STORE_BYTES = 1024;
+
 /** The line lies in the bytes exactly as we would write it: one space behind the colon, no blanks before CRLF. */
 const CANONICAL = 1;
 const DROPPED = 2;
@@ -48,12 +51,14 @@ const DROPPED = 2;
  * copied until the block is written. Valid as long as the codec says that `bytes` is.
  */
 export class Fields {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NO_BYTES;
   count = 0;
   /** Four numbers a line: start and end of the name, start and end of the value. */
   at: Int32Array = new Int32Array(4 * 32);
   ids: Uint8Array = new Uint8Array(32);
   #flags: Uint8Array = new Uint8Array(32);
+  /** Where lines are kept that came in memory of somebody else; used again and again. */
+  #store: Buffer = NO_BYTES;
   /** Lines added by us; written behind the others. */
   readonly added: FieldLine[] = [];
   /** Lines added by us that belong together; written last. */
@@ -100,10 +105,11 @@ export class Fields {
     this.#flags = flags;
   }
 
-  /** Copies `bytes[start, end)`, where all the lines lie, to the beginning of `store`, and reads them there from now on. */
-  keep(store: Buffer, start: number, end: number): void {
-    this.bytes.copy(store, 0, start, end);
-    this.bytes = store;
+  /** Copies `bytes[start, end)`, where all the lines lie, to memory of its own, and reads them there from now on. */
+  keep(start: number, end: number): void {
+    if (this.#store.length < end - start) this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, (end - start) * 2));
+    this.bytes.copy(this.#store, 0, start, end);
+    this.bytes = this.#store;
     if (start === 0) return;
     const places = this.count * 4;
     for (let place = 0; place < places; place++) this.at[place]! -= start;

@@ -3,8 +3,8 @@ import type { Transport, TransportEvents } from '../transport.ts';
 import { E, EPOLL, errno, fixed, MSG, SHUT_WR, SO, SOL, sys, TCP_NODELAY } from './libc.ts';
 import { poller, type PollTarget } from './poller.ts';
 
-/** Largest piece that is read at once, bytes. */
-const READ_BYTES = 64 * 1024;
+/** Largest piece that is read at once, bytes: with 64 KiB a body of 1 MiB costs half as much again. */
+const READ_BYTES = 256 * 1024;
 
 /** What every read goes into; what is to be kept is copied by who keeps it. */
 const input = fixed(READ_BYTES);

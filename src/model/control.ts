@@ -1,0 +1,33 @@
+import type { ConfigChange } from '../config/diff.ts';
+import type { ConfigIssue } from '../config/issue.ts';
+
+/** What became of a reload. Plain data: it is answered to the admin API and the command line as it is. */
+export type ReloadResult =
+  | {
+      readonly outcome: 'applied';
+      /** Of the snapshot that is now in force; the same as before when nothing had changed. */
+      readonly revision: number;
+      /** Everything that was different; those marked `restart` hold from the next start on. */
+      readonly changes: readonly ConfigChange[];
+      readonly warnings: readonly ConfigIssue[];
+    }
+  | {
+      /** Nothing was changed. */
+      readonly outcome: 'refused';
+      /**
+       * `config`: the file has errors, all in `issues`. `apply`: it could not be put into force, such as an address in use.
+       * `no-file`: the configuration came from the command line. `stopping`: the process is shutting down.
+       */
+      readonly reason: 'config' | 'apply' | 'no-file' | 'stopping';
+      /** For people, one line. */
+      readonly message: string;
+      /** Of the snapshot that stays in force. */
+      readonly revision: number;
+      readonly issues: readonly ConfigIssue[];
+    };
+
+/** Implemented by `supervisor/`: what an operator may have changed while traffic flows. */
+export interface Control {
+  /** Reads the configuration again and puts it into force, or leaves everything as it is. Never rejects. */
+  reload(): Promise<ReloadResult>;
+}
