@@ -42,6 +42,10 @@ export const config = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How Pointsman stops on SIGTERM or SIGINT.' }),
+  watch: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Reload when the file changes. Without it: `pointsman reload` or SIGHUP.' }),
   listeners: z.array(listener).min(1).meta({ description: 'Where traffic comes in.' }),
   pools: z.array(pool).default([]).meta({ description: 'Groups of equivalent endpoints.' }),
 });
