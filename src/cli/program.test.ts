@@ -196,7 +196,7 @@ describe('usage', () => {
   test.each([
     ['chek', "error: unknown command 'chek'\n(Did you mean check?)"],
     ['check --jsno', "error: unknown option '--jsno'\n(Did you mean --json?)"],
-    ['check extra', "error: too many arguments for 'check'. Expected 0 arguments but got 1: extra."],
+    ['check extra', "error: too many arguments for 'check'. Expected 0 arguments but got 1"],
     ['check -c', "error: option '-c, --config <file>' argument missing"],
   ])('%s', async (line, expected) => {
     const { code, err } = await pointsman(line);
