@@ -77,7 +77,8 @@ const endpointObject = z.strictObject({
     .meta({ description: '`draining`: bound (sticky) sessions only. `disabled`: nothing at all.' }),
 });
 
-const endpoint = z
+/** One item of `endpoints`. */
+export const endpoint = z
   .union([z.string(), endpointObject])
   .transform((value, context) => {
     if (typeof value !== 'string') return value;

@@ -1,0 +1,313 @@
+import { formatAddress } from '../config/schema/address.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { EndpointConfig, PoolConfig } from '../config/schema/pool.ts';
+import { didYouMean } from '../config/suggest.ts';
+import type {
+  ControlRefusal,
+  EndpointChange,
+  EndpointControl,
+  EndpointRemoval,
+  RuntimeChange,
+} from '../model/endpoint-control.ts';
+import type { AdminState, Endpoint } from '../model/endpoint.ts';
+import type { Pool } from '../model/pool.ts';
+import type { Log, LogFields, TransitionListener } from '../model/ports.ts';
+import type { CancelTimer, Clock } from '../util/clock.ts';
+import { RuntimeOverlay } from './runtime-overlay.ts';
+
+/** How often it is looked whether an endpoint that is to leave is empty, milliseconds. */
+const LOOK_EVERY_MS = 50;
+
+/** What changes of endpoints are made with. */
+export interface EndpointControlDeps {
+  pools(): readonly Pool[];
+  /** Puts another configuration of one pool into force, as a reload does. */
+  updatePool(config: PoolConfig): void;
+  /** Asks both ends of the tunnels to an endpoint to close. */
+  closeTunnels(endpoint: Endpoint): void;
+  readonly transitions: TransitionListener;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Changes of endpoints at run time, and what a reload must know of them. */
+export interface ReloadableEndpointControl extends EndpointControl {
+  /** `config` as it would be in force with the changes that stand over it. Changes nothing. */
+  overlay(config: Config): Config;
+  /** Another file is in force (as `overlay` gave it): changes that do not stand over it are forgotten, and logged. */
+  adopt(config: Config): void;
+  /** Ends all timers. */
+  stop(): void;
+}
+
+/** @param config What the file says, and what is in force. */
+export function createEndpointControl(config: Config, deps: EndpointControlDeps): ReloadableEndpointControl {
+  return new RuntimeEndpoints(config, deps);
+}
+
+/**
+ * A change is noted in the overlay, and the pool gets what then is in force: the same way as by a reload, so there is no second
+ * set of rules. Only what is bound to time (deadlines, leaving when empty) is kept here.
+ */
+class RuntimeEndpoints implements ReloadableEndpointControl {
+  readonly #deps: EndpointControlDeps;
+  readonly #overlay: RuntimeOverlay;
+  readonly #timers = new Map<Endpoint, CancelTimer>();
+  #version = 0;
+  #stopped = false;
+
+  constructor(config: Config, deps: EndpointControlDeps) {
+    this.#deps = deps;
+    this.#overlay = new RuntimeOverlay(config);
+  }
+
+  change(poolName: string, name: string, change: EndpointChange, by: string): ControlRefusal | undefined {
+    const found = this.#find(poolName, name);
+    if ('code' in found) return found;
+    const { pool, endpoint } = found;
+    const { weight, deadlineMs } = change;
+    const state = change.state ?? endpoint.admin;
+    if (state === 'enabled' && deadlineMs !== undefined) {
+      return conflict(`${name} is enabled; a deadline is for state draining or disabled`);
+    }
+    const stamp = this.#stamp(by);
+    if (weight !== undefined && weight !== endpoint.config.weight) {
+      this.#overlay.setWeight(poolName, name, weight, stamp);
+      this.#note('endpoint-admin', { pool: poolName, endpoint: name, weight, by });
+    }
+    const wanted = change.state !== undefined || deadlineMs !== undefined;
+    const before = endpoint.admin;
+    if (state !== before) this.#overlay.setState(poolName, name, state, stamp);
+    this.#apply(poolName);
+    // Asking again for what is so already does not set the clock back, unless a new deadline comes with it.
+    if (wanted && (state !== before || deadlineMs !== undefined || endpoint.drain?.leaves === true)) {
+      this.#drain(pool, endpoint, deadlineMs, false);
+      this.#announce(pool, endpoint, by);
+    }
+    return undefined;
+  }
+
+  add(poolName: string, config: EndpointConfig, by: string): ControlRefusal | undefined {
+    const pool = this.#pool(poolName);
+    if ('code' in pool) return pool;
+    if (pool.view.all.some(({ name }) => name === config.name)) {
+      return conflict(`pool ${poolName} has an endpoint ${config.name} already; remove that first`);
+    }
+    this.#overlay.add(poolName, config, this.#stamp(by));
+    this.#apply(poolName);
+    const address = formatAddress(config.address);
+    this.#note('endpoint-added', { pool: poolName, endpoint: config.name, address, by });
+    return undefined;
+  }
+
+  remove(
+    poolName: string,
+    name: string,
+    { force, deadlineMs }: EndpointRemoval,
+    by: string,
+  ): ControlRefusal | undefined {
+    const found = this.#find(poolName, name);
+    if ('code' in found) return found;
+    const { pool, endpoint } = found;
+    const staying = pool.view.all.filter((other) => other !== endpoint && other.drain?.leaves !== true);
+    if (staying.length === 0) {
+      return conflict(`${name} is the last endpoint of pool ${poolName}; add another first, or disable it`);
+    }
+    if (force) {
+      this.#leave(pool, endpoint, by);
+      return undefined;
+    }
+    if (endpoint.admin === 'enabled') {
+      this.#overlay.setState(poolName, name, 'draining', this.#stamp(by));
+      this.#apply(poolName);
+    }
+    const leaving = endpoint.drain?.leaves === true;
+    this.#drain(pool, endpoint, deadlineMs, true);
+    this.#announce(pool, endpoint, by);
+    if (!leaving) this.#lookWhetherEmpty(pool, endpoint, by);
+    return undefined;
+  }
+
+  changes(): readonly RuntimeChange[] {
+    return this.#overlay.list();
+  }
+
+  discard(by: string): number {
+    const count = this.#overlay.list().length;
+    for (const pool of this.#overlay.clear()) this.#apply(pool);
+    if (count > 0) this.#note('runtime-changes-discarded', { count, by });
+    return count;
+  }
+
+  version(): number {
+    return this.#version;
+  }
+
+  overlay(config: Config): Config {
+    return this.#overlay.over(config);
+  }
+
+  adopt(config: Config): void {
+    for (const { pool, endpoint, kind } of this.#overlay.adopt(config)) {
+      this.#note('runtime-change-over', { pool, endpoint, kind, reason: 'the configuration says otherwise' });
+    }
+    for (const pool of this.#deps.pools()) forgetDrains(pool);
+    this.#forgetTimers();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+  }
+
+  #stamp(by: string) {
+    return { by, sinceWallMs: this.#deps.clock.wallMs() };
+  }
+
+  #note(event: string, fields: LogFields): void {
+    this.#version++;
+    this.#deps.log.info(event, fields);
+  }
+
+  #pool(name: string): Pool | ControlRefusal {
+    const pools = this.#deps.pools();
+    return pools.find((pool) => pool.name === name) ?? missing('pool', name, pools);
+  }
+
+  #find(poolName: string, name: string): { pool: Pool; endpoint: Endpoint } | ControlRefusal {
+    const pool = this.#pool(poolName);
+    if ('code' in pool) return pool;
+    const endpoint = pool.view.all.find((candidate) => candidate.name === name);
+    return endpoint === undefined
+      ? missing('endpoint', name, pool.view.all, ` in pool ${poolName}`)
+      : { pool, endpoint };
+  }
+
+  #apply(poolName: string): void {
+    const config = this.#overlay.inForce(poolName);
+    if (config !== undefined) this.#deps.updatePool(config);
+    for (const pool of this.#deps.pools()) if (pool.name === poolName) forgetDrains(pool);
+    this.#forgetTimers();
+  }
+
+  /** Sets the clock of an endpoint that is taken out; clears it when it is back. */
+  #drain(pool: Pool, endpoint: Endpoint, deadlineMs: number | undefined, leaves: boolean): void {
+    this.#timers.get(endpoint)?.();
+    this.#timers.delete(endpoint);
+    if (endpoint.admin === 'enabled') {
+      endpoint.drain = undefined;
+      return;
+    }
+    const { clock } = this.#deps;
+    const nowMs = clock.nowMs();
+    endpoint.drain = {
+      sinceMs: endpoint.drain?.sinceMs ?? nowMs,
+      untilMs: deadlineMs === undefined ? Number.POSITIVE_INFINITY : nowMs + deadlineMs,
+      leaves,
+      left: undefined,
+    };
+    if (deadlineMs === undefined) return;
+    this.#timers.set(
+      endpoint,
+      clock.after(deadlineMs, () => this.#onDeadline(pool, endpoint)),
+    );
+  }
+
+  #onDeadline(pool: Pool, endpoint: Endpoint): void {
+    this.#timers.delete(endpoint);
+    const { drain } = endpoint;
+    if (drain === undefined || !pool.view.all.includes(endpoint)) return;
+    const left = leftOf(endpoint);
+    endpoint.drain = { ...drain, left };
+    if (left.requests + left.tunnels > 0) {
+      const who = { pool: pool.name, endpoint: endpoint.name };
+      this.#deps.log.warn('endpoint-deadline', { ...who, ...left });
+    }
+    if (drain.leaves) {
+      this.#leave(pool, endpoint, 'deadline');
+      return;
+    }
+    this.#deps.closeTunnels(endpoint);
+    if (endpoint.admin !== 'draining') return;
+    this.#overlay.setState(pool.name, endpoint.name, 'disabled', this.#stamp('deadline'));
+    this.#apply(pool.name);
+    this.#announce(pool, endpoint, 'deadline');
+  }
+
+  #lookWhetherEmpty(pool: Pool, endpoint: Endpoint, by: string): void {
+    if (this.#stopped || endpoint.drain?.leaves !== true || !pool.view.all.includes(endpoint)) return;
+    if (endpoint.inFlight === 0) this.#leave(pool, endpoint, by);
+    else this.#deps.clock.after(LOOK_EVERY_MS, () => this.#lookWhetherEmpty(pool, endpoint, by));
+  }
+
+  /** Out of the pool. Requests under way finish; tunnels, which may have no end, are closed. */
+  #leave(pool: Pool, endpoint: Endpoint, by: string): void {
+    this.#deps.closeTunnels(endpoint);
+    this.#overlay.remove(pool.name, endpoint.name, this.#stamp(by));
+    this.#apply(pool.name);
+    this.#note('endpoint-removed', { pool: pool.name, endpoint: endpoint.name, by, ...leftOf(endpoint) });
+  }
+
+  #announce(pool: Pool, endpoint: Endpoint, by: string): void {
+    const { admin: state, drain } = endpoint;
+    const deadlineMs =
+      drain === undefined || drain.untilMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : Math.round(drain.untilMs - this.#deps.clock.nowMs());
+    this.#note('endpoint-admin', {
+      pool: pool.name,
+      endpoint: endpoint.name,
+      state,
+      deadlineMs: deadlineMs === undefined || deadlineMs <= 0 ? undefined : deadlineMs,
+      leaves: drain?.leaves === true ? true : undefined,
+      by,
+    });
+    this.#deps.transitions.onTransition({ pool, endpoint, kind: 'admin', reason: describe(state, by) });
+  }
+
+  /** Endpoints that are back, or gone, have no deadline. */
+  #forgetTimers(): void {
+    for (const [endpoint, cancel] of this.#timers) {
+      if (endpoint.drain !== undefined && this.#isMember(endpoint)) continue;
+      cancel();
+      this.#timers.delete(endpoint);
+    }
+  }
+
+  #isMember(endpoint: Endpoint): boolean {
+    return this.#deps.pools().some((pool) => pool.view.all.includes(endpoint));
+  }
+}
+
+function describe(state: AdminState, by: string): string {
+  return `${state} by ${by}`;
+}
+
+function leftOf(endpoint: Endpoint): { readonly requests: number; readonly tunnels: number } {
+  return { requests: endpoint.inFlight - endpoint.tunnels, tunnels: endpoint.tunnels };
+}
+
+/** What the file or a discard enabled again is not taken out any more. */
+function forgetDrains(pool: Pool): void {
+  for (const endpoint of pool.view.all) if (endpoint.admin === 'enabled') endpoint.drain = undefined;
+}
+
+function conflict(message: string): ControlRefusal {
+  return { code: 'conflict', message };
+}
+
+function missing(
+  what: 'pool' | 'endpoint',
+  name: string,
+  known: readonly { readonly name: string }[],
+  where = '',
+): ControlRefusal {
+  const hint = didYouMean(
+    name,
+    known.map((one) => one.name),
+    `${what}s`,
+  );
+  const message = `there is no ${what} ${JSON.stringify(name)}${where}`;
+  return { code: 'not_found', message: hint === undefined ? message : `${message}; ${hint}` };
+}
