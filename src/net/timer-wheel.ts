@@ -1,6 +1,8 @@
+import { type CancelTimer, type Clock, systemClock } from '../util/clock.ts';
+import { reportDefect } from './defects.ts';
 import { runTurn, turnNowMs } from './turn.ts';
 
-/** Milliseconds between two ticks: a deadline fires at most this much late, and never early. */
+/** Milliseconds between two ticks: a deadline fires at the first tick at or after its time, so at most this much late, and never early. */
 const TICK_MS = 50;
 const SLOTS = 512;
 
@@ -46,19 +48,24 @@ export class Deadline {
   }
 }
 
-/** Deadlines of a process. One interval runs while there is any; none runs when there is none. */
+/** Deadlines of a process. A timer runs while there is any; none runs when there is none. */
 export class TimerWheel {
   readonly #slots: (Deadline | undefined)[] = Array.from({ length: SLOTS });
   #filed = 0;
   #tick = 0;
-  #interval: ReturnType<typeof setInterval> | undefined = undefined;
+  #stopTicking: CancelTimer | undefined = undefined;
+  readonly #clock: Clock;
+
+  /** @param clock The one that turns happen by. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   file(deadline: Deadline, wantedTick: number): void {
     if (deadline.filedTick >= 0) this.unfile(deadline);
-    if (this.#interval === undefined) {
-      this.#tick = Math.floor(performance.now() / TICK_MS);
-      this.#interval = setInterval(() => runTurn(() => this.#advance()), TICK_MS);
-      this.#interval.unref();
+    if (this.#stopTicking === undefined) {
+      this.#tick = Math.floor(this.#clock.nowMs() / TICK_MS);
+      this.#awaitTick();
     }
     const tick = Math.min(Math.max(wantedTick, this.#tick + 1), this.#tick + SLOTS - 1);
     const slot = tick % SLOTS;
@@ -80,8 +87,20 @@ export class TimerWheel {
     this.#filed--;
   }
 
+  /** Ticks are multiples of the tick, so that a deadline waits for the next one and not for two. */
+  #awaitTick(): void {
+    const leftMs = TICK_MS - (this.#clock.nowMs() % TICK_MS);
+    this.#stopTicking = this.#clock.after(leftMs, this.#onTick);
+  }
+
+  readonly #onTick = (): void => {
+    // Before what fires: deadlines filed on the way count on the timer that runs.
+    this.#awaitTick();
+    runTurn(() => this.#advance());
+  };
+
   #advance(): void {
-    const nowMs = performance.now();
+    const nowMs = this.#clock.nowMs();
     const untilTick = Math.floor(nowMs / TICK_MS);
     // After a long stall each slot is looked at once, not once for every tick that was missed.
     if (untilTick - this.#tick > SLOTS) this.#tick = untilTick - SLOTS;
@@ -89,9 +108,9 @@ export class TimerWheel {
       this.#tick++;
       this.#expire(this.#tick % SLOTS, nowMs);
     }
-    if (this.#filed === 0 && this.#interval !== undefined) {
-      clearInterval(this.#interval);
-      this.#interval = undefined;
+    if (this.#filed === 0) {
+      this.#stopTicking?.();
+      this.#stopTicking = undefined;
     }
   }
 
@@ -113,10 +132,19 @@ export class TimerWheel {
       if (entry.filedTick >= 0) continue;
       if (entry.dueMs <= nowMs) {
         entry.dueMs = Number.POSITIVE_INFINITY;
-        entry.target.onDeadline();
+        this.#fire(entry.target);
       } else if (entry.dueMs !== Number.POSITIVE_INFINITY) {
         this.file(entry, Math.ceil(entry.dueMs / TICK_MS));
       }
+    }
+  }
+
+  /** A defect in one target must not cost the others their deadlines. */
+  #fire(target: Timed): void {
+    try {
+      target.onDeadline();
+    } catch (error) {
+      reportDefect(error);
     }
   }
 }

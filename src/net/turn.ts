@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from '../util/clock.ts';
+
 /**
  * One turn: everything that happens between the runtime calling us and our returning to it. What is written within a
  * turn is collected and flushed at its end, and the time is read at most once.
@@ -6,6 +8,12 @@ let depth = 0;
 let nowMs = -1;
 let batchMs = -1;
 let flush: () => void = () => {};
+let clock: Clock = systemClock;
+
+/** Whose time turns happen at: the machine's own, unless a test drives it. */
+export function setTurnClock(other: Clock): void {
+  clock = other;
+}
 
 /** Called by the room itself: what to do at the end of every turn. */
 export function setTurnFlush(run: () => void): void {
@@ -34,8 +42,8 @@ export function inTurn(): boolean {
 
 /** Monotonic milliseconds, the same throughout a turn. */
 export function turnNowMs(): number {
-  if (depth === 0) return performance.now();
-  if (nowMs < 0) nowMs = performance.now();
+  if (depth === 0) return clock.nowMs();
+  if (nowMs < 0) nowMs = clock.nowMs();
   return nowMs;
 }
 
