@@ -51,6 +51,8 @@ export function updatePool(pool: Pool, config: PoolConfig, publisher: Publisher)
     return endpoint;
   });
   const removed = pool.view.all.filter((endpoint) => !kept.has(endpoint));
+  // Whoever still holds one, such as a request that waits for the endpoint it is bound to, must not choose it any more.
+  for (const endpoint of removed) endpoint.admin = 'disabled';
   fitLatency(endpoints, config);
   publisher.publishMembers(pool, endpoints);
   return { added, removed };

@@ -34,6 +34,10 @@ export interface ServerSettings {
   readonly requestsPerConnection: number;
   /** No further requests: responses say `Connection: close`. */
   draining: boolean;
+  /** What holds since a reload: connections follow with their next request. */
+  successor: ServerSettings | undefined;
+  /** What the handler keeps with each connection, as `context`. */
+  contextOf(remoteAddress: string, secure: boolean): unknown;
   /** Heads that serve no request now. */
   readonly heads: RequestHead[];
 }
@@ -76,10 +80,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
-  readonly context: unknown;
+  context: unknown;
   bytesSent = 0;
   readonly #connection: Connection;
-  readonly #settings: ServerSettings;
+  #settings: ServerSettings;
   readonly #deadline: Deadline;
   #consumer: RequestConsumer = ignoring;
   #reading: ReadingState = Reading.Head;
@@ -99,13 +103,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #untilClose = false;
   #stalledBytes = 0;
 
-  constructor(connection: Connection, settings: ServerSettings, context: unknown) {
+  constructor(connection: Connection, settings: ServerSettings) {
     this.#connection = connection;
     this.#settings = settings;
     this.remoteAddress = connection.remoteAddress;
     this.remotePort = connection.remotePort;
     this.secure = settings.secure;
-    this.context = context;
+    this.context = settings.contextOf(connection.remoteAddress, settings.secure);
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -165,7 +169,14 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     return end;
   }
 
+  /** A reload changed how clients are served. */
+  #follow(): void {
+    while (this.#settings.successor !== undefined) this.#settings = this.#settings.successor;
+    this.context = this.#settings.contextOf(this.remoteAddress, this.secure);
+  }
+
   #readHead(bytes: Buffer, start: number, end: number): number {
+    if (this.#settings.successor !== undefined) this.#follow();
     const { parser, timeouts } = this.#settings;
     if (this.request === NO_REQUEST) this.request = this.#settings.heads.pop() ?? new RequestHead();
     const behind = parser.parse(bytes, start, end, this.request);

@@ -39,16 +39,15 @@ export class L7Listener implements Acceptor, RequestHandler {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;
-  readonly timeouts: ListenerConfig['timeouts'];
+  timeouts: ListenerConfig['timeouts'];
   router: Router<L7Pool>;
   /** Upgraded connections, and where they lead. */
   readonly tunnels = new Map<Tunnel, Endpoint>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<H1ServerConnection>();
-  readonly #settings: ServerSettings;
-  readonly #forwarding: ForwardingPolicy;
-  readonly #maxConnections: number;
+  #settings: ServerSettings;
+  #maxConnections: number;
 
   constructor(
     config: ListenerConfig,
@@ -62,22 +61,47 @@ export class L7Listener implements Acceptor, RequestHandler {
     this.shared = shared;
     this.timeouts = config.timeouts;
     this.router = router;
-    stats.routes = router.routes.map((route) => new RouteStats(route.name));
-    this.#forwarding = forwarding;
     this.#maxConnections = config.limits.connections;
-    const { bodyBytes, requestsPerConnection } = config.limits;
-    this.#settings = {
+    this.#settings = this.#settingsOf(config, forwarding);
+    this.#countRoutes();
+  }
+
+  /**
+   * Adopts a new configuration. Nothing is closed: requests under way end as they began, and the next one of a connection
+   * follows the new routes, limits and timeouts.
+   */
+  configure(config: ListenerConfig, router: Router<L7Pool>, forwarding: ForwardingPolicy): void {
+    const settings = this.#settingsOf(config, forwarding, this.#settings);
+    this.#settings.successor = settings;
+    this.#settings = settings;
+    this.timeouts = config.timeouts;
+    this.router = router;
+    this.#maxConnections = config.limits.connections;
+    this.#countRoutes();
+  }
+
+  #settingsOf(config: ListenerConfig, forwarding: ForwardingPolicy, before?: ServerSettings): ServerSettings {
+    const { bodyBytes, headerBytes, requestsPerConnection } = config.limits;
+    return {
       parser: new RequestParser(config.limits),
       handler: this,
-      wheel: shared.wheel,
+      wheel: this.shared.wheel,
       secure: false,
       timeouts: config.timeouts,
-      headerBytes: config.limits.headerBytes,
+      headerBytes,
       bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
       requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
-      draining: false,
-      heads: [],
+      draining: before?.draining ?? false,
+      heads: before?.heads ?? [],
+      successor: undefined,
+      contextOf: (remoteAddress, secure) => forwarding.forPeer(remoteAddress, secure),
     };
+  }
+
+  /** A route that keeps its name keeps its count. */
+  #countRoutes(): void {
+    const known = new Map(this.stats.routes.map((route) => [route.name, route]));
+    this.stats.routes = this.router.routes.map(({ name }) => known.get(name) ?? new RouteStats(name));
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
@@ -89,11 +113,7 @@ export class L7Listener implements Acceptor, RequestHandler {
     }
     stats.connectionsOpen++;
     stats.connectionsTotal++;
-    const served = new H1ServerConnection(
-      connection,
-      this.#settings,
-      this.#forwarding.forPeer(connection.remoteAddress, false),
-    );
+    const served = new H1ServerConnection(connection, this.#settings);
     this.#connections.add(served);
     return served;
   }
@@ -103,6 +123,11 @@ export class L7Listener implements Acceptor, RequestHandler {
     const served = handler as H1ServerConnection;
     this.#connections.delete(served);
     served.recycle();
+  }
+
+  /** Whether that handler was given out here, and is not released yet. */
+  serves(handler: ConnectionHandler): boolean {
+    return this.#connections.has(handler as H1ServerConnection);
   }
 
   onRequest(stream: ClientStream): RequestConsumer {

@@ -1,6 +1,7 @@
-import { Connector } from '../connector/connector.ts';
+import type { PoolConfig } from '../config/schema/pool.ts';
+import { Connector, type ConnectorSettings } from '../connector/connector.ts';
 import { PoolQueue } from '../connector/queue.ts';
-import { H1EndpointConnection } from '../http/h1-client.ts';
+import { type EndpointTimeouts, H1EndpointConnection } from '../http/h1-client.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Affinity } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
@@ -17,15 +18,25 @@ export interface L7PoolParts {
   readonly retryStatus: ((status: number) => boolean) | undefined;
 }
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function connectorSettings({ timeouts, maxIdleConnections }: PoolConfig): ConnectorSettings {
+  return { connectTimeoutMs: timeouts.connect, maxAgeMs: timeouts.maxAge, maxIdle: maxIdleConnections };
+}
+
 /** A pool as HTTP exchanges use it: its endpoints' connections, its queue, and what its configuration asks of them. */
 export class L7Pool {
   readonly pool: Pool;
-  readonly affinity: Affinity | undefined;
-  readonly hashKey: ((request: RequestHead, clientIp: string) => number) | undefined;
-  readonly retryStatus: ((status: number) => boolean) | undefined;
+  affinity: Affinity | undefined;
+  hashKey: ((request: RequestHead, clientIp: string) => number) | undefined;
+  retryStatus: ((status: number) => boolean) | undefined;
   readonly queue: PoolQueue;
   readonly #wheel: TimerWheel;
   readonly #connectors = new Map<Endpoint, Connector<H1EndpointConnection>>();
+  /** Read by every connection and connector whenever they need them, so that a reload reaches those that are open. */
+  readonly #timeouts: Mutable<EndpointTimeouts>;
+  readonly #connecting: Mutable<ConnectorSettings>;
+  #closed = false;
 
   constructor(pool: Pool, parts: L7PoolParts, wheel: TimerWheel) {
     this.pool = pool;
@@ -33,25 +44,40 @@ export class L7Pool {
     this.hashKey = parts.hashKey;
     this.retryStatus = parts.retryStatus;
     this.#wheel = wheel;
+    this.#timeouts = { ...pool.config.timeouts };
+    this.#connecting = connectorSettings(pool.config);
     this.queue = new PoolQueue(wheel);
+  }
+
+  /** Adopts what a new configuration asks of it; connections and whoever waits in the queue stay. */
+  configure(config: PoolConfig, parts: L7PoolParts): void {
+    this.affinity = parts.affinity;
+    this.hashKey = parts.hashKey;
+    this.retryStatus = parts.retryStatus;
+    Object.assign(this.#timeouts, config.timeouts);
+    Object.assign(this.#connecting, connectorSettings(config));
+  }
+
+  /** Endpoints that the pool has no longer: idle connections close now, the others when their exchange is over. */
+  forget(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      this.#connectors.get(endpoint)?.close();
+      this.#connectors.delete(endpoint);
+    }
   }
 
   /** Connections to `endpoint`. */
   connector(endpoint: Endpoint): Connector<H1EndpointConnection> {
     const known = this.#connectors.get(endpoint);
     if (known !== undefined) return known;
-    const { timeouts, maxIdleConnections } = this.pool.config;
-    const settings = {
-      connectTimeoutMs: timeouts.connect,
-      maxAgeMs: timeouts.maxAge,
-      maxIdle: maxIdleConnections,
-    };
     const connector = new Connector<H1EndpointConnection>(
       endpoint,
-      settings,
+      this.#connecting,
       this.#wheel,
-      (connection, owner) => new H1EndpointConnection(connection, owner, timeouts, this.#wheel, turnNowMs()),
+      (connection, owner) =>
+        new H1EndpointConnection(connection, owner, this.#timeouts, this.#wheel, turnNowMs()),
     );
+    if (this.#closed) connector.close();
     this.#connectors.set(endpoint, connector);
     return connector;
   }
@@ -71,8 +97,9 @@ export class L7Pool {
     this.pool.queued = this.queue.length;
   }
 
-  /** Keeps no connection any more. */
+  /** Keeps no connection any more: those in use close when their exchange is over. */
   close(): void {
+    this.#closed = true;
     for (const connector of this.#connectors.values()) connector.close();
   }
 }

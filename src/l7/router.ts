@@ -9,7 +9,8 @@ import { compileMatch } from './route-predicates.ts';
 /** How the names in a route become live objects. */
 export interface RouteLinker<P> {
   pool(name: string): P;
-  filter(config: FilterConfig, routeName: string): Filter;
+  /** @param route Index of the route that the filter belongs to. */
+  filter(config: FilterConfig, route: number): Filter;
 }
 
 /** Why a route was or was not the one. */
@@ -78,7 +79,7 @@ export function compileRoutes<P>(configs: readonly RouteConfig[], linker: RouteL
         name,
         match,
         action: compileAction(config, match, (pool) => linker.pool(pool)),
-        filters: config.filters.map((filter) => linker.filter(filter, name)),
+        filters: config.filters.map((filter) => linker.filter(filter, index)),
       };
     }),
   );
