@@ -70,7 +70,8 @@ ${endpoints}
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
     proxy_buffers 16 32k;
-    proxy_busy_buffers_size 64k;
+    proxy_busy_buffers_size 256k;
+    client_body_buffer_size 256k;
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;${job.sameHeaders ? FORWARDING : ''}
 ${locations.join('\n')}
