@@ -14,6 +14,7 @@ import { L7Listener } from '../../src/l7/l7-listener.ts';
 import { L7Pool } from '../../src/l7/l7-pool.ts';
 import { compileRoutes } from '../../src/l7/router.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
+import { dial } from '../../src/net/dial.ts';
 import { SocketConnection } from '../../src/net/socket-connection.ts';
 import { TimerWheel } from '../../src/net/timer-wheel.ts';
 import type { Transport } from '../../src/net/transport.ts';
@@ -53,7 +54,12 @@ const config = schema.parse({
 const listenerConfig = config.listeners[0]!;
 const wheel = new TimerWheel();
 const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
-const l7Pool = new L7Pool(pool, { affinity: undefined, hashKey: undefined, retryStatus: undefined }, wheel);
+const l7Pool = new L7Pool(
+  pool,
+  { affinity: undefined, hashKey: undefined, retryStatus: undefined },
+  wheel,
+  dial,
+);
 const router = compileRoutes<L7Pool>(listenerConfig.routes, {
   pool: () => l7Pool,
   filter: () => {

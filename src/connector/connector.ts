@@ -1,7 +1,7 @@
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
-import { dial } from '../net/dial.ts';
+import type { dial } from '../net/dial.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 
@@ -38,22 +38,27 @@ export class Connector<S extends Session> {
   readonly endpoint: Endpoint;
   readonly #settings: ConnectorSettings;
   readonly #wheel: TimerWheel;
+  readonly #dial: typeof dial;
   readonly #createSession: (connection: Connection, connector: Connector<S>) => S;
   readonly #idle: S[] = [];
   /** All that are open, idle or not. */
   readonly #sessions = new Set<S>();
   #waiting: SessionWaiter<S>[] = [];
+  /** Connections on their way. */
+  #dialling = 0;
   #closed = false;
 
   constructor(
     endpoint: Endpoint,
     settings: ConnectorSettings,
     wheel: TimerWheel,
+    connect: typeof dial,
     createSession: (connection: Connection, connector: Connector<S>) => S,
   ) {
     this.endpoint = endpoint;
     this.#settings = settings;
     this.#wheel = wheel;
+    this.#dial = connect;
     this.#createSession = createSession;
   }
 
@@ -78,12 +83,15 @@ export class Connector<S extends Session> {
   /** Dials. The waiter is told later, never before this returns. */
   dial(waiter: SessionWaiter<S>): void {
     this.#waiting.push(waiter);
+    this.#dialling++;
     const { host, port } = this.endpoint.config.address;
-    dial(this.#wheel, host, port, this.#settings.connectTimeoutMs, {
+    this.#dial(this.#wheel, host, port, this.#settings.connectTimeoutMs, {
       onConnected: (connection) => this.#connected(connection),
       onDialFailed: (code, detail) => {
         this.endpoint.stats.connectFailures++;
-        this.#waiting.shift()?.onDialFailed(code, detail);
+        this.#dialling--;
+        // Whoever asked for it may have been served by another, or has left: those who wait have dials of their own.
+        if (this.#waiting.length > this.#dialling) this.#waiting.shift()!.onDialFailed(code, detail);
       },
     });
   }
@@ -95,6 +103,7 @@ export class Connector<S extends Session> {
 
   #connected(connection: Connection): ConnectionHandler {
     this.endpoint.stats.connectionsOpened++;
+    this.#dialling--;
     const session = this.#createSession(connection, this);
     connection.handler = session;
     this.#sessions.add(session);

@@ -6,6 +6,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { Affinity } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { Pool } from '../model/pool.ts';
+import type { dial } from '../net/dial.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 
@@ -32,18 +33,20 @@ export class L7Pool {
   retryStatus: ((status: number) => boolean) | undefined;
   readonly queue: PoolQueue;
   readonly #wheel: TimerWheel;
+  readonly #dial: typeof dial;
   readonly #connectors = new Map<Endpoint, Connector<H1EndpointConnection>>();
   /** Read by every connection and connector whenever they need them, so that a reload reaches those that are open. */
   readonly #timeouts: Mutable<EndpointTimeouts>;
   readonly #connecting: Mutable<ConnectorSettings>;
   #closed = false;
 
-  constructor(pool: Pool, parts: L7PoolParts, wheel: TimerWheel) {
+  constructor(pool: Pool, parts: L7PoolParts, wheel: TimerWheel, connect: typeof dial) {
     this.pool = pool;
     this.affinity = parts.affinity;
     this.hashKey = parts.hashKey;
     this.retryStatus = parts.retryStatus;
     this.#wheel = wheel;
+    this.#dial = connect;
     this.#timeouts = { ...pool.config.timeouts };
     this.#connecting = connectorSettings(pool.config);
     this.queue = new PoolQueue(wheel);
@@ -74,6 +77,7 @@ export class L7Pool {
       endpoint,
       this.#connecting,
       this.#wheel,
+      this.#dial,
       (connection, owner) =>
         new H1EndpointConnection(connection, owner, this.#timeouts, this.#wheel, turnNowMs()),
     );

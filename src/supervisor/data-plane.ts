@@ -11,7 +11,7 @@ import { createFilter } from '../filters/registry.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { type HashKey, hashKeyOf } from '../l7/hash-key.ts';
-import { L7Listener, type L7Shared } from '../l7/l7-listener.ts';
+import { L7Listener } from '../l7/l7-listener.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
 import { compileRoutes } from '../l7/router.ts';
 import type { AccessLog } from '../model/access-entry.ts';
@@ -102,6 +102,7 @@ export class DataPlane {
         retryStatus: config.retry.statuses.length === 0 ? undefined : parseStatusSet(config.retry.statuses),
       },
       this.#wheel,
+      dial,
     );
   }
 
