@@ -2,6 +2,8 @@ import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 
 /** A request that waits until an endpoint has room. */
 export interface QueueWaiter {
+  /** It wants one certain endpoint: others behind it need not wait for that one. */
+  readonly waitsForOne: boolean;
   /** Some endpoint may have room. Returns whether the waiter is served, that is, leaves the queue. */
   onRoom(): boolean;
   /** It has waited for the queue's timeout, and has left the queue. */
@@ -58,8 +60,8 @@ export class PoolQueue {
     if (this.#waking) return;
     this.#waking = true;
     for (const ticket of this.#tickets) {
-      if (!ticket.waiter.onRoom()) break;
-      this.leave(ticket);
+      if (ticket.waiter.onRoom()) this.leave(ticket);
+      else if (!ticket.waiter.waitsForOne) break;
     }
     this.#waking = false;
   }

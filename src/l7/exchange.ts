@@ -1,33 +1,26 @@
-import type { Connector, SessionWaiter } from '../connector/connector.ts';
-import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
 import type { H1EndpointConnection } from '../http/h1-client.ts';
 import { hasBody } from '../http/h1-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
-import { availability, type Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { Fields } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
-import type { PickRequest } from '../model/picker.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
+import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
 import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
-import { backoffMs, isFree, isIdempotent, judgeRetry } from './retry.ts';
+import { isIdempotent } from './retry.ts';
 import { type CompiledRoute, pickArm, redirectReply } from './route.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
-const NONE_TRIED: readonly Endpoint[] = [];
-
-/** How long an exchange waits for a place in the retry budget, milliseconds. */
-const BUDGET_PATIENCE_MS = 2000;
 
 /** Whether a request carries a binding to an endpoint of that pool. */
 function isBound(l7Pool: L7Pool, request: RequestHead): boolean {
@@ -41,50 +34,27 @@ type StageName = (typeof Stage)[keyof typeof Stage];
  * One request from its head to the end of its response, whatever the version of HTTP on either side:
  * route -> filters -> { pick and acquire -> connect, or wait in the queue -> forward } -> finish, once.
  */
-export class Exchange
-  implements
-    RequestConsumer,
-    ResponseConsumer,
-    SessionWaiter<H1EndpointConnection>,
-    QueueWaiter,
-    PickRequest,
-    FilterContext
-{
+export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwner, FilterContext {
   readonly client: ClientStream;
   readonly request: RequestHead;
   readonly startMs: number;
   clientIp = '';
   status = 0;
   failure: FailureCode | '' = '';
-  attempts = 0;
   ttfbMs = -1;
-  queuedMs = 0;
-  connectMs = 0;
   reused = false;
   responseBytes = 0;
   route: CompiledRoute<L7Pool> | undefined = undefined;
   l7Pool: L7Pool | undefined = undefined;
-  endpoint: Endpoint | undefined = undefined;
+  /** Undefined until a pool is chosen. */
+  attempts: Attempts | undefined = undefined;
   readonly body: RequestBody;
   /** Bytes of the request body, or through the tunnel, that came from the client. */
   requestBytes = 0;
-  hash = -1;
   readonly #listener: L7Listener;
   #stage: StageName = Stage.Routing;
-  #tried: Endpoint[] | undefined = undefined;
-  #bound: Endpoint | undefined = undefined;
-  #acquired = false;
   #stream: EndpointStream | undefined = undefined;
-  #connector: Connector<H1EndpointConnection> | undefined = undefined;
-  #ticket: QueueTicket | undefined = undefined;
-  #sinceMs = 0;
-  #retries = 0;
-  #charged = false;
-  #budgetSinceMs = -1;
-  #cancelWait: (() => void) | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
-  #lastFailure: FailureCode | undefined = undefined;
-  #lastDetail = '';
   #filtersRun = false;
 
   constructor(listener: L7Listener, client: ClientStream) {
@@ -110,10 +80,6 @@ export class Exchange
 
   get nowMs(): number {
     return turnNowMs();
-  }
-
-  get tried(): readonly Endpoint[] {
-    return this.#tried ?? NONE_TRIED;
   }
 
   // ---- route and filters ----
@@ -207,144 +173,35 @@ export class Exchange
 
   #enterPool(l7Pool: L7Pool): void {
     this.l7Pool = l7Pool;
-    const { pool } = l7Pool;
-    pool.activeRequests++;
-    pool.stats.requests++;
-    if (l7Pool.hashKey !== undefined) this.hash = l7Pool.hashKey(this.request, this.clientIp);
-    const { deadline } = pool.config.retry;
+    this.#stage = Stage.Waiting;
+    const { deadline } = l7Pool.pool.config.retry;
     if (deadline !== undefined) {
       this.#deadline = new Deadline(this.#listener.shared.wheel, this);
       this.#deadline.start(deadline);
     }
-    if (l7Pool.affinity !== undefined) this.#bound = l7Pool.affinity.bound(this.request);
-    this.#attempt();
+    this.attempts = new Attempts(l7Pool, this.#listener.shared, this);
+    this.attempts.begin();
   }
 
-  // ---- attempts ----
-
-  #attempt(): void {
-    this.#stage = Stage.Waiting;
-    const l7Pool = this.l7Pool!;
-    const endpoint = this.#choose(l7Pool);
-    if (endpoint === undefined) {
-      this.#queueOrFail(l7Pool);
-      return;
-    }
-    this.#connect(l7Pool, endpoint);
-  }
-
-  /** The endpoint that the client is bound to while it may be used, else one by the policy. */
-  #choose(l7Pool: L7Pool): Endpoint | undefined {
-    const bound = this.#bound;
-    if (bound !== undefined && !this.tried.includes(bound) && availability(bound, turnNowMs()) !== 'closed') {
-      return bound.full ? undefined : bound;
-    }
-    if (bound !== undefined && l7Pool.pool.config.affinity?.strict === true) return undefined;
-    return this.#listener.shared.balancer.pick(l7Pool.pool, this);
-  }
-
-  #queueOrFail(l7Pool: L7Pool): void {
-    const { pool } = l7Pool;
-    if (this.#bound !== undefined && pool.config.affinity?.strict === true && !this.#boundIsFull()) {
-      this.#fail('affinity_unavailable', '');
-    } else if (this.#anyFull(pool.view.available)) {
-      const { size, timeout } = pool.config.queue;
-      this.#ticket = l7Pool.queue.enter(this, size, timeout);
-      pool.queued = l7Pool.queue.length;
-      this.#sinceMs = turnNowMs();
-      if (this.#ticket === undefined) {
-        pool.stats.queueFull++;
-        this.#fail('queue_full', '');
-      }
-    } else {
-      this.#failWithoutEndpoint(l7Pool);
-    }
-  }
-
-  #boundIsFull(): boolean {
-    return (
-      this.#bound !== undefined && availability(this.#bound, turnNowMs()) !== 'closed' && this.#bound.full
-    );
-  }
-
-  #anyFull(available: readonly Endpoint[]): boolean {
-    if (this.#boundIsFull()) return true;
-    for (const endpoint of available) if (endpoint.full && !this.tried.includes(endpoint)) return true;
-    return false;
-  }
-
-  /** None is left. When an endpoint that was reached answered badly, that is what the client hears. */
-  #failWithoutEndpoint(l7Pool: L7Pool): void {
-    l7Pool.pool.stats.noEndpoint++;
-    const last = this.#lastFailure;
-    if (last === undefined || FAILURES[last].phase === 'connect') {
-      this.#fail('no_endpoint', last === undefined ? '' : `last attempt: ${last}`);
-    } else {
-      this.#fail(last, this.#lastDetail);
-    }
-  }
-
-  onRoom(): boolean {
-    const l7Pool = this.l7Pool!;
-    const endpoint = this.#choose(l7Pool);
-    if (endpoint === undefined) return false;
-    this.#ticket = undefined;
-    this.queuedMs += turnNowMs() - this.#sinceMs;
-    this.#connect(l7Pool, endpoint);
-    return true;
-  }
-
-  onQueueTimeout(): void {
-    this.#ticket = undefined;
-    const l7Pool = this.l7Pool!;
-    l7Pool.pool.queued = l7Pool.queue.length;
-    l7Pool.pool.stats.queueTimeouts++;
-    this.queuedMs += turnNowMs() - this.#sinceMs;
-    this.#fail('queue_timeout', '');
-  }
-
-  #connect(l7Pool: L7Pool, endpoint: Endpoint): void {
-    this.#listener.shared.balancer.acquire(l7Pool.pool, endpoint);
-    this.#acquired = true;
-    this.endpoint = endpoint;
-    this.attempts++;
-    endpoint.stats.requests++;
-    if (this.#retries > 0) endpoint.stats.retries++;
-    const connector = l7Pool.connector(endpoint);
-    const session = connector.take();
-    if (session === undefined) {
-      this.#connector = connector;
-      this.#sinceMs = turnNowMs();
-      connector.dial(this);
-    } else {
-      this.connectMs = 0;
-      this.#forward(session);
-    }
-  }
-
-  onSession(session: H1EndpointConnection): void {
-    this.#connector = undefined;
-    this.connectMs = turnNowMs() - this.#sinceMs;
-    this.#forward(session);
-  }
-
-  onDialFailed(code: FailureCode, detail: string): void {
-    this.#connector = undefined;
-    this.#attemptFailed(code, detail);
-  }
-
-  #forward(session: H1EndpointConnection): void {
+  onReached(session: H1EndpointConnection): void {
     this.#stream = session;
     this.#stage = Stage.Asking;
-    this.#sinceMs = turnNowMs();
     const { request, body } = this;
-    if (request.authority === '') request.authority = this.endpoint!.name;
+    if (request.authority === '') request.authority = this.attempts!.endpoint!.name;
     session.sendRequest(request, this);
     this.reused = session.reused;
     if (body === NO_BODY) return;
     body.sendTo(session);
     if (!this.#mayReplay(body)) body.release();
     if (!session.congested) this.client.resumeRequest();
+  }
+
+  onGivenUp(code: FailureCode, detail: string): void {
+    this.#fail(code, detail);
+  }
+
+  get replayable(): boolean {
+    return this.body.replayable;
   }
 
   #mayReplay(body: RequestBody): boolean {
@@ -393,7 +250,7 @@ export class Exchange
 
   onClientEnd(): void {
     // A client that has closed cannot be told from one that waits for its answer; but nobody waits in a queue for someone who may be gone.
-    if (this.#ticket === undefined) return;
+    if (this.attempts?.queued !== true) return;
     this.onRequestFailed('client_closed');
     this.client.abort();
   }
@@ -413,23 +270,21 @@ export class Exchange
   }
 
   onResponse(head: ResponseHead): void {
-    const endpoint = this.endpoint!;
     const { retryStatus } = this.l7Pool!;
     if (head.status === 101) {
       this.#onSwitch(head);
       return;
     }
     const { status } = head;
-    if (retryStatus !== undefined && retryStatus(status) && this.#mayRetry('response_status')) {
-      const stream = this.#stream!;
-      this.#stream = undefined;
-      stream.abort();
-      this.#attemptFailed('response_status', `status ${status}`);
+    const attempts = this.attempts!;
+    if (retryStatus !== undefined && retryStatus(status) && attempts.wouldRetry('response_status')) {
+      this.#rejectResponse('response_status', `status ${status}`);
       return;
     }
     const nowMs = turnNowMs();
+    const endpoint = attempts.endpoint!;
     endpoint.stats.statuses[(status / 100) | 0]!++;
-    endpoint.latency?.observe(nowMs - this.#sinceMs, nowMs);
+    endpoint.latency?.observe(attempts.elapsedMs, nowMs);
     this.#stage = Stage.Answering;
     if (this.body.replayable) this.body.release();
     this.ttfbMs = nowMs - this.startMs;
@@ -442,9 +297,9 @@ export class Exchange
   #decorate(head: ResponseHead): void {
     // RFC 9110 section 6.6.1: a response without Date gets the time at which it came.
     if (!head.dated) head.fields.add(currentDate());
-    const affinity = this.l7Pool?.affinity;
-    if (affinity !== undefined && this.#bound !== this.endpoint)
-      affinity.bind(head, this.endpoint!, this.secure);
+    const { affinity } = this.l7Pool!;
+    const { bound, endpoint } = this.attempts!;
+    if (affinity !== undefined && bound !== endpoint) affinity.bind(head, endpoint!, this.secure);
     if (this.#filtersRun) this.#responseFilters(head);
   }
 
@@ -458,14 +313,14 @@ export class Exchange
   }
 
   onResponseEnd(trailers: Fields | undefined, bytesReceived: number, bytesSent: number): void {
-    const endpoint = this.endpoint!;
+    const attempts = this.attempts!;
+    const { stats } = attempts.endpoint!;
     this.#stream = undefined;
-    endpoint.stats.bytesIn += bytesReceived;
-    endpoint.stats.bytesOut += bytesSent;
-    endpoint.stats.latency.record(turnNowMs() - this.#sinceMs);
+    stats.bytesIn += bytesReceived;
+    stats.bytesOut += bytesSent;
+    stats.latency.record(attempts.elapsedMs);
     // Only now: an endpoint that cuts its answers short would look well by their heads.
-    this.#listener.shared.observer.observe(this.l7Pool!.pool, endpoint, undefined, this.status);
-    this.#release();
+    attempts.succeeded(this.status);
     const { client } = this;
     this.#finish();
     client.sendEnd(trailers);
@@ -482,16 +337,12 @@ export class Exchange
   #onSwitch(head: ResponseHead): void {
     const { request } = this;
     if (request.upgrade === '' || head.upgrade !== request.upgrade) {
-      const stream = this.#stream!;
-      this.#stream = undefined;
-      stream.abort();
-      this.#attemptFailed('response_upgrade', '');
+      this.#rejectResponse('response_upgrade', '');
       return;
     }
-    const endpoint = this.endpoint!;
+    const endpoint = this.attempts!.endpoint!;
     const { stats, shared, timeouts } = this.#listener;
     endpoint.stats.statuses[1]!++;
-    shared.observer.observe(this.l7Pool!.pool, endpoint, undefined, 101);
     this.status = 101;
     this.ttfbMs = turnNowMs() - this.startMs;
     this.#decorate(head);
@@ -511,7 +362,7 @@ export class Exchange
   }
 
   #onTunnelOver(tunnel: Tunnel): void {
-    const endpoint = this.endpoint!;
+    const endpoint = this.attempts!.endpoint!;
     this.#listener.stats.tunnelsOpen--;
     endpoint.tunnels--;
     this.#listener.tunnels.delete(tunnel);
@@ -520,98 +371,45 @@ export class Exchange
     this.responseBytes = tunnel.bytesToClient;
     this.requestBytes = tunnel.bytesToEndpoint;
     if (tunnel.failure !== undefined) this.failure = tunnel.failure;
-    this.#release();
+    this.attempts!.succeeded(101);
     this.#finish();
   }
 
   // ---- failures ----
 
   onAttemptFailed(code: FailureCode, detail: string): void {
-    const stream = this.#stream;
+    this.#countBytes();
     this.#stream = undefined;
-    if (stream !== undefined && this.endpoint !== undefined) {
-      this.endpoint.stats.bytesIn += stream.bytesReceived;
-      this.endpoint.stats.bytesOut += stream.bytesSent;
-    }
     this.#attemptFailed(code, detail);
   }
 
-  /** The attempt is over: account for it, then try again, answer, or cut. */
   #attemptFailed(code: FailureCode, detail: string): void {
-    const endpoint = this.endpoint!;
-    const { pool } = this.l7Pool!;
-    if (isFree(code)) {
-      this.attempts--;
-    } else {
-      endpoint.stats.errors++;
-      endpoint.latency?.observeFailure(turnNowMs() - this.#sinceMs, turnNowMs());
-      this.#listener.shared.observer.observe(pool, endpoint, code, 0);
-    }
-    this.#release();
-    this.#lastFailure = code;
-    this.#lastDetail = detail;
     if (this.#stage === Stage.Answering) {
+      this.attempts!.blame(code);
       this.failure = code;
       this.#finish();
       this.client.abort();
-      return;
+    } else {
+      this.#stage = Stage.Waiting;
+      this.attempts!.failed(code, detail);
     }
-    this.#stage = Stage.Waiting;
-    if (!isFree(code)) (this.#tried ??= []).push(endpoint);
-    this.#retryOrFail(code, detail);
   }
 
-  #mayRetry(code: FailureCode): boolean {
-    return this.#judge(code) !== 'no';
+  /** Refuses what the endpoint answered: its connection is of no use any more. */
+  #rejectResponse(code: FailureCode, detail: string): void {
+    const stream = this.#stream!;
+    this.#countBytes();
+    this.#stream = undefined;
+    stream.abort();
+    this.#attemptFailed(code, detail);
   }
 
-  #judge(code: FailureCode): 'no' | 'now' | 'later' {
-    return judgeRetry(this.l7Pool!.pool, {
-      code,
-      method: this.request.method,
-      attempts: this.attempts,
-      replayable: this.body.replayable,
-      charged: this.#charged,
-    });
-  }
-
-  #retryOrFail(code: FailureCode, detail: string): void {
-    const { pool } = this.l7Pool!;
-    const verdict = this.#judge(code);
-    if (verdict === 'no') {
-      this.#fail(code, detail);
-      return;
-    }
-    const proof = FAILURES[code].retry;
-    if (verdict === 'later') {
-      const nowMs = turnNowMs();
-      if (this.#budgetSinceMs < 0) this.#budgetSinceMs = nowMs;
-      if (nowMs - this.#budgetSinceMs > BUDGET_PATIENCE_MS) {
-        pool.stats.retriesDenied++;
-        this.#fail(code, detail);
-        return;
-      }
-      this.#after(backoffMs(this.#retries + 1, this.#listener.shared.random), () =>
-        this.#retryOrFail(code, detail),
-      );
-      return;
-    }
-    this.#retries++;
-    pool.stats.retries++;
-    if (proof === 'idempotent' && !isFree(code) && !this.#charged) {
-      this.#charged = true;
-      pool.activeRetries++;
-    }
-    if (this.#retries > 1 && proof === 'idempotent' && !isFree(code))
-      this.#after(backoffMs(this.#retries, this.#listener.shared.random), () => this.#attempt());
-    else this.#attempt();
-  }
-
-  #after(delayMs: number, run: () => void): void {
-    this.#cancelWait = this.#listener.shared.clock.after(delayMs, () => {
-      this.#cancelWait = undefined;
-      runTurn(run);
-    });
+  #countBytes(): void {
+    const stream = this.#stream;
+    const endpoint = this.attempts?.endpoint;
+    if (stream === undefined || endpoint === undefined) return;
+    endpoint.stats.bytesIn += stream.bytesReceived;
+    endpoint.stats.bytesOut += stream.bytesSent;
   }
 
   onDeadline(): void {
@@ -657,46 +455,20 @@ export class Exchange
 
   // ---- the end ----
 
-  /** Lets go of queue, dial, wait or endpoint connection, whichever there is. */
+  /** Lets go of whatever there is of an attempt. */
   #leaveEndpoint(): void {
-    this.#cancelWait?.();
-    this.#cancelWait = undefined;
-    if (this.#ticket !== undefined) {
-      const { queue, pool } = this.l7Pool!;
-      queue.leave(this.#ticket);
-      pool.queued = queue.length;
-      this.#ticket = undefined;
-    }
-    this.#connector?.cancel(this);
-    this.#connector = undefined;
     const stream = this.#stream;
+    this.#countBytes();
     this.#stream = undefined;
-    if (stream !== undefined && this.endpoint !== undefined) {
-      this.endpoint.stats.bytesIn += stream.bytesReceived;
-      this.endpoint.stats.bytesOut += stream.bytesSent;
-      stream.abort();
-    }
-    this.#release();
-  }
-
-  /** Gives back the place at the endpoint, once for each time it was taken. */
-  #release(): void {
-    if (!this.#acquired) return;
-    this.#acquired = false;
-    const l7Pool = this.l7Pool!;
-    this.#listener.shared.balancer.release(l7Pool.pool, this.endpoint!);
-    l7Pool.wakeQueue();
+    stream?.abort();
+    this.attempts?.leave();
   }
 
   #finish(): void {
     if (this.#stage === Stage.Over) return;
     this.#stage = Stage.Over;
     this.#deadline?.cancel();
-    const { l7Pool } = this;
-    if (l7Pool !== undefined) {
-      l7Pool.pool.activeRequests--;
-      if (this.#charged) l7Pool.pool.activeRetries--;
-    }
+    this.attempts?.end();
     if (this.#filtersRun) for (const filter of this.route!.filters) filter.onFinish?.(this);
     this.body.release();
     this.#listener.finished(this);

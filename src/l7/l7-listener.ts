@@ -2,34 +2,22 @@ import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
 import { RequestParser } from '../http/h1-request.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
-import type { AccessEntry, AccessLog } from '../model/access-entry.ts';
+import type { AccessEntry } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
-import type { Balancer, Log, OutcomeObserver } from '../model/ports.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
-import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
-import type { Clock } from '../util/clock.ts';
-import type { Random } from '../util/random.ts';
 import { Exchange } from './exchange.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { L7Pool } from './l7-pool.ts';
+import type { L7Shared } from './l7-shared.ts';
 import type { Router } from './router.ts';
 import type { Tunnel } from './tunnel.ts';
 
-/** What all listeners of a process share. */
-export interface L7Shared {
-  readonly balancer: Balancer;
-  readonly observer: OutcomeObserver;
-  readonly accessLog: AccessLog | undefined;
-  readonly log: Log;
-  readonly wheel: TimerWheel;
-  readonly clock: Clock;
-  readonly random: Random;
-}
+export type { L7Shared } from './l7-shared.ts';
 
 const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
@@ -167,15 +155,15 @@ export class L7Listener implements Acceptor, RequestHandler {
         durationMs,
         route: exchange.routeName,
         pool: exchange.l7Pool?.pool.name ?? '',
-        endpoint: exchange.endpoint?.name ?? '',
+        endpoint: exchange.attempts?.endpoint?.name ?? '',
         clientIp: exchange.clientIp,
         target: exchange.target,
         requestBytes: exchange.requestBytes,
         responseBytes: exchange.responseBytes,
-        attempts: exchange.attempts,
+        attempts: exchange.attempts?.count ?? 0,
         ttfbMs: exchange.ttfbMs,
-        queuedMs: exchange.queuedMs,
-        connectMs: exchange.connectMs,
+        queuedMs: exchange.attempts?.queuedMs ?? 0,
+        connectMs: exchange.attempts?.connectMs ?? 0,
         reused: exchange.reused,
       }),
     );

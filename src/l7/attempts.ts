@@ -1,0 +1,337 @@
+import type { Connector, SessionWaiter } from '../connector/connector.ts';
+import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
+import type { H1EndpointConnection } from '../http/h1-client.ts';
+import { availability, type Endpoint } from '../model/endpoint.ts';
+import { FAILURES, type FailureCode } from '../model/failures.ts';
+import type { RequestHead } from '../model/message.ts';
+import type { PickRequest } from '../model/picker.ts';
+import { runTurn, turnNowMs } from '../net/turn.ts';
+import type { L7Pool } from './l7-pool.ts';
+import type { L7Shared } from './l7-shared.ts';
+import { backoffMs, isFree, judgeRetry, type RetryVerdict } from './retry.ts';
+
+const NONE_TRIED: readonly Endpoint[] = [];
+
+/** How long an exchange waits for a place in the retry budget, milliseconds. */
+const BUDGET_PATIENCE_MS = 2000;
+
+/** The exchange that wants its request served. */
+export interface AttemptsOwner {
+  readonly request: RequestHead;
+  readonly clientIp: string;
+  /** The body can be sent again from its beginning. */
+  readonly replayable: boolean;
+  /** An endpoint is reached: the request is to be sent now. */
+  onReached(session: H1EndpointConnection): void;
+  /** No attempt is left; none is held. */
+  onGivenUp(code: FailureCode, detail: string): void;
+}
+
+/**
+ * How a request finds its endpoint: pick and acquire in one step, reuse or dial, or wait in the queue; after a failure
+ * the next one, as far as it is proven safe and the budget allows. Holds at most one place at one endpoint.
+ */
+export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaiter, PickRequest {
+  /** Of the latest attempt. */
+  endpoint: Endpoint | undefined = undefined;
+  /** Attempts that count, so far. */
+  count = 0;
+  /** Time in the queue, milliseconds. */
+  queuedMs = 0;
+  /** Time that the latest attempt took to connect; 0 on a connection that was there. */
+  connectMs = 0;
+  hash = -1;
+  readonly #l7Pool: L7Pool;
+  readonly #shared: L7Shared;
+  readonly #owner: AttemptsOwner;
+  #tried: Endpoint[] | undefined = undefined;
+  #bound: Endpoint | undefined = undefined;
+  #acquired = false;
+  #connector: Connector<H1EndpointConnection> | undefined = undefined;
+  #ticket: QueueTicket | undefined = undefined;
+  /** When the latest wait or attempt began. */
+  #sinceMs = 0;
+  #retries = 0;
+  /** Holds a place in the retry budget. */
+  #charged = false;
+  #budgetSinceMs = -1;
+  #cancelWait: (() => void) | undefined = undefined;
+  #lastFailure: FailureCode | undefined = undefined;
+  #lastDetail = '';
+
+  constructor(l7Pool: L7Pool, shared: L7Shared, owner: AttemptsOwner) {
+    this.#l7Pool = l7Pool;
+    this.#shared = shared;
+    this.#owner = owner;
+  }
+
+  get tried(): readonly Endpoint[] {
+    return this.#tried ?? NONE_TRIED;
+  }
+
+  /** The endpoint that the client is bound to by affinity. */
+  get bound(): Endpoint | undefined {
+    return this.#bound;
+  }
+
+  get queued(): boolean {
+    return this.#ticket !== undefined;
+  }
+
+  /** Since the latest attempt was sent, milliseconds. */
+  get elapsedMs(): number {
+    return turnNowMs() - this.#sinceMs;
+  }
+
+  begin(): void {
+    const { pool, hashKey, affinity } = this.#l7Pool;
+    const { request, clientIp } = this.#owner;
+    pool.activeRequests++;
+    pool.stats.requests++;
+    if (hashKey !== undefined) this.hash = hashKey(request, clientIp);
+    if (affinity !== undefined) this.#bound = affinity.bound(request);
+    this.#attempt();
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    const { pool } = this.#l7Pool;
+    pool.activeRequests--;
+    if (this.#charged) pool.activeRetries--;
+  }
+
+  #attempt(): void {
+    const endpoint = this.#choose();
+    if (endpoint === undefined) this.#queueOrGiveUp();
+    else this.#connect(endpoint);
+  }
+
+  get #strict(): boolean {
+    return this.#bound !== undefined && this.#l7Pool.pool.config.affinity?.strict === true;
+  }
+
+  /** The client is bound to an endpoint that it may still use. */
+  get #boundUsable(): boolean {
+    const bound = this.#bound;
+    return (
+      bound !== undefined && !this.tried.includes(bound) && availability(bound, turnNowMs()) !== 'closed'
+    );
+  }
+
+  /** The endpoint that the client is bound to while it may be used, else one by the policy. */
+  #choose(): Endpoint | undefined {
+    if (this.#bound !== undefined) {
+      if (this.#boundUsable) return this.#bound.full ? undefined : this.#bound;
+      if (this.#strict) return undefined;
+    }
+    return this.#shared.balancer.pick(this.#l7Pool.pool, this);
+  }
+
+  #queueOrGiveUp(): void {
+    const { pool, queue } = this.#l7Pool;
+    if (this.#strict && !this.#boundUsable) {
+      this.#owner.onGivenUp('affinity_unavailable', '');
+    } else if (this.#boundUsable || this.#anyFull(pool.view.available)) {
+      const { size, timeout } = pool.config.queue;
+      this.#ticket = queue.enter(this, size, timeout);
+      pool.queued = queue.length;
+      this.#sinceMs = turnNowMs();
+      if (this.#ticket !== undefined) return;
+      pool.stats.queueFull++;
+      this.#owner.onGivenUp('queue_full', '');
+    } else {
+      this.#giveUpWithoutEndpoint();
+    }
+  }
+
+  #anyFull(available: readonly Endpoint[]): boolean {
+    for (const endpoint of available) if (endpoint.full && !this.tried.includes(endpoint)) return true;
+    return false;
+  }
+
+  /** None is left. When an endpoint that was reached answered badly, that is what the client hears. */
+  #giveUpWithoutEndpoint(): void {
+    this.#l7Pool.pool.stats.noEndpoint++;
+    const last = this.#lastFailure;
+    if (last === undefined || FAILURES[last].phase === 'connect') {
+      this.#owner.onGivenUp('no_endpoint', last === undefined ? '' : `last attempt: ${last}`);
+    } else {
+      this.#owner.onGivenUp(last, this.#lastDetail);
+    }
+  }
+
+  // ---- the queue ----
+
+  get waitsForOne(): boolean {
+    return this.#boundUsable;
+  }
+
+  onRoom(): boolean {
+    const endpoint = this.#choose();
+    if (endpoint === undefined) return false;
+    this.#ticket = undefined;
+    this.queuedMs += turnNowMs() - this.#sinceMs;
+    this.#connect(endpoint);
+    return true;
+  }
+
+  onQueueTimeout(): void {
+    const { pool, queue } = this.#l7Pool;
+    this.#ticket = undefined;
+    pool.queued = queue.length;
+    pool.stats.queueTimeouts++;
+    this.queuedMs += turnNowMs() - this.#sinceMs;
+    if (this.#bound !== undefined && !this.#strict) {
+      // It waited long enough for the endpoint it is bound to: another will do.
+      this.#bound = undefined;
+      const endpoint = this.#choose();
+      if (endpoint !== undefined) {
+        this.#connect(endpoint);
+        return;
+      }
+    }
+    this.#owner.onGivenUp('queue_timeout', '');
+  }
+
+  // ---- reaching the endpoint ----
+
+  #connect(endpoint: Endpoint): void {
+    this.#shared.balancer.acquire(this.#l7Pool.pool, endpoint);
+    this.#acquired = true;
+    this.endpoint = endpoint;
+    this.count++;
+    endpoint.stats.requests++;
+    if (this.#retries > 0) endpoint.stats.retries++;
+    this.#sinceMs = turnNowMs();
+    const connector = this.#l7Pool.connector(endpoint);
+    const session = connector.take();
+    if (session === undefined) {
+      this.#connector = connector;
+      connector.dial(this);
+    } else {
+      this.connectMs = 0;
+      this.#owner.onReached(session);
+    }
+  }
+
+  onSession(session: H1EndpointConnection): void {
+    this.#connector = undefined;
+    this.connectMs = this.elapsedMs;
+    this.#sinceMs = turnNowMs();
+    this.#owner.onReached(session);
+  }
+
+  onDialFailed(code: FailureCode, detail: string): void {
+    this.#connector = undefined;
+    this.failed(code, detail);
+  }
+
+  // ---- the end of an attempt ----
+
+  /** The attempt succeeded, status and all: the endpoint is judged by it. */
+  succeeded(status: number): void {
+    this.#shared.observer.observe(this.#l7Pool.pool, this.endpoint!, undefined, status);
+    this.#release();
+  }
+
+  /** Whether a failure of that kind would be followed by another attempt. */
+  wouldRetry(code: FailureCode): boolean {
+    return this.#judge(code) !== 'no';
+  }
+
+  /** The attempt failed: accounts for it, and tries again or gives up. */
+  failed(code: FailureCode, detail: string): void {
+    this.blame(code);
+    this.#lastFailure = code;
+    this.#lastDetail = detail;
+    if (!isFree(code)) (this.#tried ??= []).push(this.endpoint!);
+    this.#retryOrGiveUp(code, detail);
+  }
+
+  /** The attempt failed when nothing can be done about it any more. */
+  blame(code: FailureCode): void {
+    const endpoint = this.endpoint!;
+    if (isFree(code)) {
+      this.count--;
+    } else {
+      endpoint.stats.errors++;
+      endpoint.latency?.observeFailure(this.elapsedMs, turnNowMs());
+      this.#shared.observer.observe(this.#l7Pool.pool, endpoint, code, 0);
+    }
+    this.#release();
+  }
+
+  #judge(code: FailureCode): RetryVerdict {
+    return judgeRetry(this.#l7Pool.pool, {
+      code,
+      method: this.#owner.request.method,
+      attempts: this.count,
+      replayable: this.#owner.replayable,
+      charged: this.#charged,
+    });
+  }
+
+  #retryOrGiveUp(code: FailureCode, detail: string): void {
+    const verdict = this.#judge(code);
+    if (verdict === 'no') this.#owner.onGivenUp(code, detail);
+    else if (verdict === 'later') this.#waitForBudget(code, detail);
+    else this.#retry(code);
+  }
+
+  #waitForBudget(code: FailureCode, detail: string): void {
+    const nowMs = turnNowMs();
+    if (this.#budgetSinceMs < 0) this.#budgetSinceMs = nowMs;
+    if (nowMs - this.#budgetSinceMs > BUDGET_PATIENCE_MS) {
+      this.#l7Pool.pool.stats.retriesDenied++;
+      this.#owner.onGivenUp(code, detail);
+      return;
+    }
+    const delayMs = backoffMs(this.#retries + 1, this.#shared.random);
+    this.#after(delayMs, () => this.#retryOrGiveUp(code, detail));
+  }
+
+  #retry(code: FailureCode): void {
+    const { pool } = this.#l7Pool;
+    this.#retries++;
+    pool.stats.retries++;
+    // Where the endpoint may have worked on it, another attempt adds to its work: that is what the budget bounds.
+    const costly = FAILURES[code].retry === 'idempotent' && !isFree(code);
+    if (costly && !this.#charged) {
+      this.#charged = true;
+      pool.activeRetries++;
+    }
+    if (costly && this.#retries > 1)
+      this.#after(backoffMs(this.#retries, this.#shared.random), () => this.#attempt());
+    else this.#attempt();
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#cancelWait = this.#shared.clock.after(delayMs, () => {
+      this.#cancelWait = undefined;
+      runTurn(run);
+    });
+  }
+
+  /** Lets go of queue, dial, wait and place, whichever there is. */
+  leave(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+    if (this.#ticket !== undefined) {
+      const { queue, pool } = this.#l7Pool;
+      queue.leave(this.#ticket);
+      pool.queued = queue.length;
+      this.#ticket = undefined;
+    }
+    this.#connector?.cancel(this);
+    this.#connector = undefined;
+    this.#release();
+  }
+
+  /** Gives back the place at the endpoint, once for each time it was taken. */
+  #release(): void {
+    if (!this.#acquired) return;
+    this.#acquired = false;
+    this.#shared.balancer.release(this.#l7Pool.pool, this.endpoint!);
+    this.#l7Pool.wakeQueue();
+  }
+}
