@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { Command } from 'commander';
 
 import { configFromFlags } from '../config/flags.ts';
@@ -42,26 +44,41 @@ Examples:
   pointsman run --listen :8080 --to localhost:3000,localhost:3001`,
     )
     .action(async (options: RunOptions, command: Command) => {
-      const { source, result } = await sourceOf(terminal, options, command);
+      const { source, result, fromFile } = await sourceOf(terminal, options, command);
       if (!result.ok) {
         printIssues(terminal, result.issues);
         terminal.err(`${source}: ${counted(result.issues.length, 'problem')}; nothing was started\n`);
         return finish(EXIT.usage);
       }
       printIssues(terminal, result.warnings, 'warning');
+      const file = fromFile
+        ? {
+            path: resolve(terminal.directory, source),
+            load: async () => (await loadSource(terminal, source)).result,
+          }
+        : undefined;
       // Loaded only here, so that the other commands start fast.
       const { runSupervisor } = await import('../supervisor/run.ts');
-      finish(await runSupervisor(result.config, { source }));
+      finish(await runSupervisor(result.config, { source, file }));
     });
 }
 
-async function sourceOf(terminal: Terminal, options: RunOptions, command: Command): Promise<Sourced> {
+interface RunSource extends Sourced {
+  /** It can be read again. */
+  readonly fromFile: boolean;
+}
+
+async function sourceOf(terminal: Terminal, options: RunOptions, command: Command): Promise<RunSource> {
   const { config, listen, to, policy, admin } = options;
   const flag = ['listen', 'to', 'policy', 'admin'].find((name) => command.getOptionValue(name) !== undefined);
-  if (flag === undefined) return loadSource(terminal, config);
+  if (flag === undefined) return { ...(await loadSource(terminal, config)), fromFile: true };
   if (config !== undefined)
     command.error(`error: --${flag} and --config exclude each other; write it in the file`);
   if (to === undefined) command.error('error: --to is missing, such as --to localhost:3000,localhost:3001');
   if (listen === undefined) command.error('error: --listen is missing, such as --listen :8080');
-  return { source: 'command line', result: configFromFlags({ listen, to, policy, admin }) };
+  return {
+    source: 'command line',
+    result: configFromFlags({ listen, to, policy, admin }),
+    fromFile: false,
+  };
 }

@@ -24,8 +24,14 @@ export interface ConfigChange {
 }
 
 /** Settings that a running process does not take over. */
-export const RESTART_SETTINGS = ['workers', 'admin', 'accessLog', 'log', 'watch'] as const;
+const RESTART_SETTINGS = ['workers', 'admin', 'accessLog', 'log', 'watch'] as const;
 const SETTINGS = [...RESTART_SETTINGS, 'shutdown'] as const;
+
+/** `next`, as far as a process that runs with `running` takes it over. */
+export function withoutRestart(running: Config, next: Config): Config {
+  const { workers, admin, accessLog, log, watch } = running;
+  return { ...next, workers, admin, accessLog, log, watch };
+}
 
 /**
  * What turns configuration `a` into `b`: settings, then listeners with their routes, then pools with their endpoints, in the

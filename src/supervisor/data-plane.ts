@@ -1,37 +1,26 @@
 import { balancer } from '../balancer/flow.ts';
-import { createPool } from '../balancer/pools.ts';
+import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
+import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
-import { parseStatusSet } from '../config/status-set.ts';
-import { CookieAffinity } from '../filters/affinity/cookie-affinity.ts';
-import { createFilter } from '../filters/registry.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
-import { ForwardingPolicy } from '../l7/client-forwarding.ts';
-import { type HashKey, hashKeyOf } from '../l7/hash-key.ts';
-import { L7Listener } from '../l7/l7-listener.ts';
+import type { L7Listener } from '../l7/l7-listener.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
-import { compileRoutes } from '../l7/router.ts';
 import type { AccessLog } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, Transition, TransitionListener } from '../model/ports.ts';
 import type { ListenerView } from '../model/runtime-view.ts';
 import { dial } from '../net/dial.ts';
-import { listen, type ListeningSocket } from '../net/listen.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
-
-/** What requests are hashed on; undefined when the policy does not hash. `ip-hash` always takes the client's address. */
-function hashOf({ policy, hash }: PoolConfig): HashKey | undefined {
-  if (policy === 'ip-hash') return hashKeyOf('client-ip');
-  return policy === 'ring-hash' || policy === 'maglev' ? hashKeyOf(hash.key) : undefined;
-}
+import { ListenerPlan } from './listener-plan.ts';
+import { poolParts } from './pool-parts.ts';
 
 /** What a data plane is told and tells. */
 export interface DataPlaneOptions {
@@ -42,23 +31,40 @@ export interface DataPlaneOptions {
   readonly instance: string;
 }
 
-interface RunningListener {
-  readonly config: ListenerConfig;
-  readonly served: L7Listener;
-  socket: ListeningSocket | undefined;
+/** What `apply` did. */
+export interface ApplyReport {
+  /** Of the snapshot in force. */
+  readonly revision: number;
+  /** Everything that was different, also what only a restart brings; empty for the first configuration. */
+  readonly changes: readonly ConfigChange[];
 }
 
-/** Everything that carries traffic, built from one configuration: pools, health, listeners. */
+/** Pools as they would be, made and undone without anybody noticing. */
+interface PoolPlan {
+  readonly all: Map<string, L7Pool>;
+  readonly created: readonly L7Pool[];
+}
+
+/**
+ * Everything that carries traffic: pools, health, listeners. A configuration is put into force whole or not at all, and
+ * whatever it says nothing new about stays the same object, with all that it carries.
+ */
 export class DataPlane {
   readonly #options: DataPlaneOptions;
+  readonly #shared: L7Listener['shared'];
   readonly #wheel = new TimerWheel();
   readonly #publisher: Publisher;
   readonly #health: HealthMonitor;
-  readonly #pools = new Map<string, L7Pool>();
-  readonly #listeners: RunningListener[] = [];
+  #config: Config | undefined = undefined;
+  #revision = 0;
+  #stopped = false;
+  #pools = new Map<string, L7Pool>();
+  #listeners: readonly ListenerPlan[] = [];
+  /** Listeners that are gone from the configuration, as long as they have connections. */
+  #leaving: L7Listener[] = [];
 
-  /** Builds; nothing listens and nothing is probed yet. */
-  constructor(config: Config, options: DataPlaneOptions) {
+  /** Nothing listens and nothing is probed before the first `apply`. */
+  constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { log } = options;
     this.#publisher = new Publisher({ clock: systemClock, random: systemRandom }, log, (pool) =>
@@ -73,8 +79,7 @@ export class DataPlane {
       transitions: this,
       log,
     });
-    for (const pool of config.pools) this.#pools.set(pool.name, this.#buildPool(pool));
-    const shared: L7Shared = {
+    this.#shared = {
       balancer,
       observer: this.#health.observer,
       accessLog: options.accessLog,
@@ -83,59 +88,111 @@ export class DataPlane {
       clock: systemClock,
       random: systemRandom,
     };
-    for (const listener of config.listeners) {
-      this.#listeners.push({
-        config: listener,
-        served: this.#buildListener(listener, shared),
-        socket: undefined,
-      });
-    }
-  }
-
-  #buildPool(config: PoolConfig): L7Pool {
-    const pool = createPool(config, this.#publisher);
-    return new L7Pool(
-      pool,
-      {
-        affinity: config.affinity === undefined ? undefined : new CookieAffinity(pool, config.affinity),
-        hashKey: hashOf(config),
-        retryStatus: config.retry.statuses.length === 0 ? undefined : parseStatusSet(config.retry.statuses),
-      },
-      this.#wheel,
-      dial,
-    );
-  }
-
-  #buildListener(config: ListenerConfig, shared: L7Shared): L7Listener {
-    const router = compileRoutes<L7Pool>(config.routes, {
-      pool: (name) => {
-        const pool = this.#pools.get(name);
-        if (pool === undefined) throw new RangeError(`there is no pool "${name}"`);
-        return pool;
-      },
-      filter: (filter) => createFilter(filter, { log: this.#options.log }),
-    });
-    const forwarding = new ForwardingPolicy(config, this.#options.instance);
-    return new L7Listener(config, router, forwarding, new ListenerStats(), shared);
   }
 
   /**
-   * Binds every listener, then starts the health checks.
-   * @throws Error naming the listener when one cannot be bound; those bound before are closed again.
+   * Puts a configuration into force. Everything that can fail comes first: compiling routes and filters, binding new
+   * addresses. Then all of it is swapped in one turn. One call at a time.
+   * @throws Error saying what failed, such as an address in use; the configuration before is then still in force, whole.
    */
-  async start(): Promise<void> {
-    for (const listener of this.#listeners) {
-      const { name, address } = listener.config;
-      try {
-        listener.socket = await listen(address.host, address.port, listener.served);
-      } catch (cause) {
-        this.stopListening();
-        const code =
-          cause !== null && typeof cause === 'object' && 'code' in cause ? String(cause.code) : String(cause);
-        throw new Error(`listener ${name}: cannot listen on ${formatAddress(address)}: ${code}`, { cause });
+  async apply(next: Config): Promise<ApplyReport> {
+    const before = this.#config;
+    const changes = before === undefined ? [] : diffConfigs(before, next);
+    if (before !== undefined && changes.every(({ restart }) => restart))
+      return { revision: this.#revision, changes };
+    const config = before === undefined ? next : withoutRestart(before, next);
+    const pools = this.#planPools(config);
+    const listeners: ListenerPlan[] = [];
+    try {
+      for (const listener of config.listeners) listeners.push(this.#planListener(listener, pools));
+      for (const listener of listeners) {
+        await listener.open(this.#listeners);
+        if (this.#stopped) throw new Error('Pointsman is shutting down');
       }
+    } catch (error) {
+      runTurn(() => {
+        for (const listener of listeners) listener.abandon();
+        for (const l7Pool of pools.created) this.#closePool(l7Pool);
+      });
+      throw error;
     }
-    for (const { pool } of this.#pools.values()) this.#health.watch(pool);
+    runTurn(() => this.#swap(config, pools, listeners));
+    this.#revision++;
+    return { revision: this.#revision, changes };
+  }
+
+  #planPools(config: Config): PoolPlan {
+    const all = new Map<string, L7Pool>();
+    const created: L7Pool[] = [];
+    for (const poolConfig of config.pools) {
+      let l7Pool = this.#pools.get(poolConfig.name);
+      if (l7Pool === undefined) {
+        const pool = createPool(poolConfig, this.#publisher);
+        l7Pool = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial);
+        created.push(l7Pool);
+      }
+      all.set(poolConfig.name, l7Pool);
+    }
+    return { all, created };
+  }
+
+  #planListener(config: ListenerConfig, { all }: PoolPlan): ListenerPlan {
+    const known = this.#listeners.find(({ name }) => name === config.name);
+    return new ListenerPlan(config, known, {
+      pools: all,
+      shared: this.#shared,
+      instance: this.#options.instance,
+    });
+  }
+
+  #swap(config: Config, pools: PoolPlan, listeners: readonly ListenerPlan[]): void {
+    const poolsBefore = this.#pools;
+    const listenersBefore = this.#listeners;
+    this.#config = config;
+    this.#pools = pools.all;
+    for (const poolConfig of config.pools) this.#configurePool(poolConfig);
+    for (const { pool } of pools.created) this.#health.watch(pool);
+    for (const listener of listeners) listener.commit();
+    this.#listeners = listeners;
+    const doors = new Set(listeners.map(({ door }) => door));
+    const served = new Set(listeners.map((listener) => listener.served));
+    this.#leaving = this.#leaving.filter(({ stats }) => stats.connectionsOpen > 0);
+    for (const listener of listenersBefore) {
+      if (!doors.has(listener.door)) listener.door?.stop();
+      if (served.has(listener.served)) continue;
+      listener.served.drain();
+      this.#leaving.push(listener.served);
+    }
+    for (const l7Pool of poolsBefore.values()) {
+      if (pools.all.get(l7Pool.pool.name) === l7Pool) continue;
+      this.#health.forget(l7Pool.pool);
+      this.#closePool(l7Pool);
+    }
+  }
+
+  /** Requests under way and those that wait in its queue still end as they would have. */
+  #closePool(l7Pool: L7Pool): void {
+    this.#publisher.forget(l7Pool.pool);
+    l7Pool.close();
+  }
+
+  /** Puts another configuration of one pool into force; nothing for a pool that there is not. */
+  updatePool(config: PoolConfig): void {
+    const before = this.#config;
+    if (before === undefined || !this.#pools.has(config.name)) return;
+    const pools = before.pools.map((pool) => (pool.name === config.name ? config : pool));
+    this.#config = { ...before, pools };
+    runTurn(() => this.#configurePool(config));
+  }
+
+  #configurePool(config: PoolConfig): void {
+    const l7Pool = this.#pools.get(config.name)!;
+    const { pool } = l7Pool;
+    if (Bun.deepEquals(pool.config, config)) return;
+    l7Pool.configure(config, poolParts(pool, config, l7Pool.affinity));
+    const { removed } = updatePool(pool, config, this.#publisher);
+    l7Pool.forget(removed);
+    this.#health.watch(pool);
   }
 
   /** What health found: requests that wait on a dead endpoint go elsewhere, those that wait in the queue are asked again. */
@@ -148,8 +205,18 @@ export class DataPlane {
     this.#options.transitions.onTransition(transition);
   }
 
+  /** Number of the snapshot in force; 0 before the first. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** What is in force; undefined before the first `apply`. */
+  get config(): Config | undefined {
+    return this.#config;
+  }
+
   get listening(): boolean {
-    return this.#listeners.every((listener) => listener.socket !== undefined);
+    return this.#listeners.every(({ door }) => door?.isOpen === true);
   }
 
   pools(): readonly Pool[] {
@@ -157,9 +224,9 @@ export class DataPlane {
   }
 
   listeners(): readonly ListenerView[] {
-    return this.#listeners.map(({ config, served, socket }) => ({
+    return this.#listeners.map(({ config, served, door }) => ({
       name: config.name,
-      address: formatAddress({ host: config.address.host, port: socket?.port ?? config.address.port }),
+      address: formatAddress({ host: config.address.host, port: door?.port ?? config.address.port }),
       pools: [
         ...new Set(config.routes.flatMap((route) => route.pool ?? route.split?.map((arm) => arm.pool) ?? [])),
       ],
@@ -171,23 +238,33 @@ export class DataPlane {
     return this.#pools.get(endpoint.pool)?.connector(endpoint).idleCount ?? 0;
   }
 
-  /** Requests and tunnels under way. */
-  get busy(): number {
-    return this.#listeners.reduce((sum, { served }) => sum + served.busy, 0);
+  /** Listeners in force and those that leave. */
+  #served(): readonly L7Listener[] {
+    return [...this.#listeners.map(({ served }) => served), ...this.#leaving];
   }
 
-  /** Accepts no more connections. */
+  /** Requests and tunnels under way. */
+  get busy(): number {
+    return this.#served().reduce((sum, { busy }) => sum + busy, 0);
+  }
+
+  /** Asks both ends of the tunnels to an endpoint to close. */
+  closeTunnels(endpoint: Endpoint): void {
+    runTurn(() => {
+      for (const served of this.#served()) served.closeTunnels(endpoint);
+    });
+  }
+
+  /** Accepts no more connections, for good. */
   stopListening(): void {
-    for (const listener of this.#listeners) {
-      listener.socket?.stop();
-      listener.socket = undefined;
-    }
+    this.#stopped = true;
+    for (const { door } of this.#listeners) door?.stop();
   }
 
   /** Takes no more requests; those under way go on. */
   drain(): void {
     runTurn(() => {
-      for (const { served } of this.#listeners) served.drain();
+      for (const served of this.#served()) served.drain();
     });
   }
 
@@ -195,7 +272,7 @@ export class DataPlane {
   cut(): number {
     let count = 0;
     runTurn(() => {
-      for (const { served } of this.#listeners) count += served.cut();
+      for (const served of this.#served()) count += served.cut();
     });
     return count;
   }

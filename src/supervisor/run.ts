@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 
 import { type AdminServer, startAdmin } from '../admin/server.ts';
-import { formatAddress } from '../config/schema/address.ts';
+import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
@@ -15,7 +15,11 @@ import { TrafficWindows } from '../telemetry/traffic-windows.ts';
 import { TransitionCounters } from '../telemetry/transition-counters.ts';
 import { systemClock } from '../util/clock.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { announce } from './announce.ts';
+import { ConfigWatch } from './config-watch.ts';
 import { DataPlane } from './data-plane.ts';
+import { createEndpointControl } from './endpoint-control.ts';
+import { Reloader } from './reloader.ts';
 import { shutDown } from './shutdown.ts';
 
 /** How long the last log lines may take to be written, milliseconds. */
@@ -39,12 +43,19 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
+/** Where a configuration came from. */
+export interface RunOptions {
+  /** For the log. */
+  readonly source: string;
+  /** For reloads; undefined when it came from the command line. */
+  readonly file?: { readonly path: string; readonly load: () => Promise<LoadResult> } | undefined;
+}
+
 /**
- * Runs a checked configuration until SIGTERM or SIGINT.
- * @param options.source What the configuration came from, for the log.
+ * Runs a checked configuration until SIGTERM or SIGINT. SIGHUP reloads it.
  * @returns the exit code: 0 after an orderly stop, 1 when it could not start.
  */
-export async function runSupervisor(config: Config, options: { readonly source: string }): Promise<number> {
+export async function runSupervisor(config: Config, { source, file }: RunOptions): Promise<number> {
   const clock = systemClock;
   const lines = LineWriter.open({ destination: 'stderr', clock, flushEveryMs: 10 });
   const log: Log = new AppLog({ level: config.log.level, format: config.log.format, clock, sink: lines });
@@ -56,9 +67,12 @@ export async function runSupervisor(config: Config, options: { readonly source: 
   onDefect((error) => log.error('defect', { error: describe(error) }));
   process.on('uncaughtException', (error) => log.error('defect', { error: describe(error) }));
   process.on('unhandledRejection', (error) => log.error('defect', { error: describe(error) }));
+  // Before it runs there is nothing to reload, and no reason to die of it either.
+  let onHangUp = (): void => {};
+  process.on('SIGHUP', () => onHangUp());
   try {
     if (config.accessLog !== false) accessLog = BatchedAccessLog.open(config.accessLog, clock, log);
-    plane = new DataPlane(config, { log, accessLog, transitions: counters, instance: hostname() });
+    plane = new DataPlane({ log, accessLog, transitions: counters, instance: hostname() });
     const running = plane;
     const stopping = { begun: false };
     const windows = new TrafficWindows({
@@ -69,35 +83,61 @@ export async function runSupervisor(config: Config, options: { readonly source: 
     const view: RuntimeView = {
       version: manifest.version,
       startWallMs,
-      revision: () => 1,
+      revision: () => running.revision,
       readiness: () => readiness(running, stopping.begun),
       pools: () => running.pools(),
       listeners: () => running.listeners(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
     };
-    await running.start();
+    await running.apply(config);
+    const endpoints = createEndpointControl(config, {
+      pools: () => running.pools(),
+      updatePool: (pool) => running.updatePool(pool),
+      closeTunnels: (endpoint) => running.closeTunnels(endpoint),
+      transitions: counters,
+      clock,
+      log,
+    });
+    const control = new Reloader({ plane: running, endpoints, load: file?.load, log });
+    onHangUp = () => void control.reload();
     if (config.admin !== false) {
-      const source = { view, clock, transitions: counters, eventLoopLagMs: () => lag.largestMs(), accessLog };
-      admin = startAdmin(
+      const metrics = {
+        view,
+        clock,
+        transitions: counters,
+        eventLoopLagMs: () => lag.largestMs(),
+        accessLog,
+      };
+      admin = await startAdmin(
         config.admin,
         {
           view,
+          control,
+          endpoints,
           clock,
           window: (endpoint) => windows.window(endpoint),
-          metrics: (accept) => exposeMetrics(source, accept),
+          metrics: (accept) => exposeMetrics(metrics, accept),
         },
         log,
       );
     }
     windows.start();
     lag.start();
-    announce(log, config, running, admin, options.source);
+    announce(log, config, running.listeners(), admin, source);
     process.on('SIGUSR1', () => accessLog?.reopen());
+    const watch =
+      config.watch && file !== undefined
+        ? new ConfigWatch(file.path, clock, log, () => void control.reload())
+        : undefined;
+    await watch?.start();
 
     const signal = await stopSignal();
     stopping.begun = true;
     log.info('stopping', { signal, busy: running.busy });
-    await shutDown(running, config.shutdown, clock, log);
+    watch?.stop();
+    control.stop();
+    await shutDown(running, running.config?.shutdown ?? config.shutdown, clock, log);
+    endpoints.stop();
     windows.stop();
     lag.stop();
     await admin?.stop(true);
@@ -119,37 +159,4 @@ function readiness(plane: DataPlane, stopping: boolean): { ready: boolean; reaso
   if (stopping) reasons.push('shutting down');
   else if (!plane.listening) reasons.push('a listener is not bound');
   return { ready: reasons.length === 0, reasons };
-}
-
-/** What was started, a line each. */
-function announce(
-  log: Log,
-  config: Config,
-  plane: DataPlane,
-  admin: AdminServer | undefined,
-  source: string,
-): void {
-  log.info('started', { version: manifest.version, pid: process.pid, config: source, workers: 1 });
-  if (config.workers !== 1) {
-    log.warn('one-worker', { asked: config.workers, reason: 'this version carries traffic in one process' });
-  }
-  for (const { name, policy, endpoints, healthCheck } of config.pools) {
-    const check =
-      healthCheck === undefined
-        ? 'none'
-        : healthCheck.http === undefined
-          ? 'tcp'
-          : `http ${healthCheck.http.path}`;
-    const list = endpoints.map((endpoint) =>
-      endpoint.name === formatAddress(endpoint.address)
-        ? endpoint.name
-        : `${endpoint.name}=${formatAddress(endpoint.address)}`,
-    );
-    const shown = list.length > 8 ? `${list.slice(0, 8).join(',')},... (${list.length})` : list.join(',');
-    log.info('pool', { pool: name, policy, endpoints: shown, healthCheck: check });
-  }
-  for (const { name, address, pools } of plane.listeners()) {
-    log.info('listening', { listener: name, address, pools: pools.join(',') });
-  }
-  if (admin !== undefined) log.info('listening', { listener: 'admin', address: admin.address });
 }

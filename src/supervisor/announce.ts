@@ -1,0 +1,44 @@
+import type { AdminServer } from '../admin/server.ts';
+import { formatAddress } from '../config/schema/address.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { Log } from '../model/ports.ts';
+import type { ListenerView } from '../model/runtime-view.ts';
+import manifest from '../../package.json' with { type: 'json' };
+
+/** Where a listener listens, a line each. */
+export function announceListeners(log: Log, listeners: readonly ListenerView[]): void {
+  for (const { name, address, pools } of listeners) {
+    log.info('listening', { listener: name, address, pools: pools.join(',') });
+  }
+}
+
+/** What was started, a line each. */
+export function announce(
+  log: Log,
+  config: Config,
+  listeners: readonly ListenerView[],
+  admin: AdminServer | undefined,
+  source: string,
+): void {
+  log.info('started', { version: manifest.version, pid: process.pid, config: source, workers: 1 });
+  if (config.workers !== 1) {
+    log.warn('one-worker', { asked: config.workers, reason: 'this version carries traffic in one process' });
+  }
+  for (const { name, policy, endpoints, healthCheck } of config.pools) {
+    const check =
+      healthCheck === undefined
+        ? 'none'
+        : healthCheck.http === undefined
+          ? 'tcp'
+          : `http ${healthCheck.http.path}`;
+    const list = endpoints.map((endpoint) =>
+      endpoint.name === formatAddress(endpoint.address)
+        ? endpoint.name
+        : `${endpoint.name}=${formatAddress(endpoint.address)}`,
+    );
+    const shown = list.length > 8 ? `${list.slice(0, 8).join(',')},... (${list.length})` : list.join(',');
+    log.info('pool', { pool: name, policy, endpoints: shown, healthCheck: check });
+  }
+  announceListeners(log, listeners);
+  if (admin !== undefined) log.info('listening', { listener: 'admin', address: admin.address });
+}

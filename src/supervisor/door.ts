@@ -1,0 +1,71 @@
+import { type Address, formatAddress } from '../config/schema/address.ts';
+import type { L7Listener } from '../l7/l7-listener.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
+
+/**
+ * A listening socket and the listener that serves what comes in by it. It can be led to another listener, so that an address which a
+ * reload gives to one of another name refuses nobody.
+ */
+export class Door implements Acceptor {
+  /** As configured: port 0 stays 0. */
+  readonly address: Address;
+  #to: L7Listener;
+  /** Listeners that it led to before, as long as they have connections. */
+  #former: L7Listener[] = [];
+  #socket: ListeningSocket | undefined = undefined;
+
+  private constructor(address: Address, to: L7Listener) {
+    this.address = address;
+    this.#to = to;
+  }
+
+  /**
+   * Listens.
+   * @throws Error naming the listener and the address, with the code of the system.
+   */
+  static async open(address: Address, to: L7Listener): Promise<Door> {
+    const door = new Door(address, to);
+    try {
+      door.#socket = await listen(address.host, address.port, door);
+    } catch (cause) {
+      const code =
+        cause !== null && typeof cause === 'object' && 'code' in cause ? String(cause.code) : String(cause);
+      throw new Error(`listener ${to.name}: cannot listen on ${formatAddress(address)}: ${code}`, { cause });
+    }
+    return door;
+  }
+
+  /** Accepts connections. */
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** The port in force. */
+  get port(): number {
+    return this.#socket?.port ?? this.address.port;
+  }
+
+  /** From now on connections are served by `listener`; those that were accepted stay with theirs. */
+  leadTo(listener: L7Listener): void {
+    if (listener === this.#to) return;
+    this.#former = [...this.#former.filter((other) => other !== listener), this.#to];
+    this.#to = listener;
+  }
+
+  /** Accepts no more; connections go on. */
+  stop(): void {
+    this.#socket?.stop();
+    this.#socket = undefined;
+  }
+
+  accept(connection: Connection): ConnectionHandler | undefined {
+    return this.#to.accept(connection);
+  }
+
+  released(handler: ConnectionHandler): void {
+    if (this.#former.length > 0) this.#former = this.#former.filter(({ stats }) => stats.connectionsOpen > 0);
+    const owner = this.#former.find((listener) => listener.serves(handler)) ?? this.#to;
+    owner.released(handler);
+  }
+}

@@ -1,0 +1,131 @@
+import { type ConfigChange, formatChange } from '../config/diff.ts';
+import { type ConfigIssue, formatIssue } from '../config/issue.ts';
+import type { LoadResult } from '../config/load.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { Control, ReloadResult } from '../model/control.ts';
+import type { Log } from '../model/ports.ts';
+import { announceListeners } from './announce.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { ReloadableEndpointControl } from './endpoint-control.ts';
+
+type Refusal = Extract<ReloadResult, { readonly outcome: 'refused' }>;
+
+/** Changes that are named in the log; of more only the number. */
+const MOST_NAMED = 8;
+
+/** What reloads are made with. */
+export interface ReloaderDeps {
+  readonly plane: DataPlane;
+  readonly endpoints: ReloadableEndpointControl;
+  /** Reads the configuration again; undefined when it came from the command line. */
+  readonly load: (() => Promise<LoadResult>) | undefined;
+  readonly log: Log;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}
+
+/** Puts configurations into force, one after the other: a reload that is asked for during another comes after it. */
+export class Reloader implements Control {
+  readonly #deps: ReloaderDeps;
+  /** The reload under way, or the last one. */
+  #current: Promise<unknown> = Promise.resolve();
+  /** The one that comes after it, for all who ask meanwhile. */
+  #next: Promise<ReloadResult> | undefined = undefined;
+  #stopped = false;
+
+  constructor(deps: ReloaderDeps) {
+    this.#deps = deps;
+  }
+
+  reload(): Promise<ReloadResult> {
+    // One that has not begun yet will read what the file says now.
+    if (this.#next !== undefined) return this.#next;
+    const next = this.#current.then(() => {
+      this.#next = undefined;
+      return this.#reload();
+    });
+    this.#next = next;
+    this.#current = next;
+    return next;
+  }
+
+  /** Every reload is refused from now on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const { load } = this.#deps;
+    if (this.#stopped) return this.#refuse('stopping', 'Pointsman is shutting down');
+    if (load === undefined)
+      return this.#refuse(
+        'no-file',
+        'the configuration came from the command line; there is no file to read',
+      );
+    let result: LoadResult;
+    try {
+      result = await load();
+    } catch (error) {
+      return this.#refuse('config', error instanceof Error ? error.message : String(error));
+    }
+    if (this.#stopped) return this.#refuse('stopping', 'Pointsman is shutting down');
+    if (!result.ok) {
+      const { length } = result.issues;
+      return this.#refuse(
+        'config',
+        `the configuration has ${length} problem${length === 1 ? '' : 's'}`,
+        result.issues,
+      );
+    }
+    return this.#apply(result.config, result.warnings);
+  }
+
+  async #apply(config: Config, warnings: readonly ConfigIssue[]): Promise<ReloadResult> {
+    const { plane, endpoints } = this.#deps;
+    let report;
+    try {
+      report = await plane.apply(endpoints.overlay(config));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return this.#refuse(this.#stopped ? 'stopping' : 'apply', message);
+    }
+    // What was changed at run time while addresses were bound.
+    for (const pool of endpoints.overlay(config).pools) plane.updatePool(pool);
+    endpoints.adopt(config);
+    this.#note(report.revision, report.changes, warnings);
+    return { outcome: 'applied', ...report, warnings };
+  }
+
+  #note(revision: number, changes: readonly ConfigChange[], warnings: readonly ConfigIssue[]): void {
+    const { log, plane } = this.#deps;
+    const made = changes.filter(({ restart }) => !restart);
+    const settings = changes.filter(({ restart }) => restart).map(({ name }) => name);
+    const opened = new Set(
+      made
+        .filter(({ object, change }) => object === 'listener' && (change === 'added' || change === 'moved'))
+        .map(({ name }) => name),
+    );
+    for (const issue of warnings) log.warn('config-warning', { problem: formatIssue(issue) });
+    announceListeners(
+      log,
+      plane.listeners().filter(({ name }) => opened.has(name)),
+    );
+    const named = made.slice(0, MOST_NAMED).map(formatChange);
+    if (made.length > named.length) named.push(`... (${made.length})`);
+    log.info('reloaded', {
+      revision,
+      changes: made.length,
+      what: named.length === 0 ? undefined : named.join('; '),
+    });
+    if (settings.length > 0) log.warn('restart-needed', { settings: settings.join(',') });
+  }
+
+  #refuse(reason: Refusal['reason'], message: string, issues: readonly ConfigIssue[] = []): Refusal {
+    const { log, plane } = this.#deps;
+    for (const issue of issues) log.error('config-error', { problem: formatIssue(issue) });
+    log.error('reload-refused', { reason, message: firstLine(message), revision: plane.revision });
+    return { outcome: 'refused', reason, message: firstLine(message), revision: plane.revision, issues };
+  }
+}
