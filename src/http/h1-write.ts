@@ -2,7 +2,6 @@ import type { Fields } from '../model/fields.ts';
 import type { RequestHead, ResponseHead } from '../model/message.ts';
 import { Framing } from '../model/message.ts';
 import type { Connection } from '../net/connection.ts';
-import { MAX_PIECE } from '../net/connection.ts';
 import type { OutBuffer } from '../net/out-buffer.ts';
 
 const COLON_SP = Buffer.from(': ', 'latin1');
@@ -67,7 +66,7 @@ export function writeRequestHead(connection: Connection, head: RequestHead): num
     head.query.length +
     head.authority.length +
     OWN_LINES;
-  const out = connection.open(Math.min(size, MAX_PIECE));
+  const out = connection.open(size);
   const before = out.length;
   const asItCame =
     head.lineStart >= 0 &&
@@ -108,7 +107,7 @@ export function writeResponseHead(
   persistence: PersistenceKind,
 ): number {
   const size = fieldsSize(head.fields) + head.reason.length + OWN_LINES;
-  const out = connection.open(Math.min(size, MAX_PIECE));
+  const out = connection.open(size);
   const before = out.length;
   const asItCame = head.lineStart >= 0 && head.fields.count > 0;
   if (!asItCame) out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);

@@ -29,8 +29,8 @@ export interface Connection {
   /** The peer has sent FIN. */
   readonly readEnded: boolean;
   /**
-   * The buffer in which to put the next piece, with at least `room` bytes free (at most `MAX_PIECE`). It is written when this event-loop
-   * turn ends or when another connection needs the buffer, so pieces of one turn leave as one.
+   * The buffer in which to put the next piece, with at least `room` bytes free. It is written when this event-loop turn ends or when
+   * another connection needs the buffer, so pieces of one turn leave as one.
    */
   open(room: number): OutBuffer;
   /** Writes `bytes[start, end)`; small pieces are joined with what `open` collected, large ones are not copied. */
@@ -48,5 +48,5 @@ export interface Connection {
   reset(): void;
 }
 
-/** Capacity of the buffer that `open` hands out, bytes. */
+/** Usual capacity of the buffer that `open` hands out, bytes. */
 export const MAX_PIECE: number = 128 * 1024;

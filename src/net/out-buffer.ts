@@ -3,7 +3,7 @@
  * (`Connection.open`); nothing here checks.
  */
 export class OutBuffer {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   /** Bytes that wait to be written. */
   length = 0;
 
@@ -14,6 +14,11 @@ export class OutBuffer {
   /** Bytes that still fit. */
   get room(): number {
     return this.bytes.length - this.length;
+  }
+
+  /** Makes sure that an empty buffer holds `room` bytes. A message may be larger than what is usual; the next one may be so too. */
+  reserve(room: number): void {
+    if (this.bytes.length < room) this.bytes = Buffer.allocUnsafeSlow(room);
   }
 
   /** Appends `from[start, end)`. */

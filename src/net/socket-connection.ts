@@ -46,7 +46,9 @@ export class SocketConnection implements Connection, TransportEvents {
 
   open(room: number): OutBuffer {
     if (owner !== this || out.room < room) {
-      flushOwner();
+      // Who hears that a connection is congested may write to another one: that goes out first.
+      while (owner !== undefined) flushOwner();
+      out.reserve(room);
       // oxlint-disable-next-line typescript/no-this-alias -- a reference that outlives the call, not an alias
       owner = this;
       if (!inTurn()) queueMicrotask(flushOwner);
@@ -134,8 +136,9 @@ export class SocketConnection implements Connection, TransportEvents {
       this.handler.onData(bytes);
     } catch (error) {
       this.#defect(error);
+    } finally {
+      leaveTurn();
     }
-    leaveTurn();
   }
 
   onRoom(): void {
@@ -145,8 +148,9 @@ export class SocketConnection implements Connection, TransportEvents {
       this.#sendWaiting();
     } catch (error) {
       this.#defect(error);
+    } finally {
+      leaveTurn();
     }
-    leaveTurn();
   }
 
   #sendWaiting(): void {
@@ -173,25 +177,35 @@ export class SocketConnection implements Connection, TransportEvents {
       this.handler.onEnd();
     } catch (error) {
       this.#defect(error);
+    } finally {
+      leaveTurn();
     }
-    leaveTurn();
   }
 
   onGone(cause: CloseCause): void {
     enterTurn();
-    if (owner === this) discardOutput();
-    if (!this.closed) {
-      this.#forget();
-      try {
+    try {
+      if (owner === this) discardOutput();
+      if (!this.closed) {
+        this.#forget();
         this.handler.onClose(cause);
-      } catch (error) {
-        reportDefect(error);
       }
+    } catch (error) {
+      reportDefect(error);
+    } finally {
+      this.#release();
+      leaveTurn();
     }
+  }
+
+  #release(): void {
     const { released } = this;
     this.released = undefined;
-    released?.();
-    leaveTurn();
+    try {
+      released?.();
+    } catch (error) {
+      reportDefect(error);
+    }
   }
 
   /** Our own code failed to serve it: whoever holds the connection lets go of it. */
