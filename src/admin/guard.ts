@@ -7,7 +7,18 @@ function digest(text: string): Buffer {
 }
 
 /** Who may ask: checked before anything is looked up. */
-export class Guard {
+export interface Guard {
+  /** Whether the Host header names us. */
+  allowsHost(hostField: string | null): boolean;
+  /** Whether the request has the token, or none is asked for. */
+  trusts(authorization: string | null): boolean;
+}
+
+/** On a unix socket the file's mode has judged already, and no web page comes here. */
+export const SOCKET_GUARD: Guard = { allowsHost: () => true, trusts: () => true };
+
+/** Guards the TCP listener. */
+export class NetworkGuard implements Guard {
   readonly #boundHost: string;
   readonly #tokenDigest: Buffer | undefined;
 
@@ -17,7 +28,7 @@ export class Guard {
   }
 
   /**
-   * Whether the Host header names us. On loopback anything else is a web page whose name was pointed at 127.0.0.1 to
+   * On loopback any Host but ours is a web page whose name was pointed at 127.0.0.1 to
    * read what the browser may reach (DNS rebinding). Elsewhere the token protects. Only HTTP/1.0 comes without a Host,
    * and no browser speaks it.
    */
@@ -28,10 +39,20 @@ export class Guard {
     return isLoopbackHost(host) || host === this.#boundHost;
   }
 
-  /** Whether the request has the token, or none is asked for. Takes the same time for every wrong one. */
+  /** Takes the same time for every wrong token. */
   trusts(authorization: string | null): boolean {
     if (this.#tokenDigest === undefined) return true;
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     return token !== undefined && timingSafeEqual(digest(token), this.#tokenDigest);
   }
+}
+
+/**
+ * Whether a request that changes something was sent by a web page of another origin: browsers say so, and a page must not drain
+ * endpoints of whoever looks at it. Programs send no Origin.
+ */
+export function isForeignOrigin(headers: Headers): boolean {
+  const origin = headers.get('origin');
+  if (origin === null) return false;
+  return URL.parse(origin)?.host !== headers.get('host');
 }

@@ -1,17 +1,16 @@
-import type { AdminConfig } from '../config/schema/admin.ts';
-import { Guard } from './guard.ts';
+import { readJson } from './body.ts';
+import { type Guard, isForeignOrigin } from './guard.ts';
 import { respondError } from './respond.ts';
-import { matchPath } from './route.ts';
+import { matchPath, type RouteMatch } from './route.ts';
 import { ADMIN_ROUTES } from './routes.ts';
 import type { AdminState } from './state.ts';
 
-/** Answers one request. HEAD is GET; the server leaves the body out. */
-export type AdminHandler = (request: Request) => Response | Promise<Response>;
+/** Answers one request of `by`. HEAD is GET; the server leaves the body out. */
+export type AdminHandler = (request: Request, by: string) => Response | Promise<Response>;
 
 /** What answers the requests of an admin listener. */
-export function createHandler(config: AdminConfig, state: AdminState): AdminHandler {
-  const guard = new Guard(config);
-  return (request) => {
+export function createHandler(guard: Guard, state: AdminState): AdminHandler {
+  return (request, by) => {
     const { headers } = request;
     if (!guard.allowsHost(headers.get('host')))
       return respondError('host_not_allowed', 'Host is neither loopback nor the address of this listener.');
@@ -27,14 +26,21 @@ export function createHandler(config: AdminConfig, state: AdminState): AdminHand
     }
     if (match === undefined || url === null)
       return respondError('not_found', 'There is nothing here; / lists what there is.');
-    if (route === undefined) {
-      const allowed = [...match.byMethod.keys()].flatMap((method) =>
-        method === 'GET' ? ['GET', 'HEAD'] : method,
-      );
-      return respondError('method_not_allowed', `${allowed.join(', ')} is what this path takes.`, {
-        allow: allowed.join(', '),
-      });
-    }
-    return route.answer({ state, headers, name: match.name, query: url.searchParams, trusted });
+    if (route === undefined) return methodNotAllowed(match);
+    if (route.method !== 'GET' && isForeignOrigin(headers))
+      return respondError('origin_not_allowed', 'A page of another origin may change nothing here.');
+    const { pool, endpoint } = match;
+    const known = { state, headers, pool, endpoint, query: url.searchParams, trusted, by };
+    if (route.takesBody !== true) return route.answer({ ...known, body: undefined });
+    return readJson(request).then((read) =>
+      read instanceof Response ? read : route.answer({ ...known, body: read.json }),
+    );
   };
+}
+
+function methodNotAllowed({ byMethod }: RouteMatch): Response {
+  const allowed = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
+  return respondError('method_not_allowed', `${allowed.join(', ')} is what this path takes.`, {
+    allow: allowed.join(', '),
+  });
 }

@@ -41,6 +41,7 @@ export interface EndpointReport {
     /** In slow start. */
     readonly warming: boolean;
   };
+  readonly drain: DrainReport | null;
   readonly weight: number;
   readonly effectiveWeight: number;
   readonly priority: number;
@@ -48,8 +49,9 @@ export interface EndpointReport {
   readonly maxConnections: number;
   /** Attempts since the start. */
   readonly requests: number;
-  /** Requests under way. */
+  /** Requests and tunnels under way. */
   readonly active: number;
+  readonly tunnels: number;
   readonly errors: number;
   readonly retries: number;
   readonly responses: Readonly<Record<string, number>>;
@@ -62,6 +64,25 @@ export interface EndpointReport {
     readonly failed: number;
   };
   readonly lastMinute: TrafficWindow;
+}
+
+/** What is left of an endpoint that is draining or disabled. */
+export interface DrainReport {
+  /** Since when; null when the configuration says so. */
+  readonly since: string | null;
+  /** When it takes nothing any more and its tunnels are closed; null without a deadline. */
+  readonly deadline: string | null;
+  /** Under way, tunnels not counted. */
+  readonly requests: number;
+  readonly tunnels: number;
+  /** Clients that are bound to it (sticky sessions) may still come back. */
+  readonly takesBound: boolean;
+  /** Nothing is under way. */
+  readonly empty: boolean;
+  /** It leaves the pool when it is empty, or at the deadline. */
+  readonly leaves: boolean;
+  /** What was under way when the deadline came; null before. */
+  readonly left: { readonly requests: number; readonly tunnels: number } | null;
 }
 
 export function reportPool(pool: Pool, state: AdminState): PoolReport {
@@ -78,11 +99,11 @@ export function reportPool(pool: Pool, state: AdminState): PoolReport {
     queueRejections: { full: stats.queueFull, timeout: stats.queueTimeouts },
     noEndpoint: stats.noEndpoint,
     retries: { total: stats.retries, active: pool.activeRetries, denied: stats.retriesDenied },
-    endpoints: view.all.map((endpoint) => reportEndpoint(endpoint, state)),
+    endpoints: view.all.map((endpoint) => reportEndpoint(pool, endpoint, state)),
   };
 }
 
-function reportEndpoint(endpoint: Endpoint, state: AdminState): EndpointReport {
+export function reportEndpoint(pool: Pool, endpoint: Endpoint, state: AdminState): EndpointReport {
   const { config, stats } = endpoint;
   const { view, clock } = state;
   const nowMs = clock.nowMs();
@@ -106,12 +127,14 @@ function reportEndpoint(endpoint: Endpoint, state: AdminState): EndpointReport {
       full: endpoint.full,
       warming: endpoint.warmingSinceMs >= 0,
     },
+    drain: reportDrain(pool, endpoint, state),
     weight: config.weight,
     effectiveWeight: endpoint.effectiveWeight,
     priority: config.priority,
     maxConnections: config.maxConnections,
     requests: stats.requests,
     active: endpoint.inFlight,
+    tunnels: endpoint.tunnels,
     errors: stats.errors,
     retries: stats.retries,
     responses: responsesByClass(stats.statuses),
@@ -124,5 +147,21 @@ function reportEndpoint(endpoint: Endpoint, state: AdminState): EndpointReport {
       failed: stats.connectFailures,
     },
     lastMinute: state.window(endpoint),
+  };
+}
+
+function reportDrain(pool: Pool, endpoint: Endpoint, { clock }: AdminState): DrainReport | null {
+  const { admin, drain, inFlight, tunnels } = endpoint;
+  if (admin === 'enabled') return null;
+  const untilMs = drain?.untilMs ?? Number.POSITIVE_INFINITY;
+  return {
+    since: drain === undefined ? null : wallTime(clock, drain.sinceMs),
+    deadline: untilMs === Number.POSITIVE_INFINITY ? null : wallTime(clock, untilMs),
+    requests: inFlight - tunnels,
+    tunnels,
+    takesBound: pool.config.affinity !== undefined && availability(endpoint, clock.nowMs()) === 'bound-only',
+    empty: inFlight === 0,
+    leaves: drain?.leaves ?? false,
+    left: drain?.left ?? null,
   };
 }

@@ -1,9 +1,17 @@
+import { type ConfigIssue, formatPath, type Problem } from '../config/issue.ts';
+
 /** Every reason for which the admin API refuses, with its status. Codes are permanent. */
 const STATUS_OF = {
-  host_not_allowed: 403,
+  invalid_request: 400,
   unauthorized: 401,
+  host_not_allowed: 403,
+  origin_not_allowed: 403,
   not_found: 404,
   method_not_allowed: 405,
+  conflict: 409,
+  precondition_failed: 412,
+  body_too_large: 413,
+  unsupported_media_type: 415,
   internal_error: 500,
 } as const;
 
@@ -22,6 +30,11 @@ export function respondJson(value: unknown, status = 200, fields: Record<string,
   });
 }
 
+/** It is done, and there is nothing to say. */
+export function respondNothing(fields: Record<string, string>): Response {
+  return new Response(null, { status: 204, headers: { ...COMMON_FIELDS, ...fields } });
+}
+
 /** A refusal: `{"error":{"code":...,"message":...}}`. The message is for people, the code for programs. */
 export function respondError(
   code: AdminErrorCode,
@@ -29,4 +42,20 @@ export function respondError(
   fields: Record<string, string> = {},
 ): Response {
   return respondJson({ error: { code, message } }, STATUS_OF[code], fields);
+}
+
+/** 400 with everything that is wrong, in the words of `pointsman check`. */
+export function respondProblems(problems: readonly Problem[]): Response {
+  const issues: ConfigIssue[] = problems.map(({ code, at, message, hint }) =>
+    hint === undefined
+      ? { code, path: formatPath(at), message }
+      : { code, path: formatPath(at), message, hint },
+  );
+  const lines = issues.map(({ path, message, hint }) =>
+    [path, hint === undefined ? message : `${message}; ${hint}`].filter(Boolean).join(': '),
+  );
+  return respondJson(
+    { error: { code: 'invalid_request', message: lines.join('\n'), issues } },
+    STATUS_OF.invalid_request,
+  );
 }

@@ -1,10 +1,10 @@
 import type { Readiness } from '../model/runtime-view.ts';
+import { ENDPOINT_ROUTES } from './endpoint-routes.ts';
 import { reportListener } from './listener-report.ts';
-import { reportPool } from './pool-report.ts';
 import { readiness, readinessWithPools } from './readiness.ts';
-import { wallTime } from './report-values.ts';
-import { respondError, respondJson, respondText } from './respond.ts';
+import { respondJson, respondText } from './respond.ts';
 import type { AdminRequest, AdminRoute } from './route.ts';
+import { reportStatus } from './status-report.ts';
 
 function answerReady({ state, query, trusted }: AdminRequest): Response {
   const strict = query.get('pools') === '1';
@@ -13,26 +13,12 @@ function answerReady({ state, query, trusted }: AdminRequest): Response {
   return respondJson(trusted ? { ready, reasons } : { ready }, ready ? 200 : 503);
 }
 
-function answerStatus({ state: { view, clock } }: AdminRequest): Response {
-  const uptimeMs = clock.wallMs() - view.startWallMs;
-  return respondJson({
-    version: view.version,
-    runtime: `bun ${Bun.version}`,
-    pid: process.pid,
-    revision: view.revision(),
-    startedAt: wallTime(clock, clock.nowMs() - uptimeMs),
-    uptimeSeconds: uptimeMs / 1000,
-    ...view.readiness(),
-    listeners: view.listeners().length,
-    pools: view.pools().length,
-  });
-}
+/** Status of a reload that was refused. */
+const RELOAD_STATUS = { config: 422, apply: 409, 'no-file': 409, stopping: 503 } as const;
 
-function answerPool({ state, name }: AdminRequest): Response {
-  const pool = state.view.pools().find((pool) => pool.name === name);
-  return pool === undefined
-    ? respondError('not_found', `There is no pool ${JSON.stringify(name)}.`)
-    : respondJson(reportPool(pool, state));
+async function answerReload({ state }: AdminRequest): Promise<Response> {
+  const result = await state.control.reload();
+  return respondJson(result, result.outcome === 'applied' ? 200 : RELOAD_STATUS[result.reason]);
 }
 
 async function answerMetrics({ state, headers }: AdminRequest): Promise<Response> {
@@ -41,7 +27,9 @@ async function answerMetrics({ state, headers }: AdminRequest): Promise<Response
 }
 
 function answerIndex(): Response {
-  const lines = ADMIN_ROUTES.map(({ method, path, summary }) => `${method} ${path.padEnd(22)} ${summary}`);
+  const lines = ADMIN_ROUTES.map(
+    ({ method, path, summary }) => `${method.padEnd(6)} ${path.padEnd(40)} ${summary}`,
+  );
   return respondText(`Pointsman admin\n\n${lines.join('\n')}\n`);
 }
 
@@ -68,18 +56,23 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     summary: 'For Prometheus; OpenMetrics when Accept prefers it.',
     answer: answerMetrics,
   },
-  { method: 'GET', path: '/api/v1/status', summary: 'Version, revision, uptime.', answer: answerStatus },
   {
     method: 'GET',
-    path: '/api/v1/pools',
-    summary: 'Pools with their endpoints.',
-    answer: ({ state }) => respondJson({ pools: state.view.pools().map((pool) => reportPool(pool, state)) }),
+    path: '/api/v1/status',
+    summary: 'Version, revision, uptime.',
+    answer: ({ state }) => respondJson(reportStatus(state)),
   },
-  { method: 'GET', path: '/api/v1/pools/:name', summary: 'One pool.', answer: answerPool },
+  ...ENDPOINT_ROUTES,
   {
     method: 'GET',
     path: '/api/v1/listeners',
     summary: 'Listeners with their connections, requests and failures.',
     answer: ({ state }) => respondJson({ listeners: state.view.listeners().map(reportListener) }),
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/reload',
+    summary: 'Reads the configuration again: all of it comes into force, or nothing.',
+    answer: answerReload,
   },
 ];

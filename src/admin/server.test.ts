@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
-import { SampleRuntime } from '../../test/support/sample-runtime.ts';
+import { sampleAdminState, SampleRuntime } from '../../test/support/sample-runtime.ts';
 import { admin } from '../config/schema/admin.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { RouteStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { LogFields } from '../model/ports.ts';
 import { FakeClock } from '../util/fake-clock.ts';
+import { NetworkGuard } from './guard.ts';
 import { createHandler } from './handler.ts';
 import type { EndpointReport, PoolReport } from './pool-report.ts';
 import { ADMIN_ROUTES } from './routes.ts';
@@ -26,11 +27,10 @@ let server: AdminServer;
 function start(
   config: { address?: string; token?: string } = {},
   changes: Partial<AdminState> = {},
-): AdminServer {
+): Promise<AdminServer> {
   const note = (event: string, fields?: LogFields) => void logged.push([event, fields]);
   const state = {
-    view: runtime,
-    clock,
+    ...sampleAdminState(runtime, clock),
     window: () => WINDOW,
     metrics: (accept: string) =>
       Promise.resolve({ contentType: 'text/x-metrics', body: `metrics for ${accept}\n` }),
@@ -40,7 +40,7 @@ function start(
   return startAdmin(parsed, state, { debug: note, info: note, warn: note, error: note });
 }
 
-beforeEach(() => {
+beforeEach(async () => {
   clock = new FakeClock();
   runtime = new SampleRuntime();
   web = runtime.addPool('web', [
@@ -49,7 +49,7 @@ beforeEach(() => {
   ]);
   a = web.view.all[0]!;
   logged = [];
-  server = start();
+  server = await start();
 });
 
 afterEach(() => server.stop(true));
@@ -57,7 +57,7 @@ afterEach(() => server.stop(true));
 /** Starts again with another configuration. */
 async function restart(...how: Parameters<typeof start>): Promise<void> {
   await server.stop(true);
-  server = start(...how);
+  server = await start(...how);
 }
 
 const get = (path: string, init: RequestInit = {}) => fetch(`http://${server.address}${path}`, init);
@@ -125,6 +125,7 @@ describe('/api/v1', () => {
       reasons: [],
       listeners: 0,
       pools: 1,
+      runtimeChanges: 0,
     });
   });
 
@@ -153,12 +154,14 @@ describe('/api/v1', () => {
         full: false,
         warming: false,
       },
+      drain: null,
       weight: 1,
       effectiveWeight: 1,
       priority: 0,
       maxConnections: 0,
       requests: 0,
       active: 0,
+      tunnels: 0,
       errors: 0,
       retries: 0,
       responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
@@ -281,7 +284,7 @@ describe('/api/v1', () => {
 describe('HTTP', () => {
   test('/ lists everything that there is', async () => {
     const text = await (await get('/')).text();
-    for (const { path } of ADMIN_ROUTES) expect(text).toContain(`GET ${path} `);
+    for (const { method, path } of ADMIN_ROUTES) expect(text).toContain(`${method.padEnd(6)} ${path} `);
   });
 
   test('/metrics passes Accept on', async () => {
@@ -333,10 +336,12 @@ describe('HTTP', () => {
     expect((await get('/healthz')).status).toBe(200);
   });
 
-  test('an address in use is a clear error', () => {
-    expect(() => start({ address: server.address })).toThrow(
-      `admin: cannot listen on ${server.address}: EADDRINUSE`,
+  test('an address in use is a clear error', async () => {
+    const error = await start({ address: server.address }).then(
+      () => undefined,
+      (reason: unknown) => reason,
     );
+    expect(String(error)).toContain(`admin: cannot listen on ${server.address}: EADDRINUSE`);
   });
 });
 
@@ -380,14 +385,9 @@ describe('Host on loopback (DNS rebinding)', () => {
 
   test('beyond loopback any Host will do, because the token protects', async () => {
     const config = admin.parse({ address: '0.0.0.0:9900', token: TOKEN });
-    const state = {
-      view: runtime,
-      clock,
-      window: () => WINDOW,
-      metrics: () => Promise.reject(new Error('unused')),
-    };
+    const handler = createHandler(new NetworkGuard(config), sampleAdminState(runtime, clock));
     const ask = (headers: Record<string, string>) =>
-      createHandler(config, state)(new Request('http://lb.example.com/api/v1/status', { headers }));
+      handler(new Request('http://lb.example.com/api/v1/status', { headers }), '192.0.2.1');
     const host = 'lb.example.com';
     expect((await ask({ host, authorization: `Bearer ${TOKEN}` })).status).toBe(200);
     expect((await ask({ host })).status).toBe(401);
@@ -398,8 +398,8 @@ describe('token', () => {
   beforeEach(() => restart({ token: TOKEN }));
 
   test('is asked for by everything but the probes', async () => {
-    for (const { path, open } of ADMIN_ROUTES) {
-      const response = await get(path.replace(':name', 'web'));
+    for (const { method, path, open } of ADMIN_ROUTES) {
+      const response = await get(path.replace(':pool', 'web').replace(':endpoint', 'b'), { method });
       expect([path, response.status]).toEqual([path, open ? 200 : 401]);
     }
     for (const path of ['/none', '/healthz']) {

@@ -1,10 +1,14 @@
+import type { Control } from '../model/control.ts';
+import type { EndpointControl } from '../model/endpoint-control.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { RuntimeView, TrafficWindow } from '../model/runtime-view.ts';
 import type { Clock } from '../util/clock.ts';
 
-/** What the admin API shows; put together by `supervisor/`. */
+/** What the admin API shows and changes; put together by `supervisor/`. */
 export interface AdminState {
   readonly view: RuntimeView;
+  readonly control: Control;
+  readonly endpoints: EndpointControl;
   readonly clock: Clock;
   window(endpoint: Endpoint): TrafficWindow;
   /** All metrics, in the format that the Accept header asks for. */

@@ -5,4 +5,6 @@ export const EXIT = {
   failure: 1,
   /** The command line or the configuration is wrong; nothing was started. */
   usage: 2,
+  /** What was waited for had not come at the deadline. */
+  deadline: 3,
 } as const;

@@ -3,11 +3,43 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { disableCommand } from './disable.ts';
+import { drainCommand } from './drain.ts';
+import { enableCommand } from './enable.ts';
+import { endpointsCommand } from './endpoints.ts';
 import { EXIT } from './exit-code.ts';
 import { explainCommand } from './explain.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
+import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
+import { weightCommand } from './weight.ts';
+
+/** In the order of the help. */
+const COMMANDS = [
+  runCommand,
+  checkCommand,
+  explainCommand,
+  statusCommand,
+  drainCommand,
+  enableCommand,
+  disableCommand,
+  weightCommand,
+  endpointsCommand,
+  schemaCommand,
+  demoCommand,
+];
+
+/** A command and all below it, with their names as they are typed. */
+function everyCommand(
+  command: Command,
+  name: string,
+): { readonly command: Command; readonly name: string }[] {
+  return [
+    { command, name },
+    ...command.commands.flatMap((inner) => everyCommand(inner, `${name} ${inner.name()}`)),
+  ];
+}
 
 /** Runs one command line, without the name of the program. Resolves with the exit code; never exits by itself. */
 export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
@@ -28,14 +60,11 @@ Examples:
   pointsman run -c pointsman.yaml
   pointsman explain GET http://example.com/api`,
     );
-  for (const make of [runCommand, checkCommand, explainCommand, schemaCommand, demoCommand])
-    program.addCommand(make(terminal, finish));
-  for (const command of [program, ...program.commands]) {
+  for (const make of COMMANDS) program.addCommand(make(terminal, finish));
+  for (const { command, name } of everyCommand(program, program.name())) {
     command
       .exitOverride()
-      .showHelpAfterError(
-        `Run "pointsman ${command === program ? '' : `${command.name()} `}--help" for help.`,
-      )
+      .showHelpAfterError(`Run "${name} --help" for help.`)
       .configureOutput({
         writeOut: (text) => terminal.out(text),
         writeErr: (text) => terminal.err(text),

@@ -8,6 +8,8 @@ export interface Terminal {
   err(text: string): void;
   /** Directory in which default files are looked for. */
   readonly directory: string;
+  /** Environment variables; none when not given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly outColor: boolean;
   readonly errColor: boolean;
 }
@@ -18,6 +20,7 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     directory: process.cwd(),
+    environment: process.env,
     outColor: wantsColor(process.stdout),
     errColor: wantsColor(process.stderr),
   };

@@ -1,8 +1,10 @@
+import type { AdminState } from '../../src/admin/state.ts';
 import { pool as poolSchema } from '../../src/config/schema/pool.ts';
 import { Endpoint } from '../../src/model/endpoint.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
 import { Pool } from '../../src/model/pool.ts';
 import type { ListenerView, Readiness, RuntimeView } from '../../src/model/runtime-view.ts';
+import type { Clock } from '../../src/util/clock.ts';
 
 /** A pool with everything at its default. The first endpoint is always picked. */
 export function samplePool(name: string, endpoints: readonly (string | object)[]): Pool {
@@ -51,4 +53,24 @@ export class SampleRuntime implements RuntimeView {
   idleConnections(endpoint: Endpoint): number {
     return this.idle.get(endpoint) ?? 0;
   }
+}
+
+/** What the admin API works with; nothing can be changed through it. */
+export function sampleAdminState(view: RuntimeView, clock: Clock): AdminState {
+  const refusal = { code: 'conflict', message: 'a sample changes nothing' } as const;
+  return {
+    view,
+    clock,
+    control: { reload: () => Promise.reject(new Error('unused')) },
+    endpoints: {
+      change: () => refusal,
+      add: () => refusal,
+      remove: () => refusal,
+      changes: () => [],
+      discard: () => 0,
+      version: () => 0,
+    },
+    window: () => ({ spanMs: 0, requestsPerSecond: 0, errorRate: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 }),
+    metrics: () => Promise.reject(new Error('unused')),
+  };
 }

@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 
 import { formatAddress, listenAddress } from './address.ts';
+import { quote } from './syntax.ts';
 import { text } from './text.ts';
 
 /** Whether an address can be reached from this machine alone. */
@@ -17,10 +18,26 @@ const token = text((value) =>
     : 'a token is at least 16 characters of letters, digits and ._~+/- (RFC 6750 section 2.1)',
 );
 
+/** A unix socket address holds 108 bytes with the zero at its end (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
+
+const socketPath = text((value) => {
+  if (!value.startsWith('/')) return `${quote(value)} is not an absolute path`;
+  return Buffer.byteLength(value) > LONGEST_SOCKET_PATH
+    ? `the path of a unix socket has at most ${LONGEST_SOCKET_PATH} bytes`
+    : undefined;
+});
+
 /** `admin`: where the process is watched. Reachable from elsewhere only with a token. */
 export const admin = z
   .strictObject({
-    address: listenAddress.meta({ description: 'Where it listens. Beyond loopback, `token` is needed.' }),
+    address: listenAddress
+      .prefault('127.0.0.1:9900')
+      .meta({ description: 'Where it listens. Beyond loopback, `token` is needed.' }),
+    unix: socketPath.optional().meta({
+      description:
+        'Unix socket on which it listens too, such as `/run/pointsman.sock`. Mode 0600; no token is asked for there. Default: none.',
+    }),
     token: token.optional().meta({
       description:
         'Asked for as `Authorization: Bearer TOKEN` by everything but /healthz and /readyz. Default: none is asked for.',

@@ -15,7 +15,7 @@ export const config = z.strictObject({
     .meta({ description: 'Processes that carry traffic; `auto` is one a core.' }),
   admin: z
     .union([z.literal(false), admin])
-    .prefault({ address: '127.0.0.1:9900' })
+    .prefault({})
     .meta({ description: 'REST, /metrics, /healthz and /readyz. `false` switches it off.' }),
   accessLog: z
     .union([z.literal(false), accessLog])

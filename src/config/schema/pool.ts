@@ -44,6 +44,9 @@ const endpointNameGrammar: Grammar = (value) =>
     : `${quote(value)} is not a name; a name has letters, digits, "-", "_", "." and ":"`;
 const endpointName = text(endpointNameGrammar);
 
+export const endpointWeight = z.number().int().min(0).max(256);
+export const endpointState = z.enum(['enabled', 'draining', 'disabled']);
+
 const endpointObject = z.strictObject({
   address: endpointAddress.meta({
     description: 'Where it is reached: `10.0.0.1:3000`, `app.internal:80`, `[::1]:3000`.',
@@ -51,11 +54,7 @@ const endpointObject = z.strictObject({
   name: endpointName
     .optional()
     .meta({ description: 'Stable name in metrics, logs and cookies. Default: the address.' }),
-  weight: z
-    .number()
-    .int()
-    .min(0)
-    .max(256)
+  weight: endpointWeight
     .default(1)
     .meta({ description: 'Share of the traffic; 0 takes bound (sticky) sessions only.' }),
   maxConnections: z
@@ -71,8 +70,7 @@ const endpointObject = z.strictObject({
     .max(15)
     .default(0)
     .meta({ description: '0 is used first; higher ones when too few of the lower are healthy.' }),
-  state: z
-    .enum(['enabled', 'draining', 'disabled'])
+  state: endpointState
     .default('enabled')
     .meta({ description: '`draining`: bound (sticky) sessions only. `disabled`: nothing at all.' }),
 });
