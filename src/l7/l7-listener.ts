@@ -9,7 +9,7 @@ import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
-import { turnNowMs } from '../net/turn.ts';
+import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { L7Pool } from './l7-pool.ts';
@@ -18,6 +18,9 @@ import type { Router } from './router.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export type { L7Shared } from './l7-shared.ts';
+
+/** How long a connection of a listener that leaves is open for one more request, milliseconds. */
+const LAST_REQUEST_MS = 1000;
 
 const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
@@ -204,6 +207,15 @@ export class L7Listener implements Acceptor, RequestHandler {
   drain(): void {
     this.#settings.draining = true;
     for (const connection of this.#connections) connection.drain();
+  }
+
+  /**
+   * Nobody comes in any more: every connection ends with its next response. Those that stay idle are closed only after a moment, for a
+   * request may be on its way.
+   */
+  leave(): void {
+    this.#settings.draining = true;
+    this.shared.clock.after(LAST_REQUEST_MS, () => runTurn(() => this.drain()));
   }
 
   /** Asks both ends of the tunnels to `endpoint` to close. */

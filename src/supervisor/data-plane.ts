@@ -160,7 +160,7 @@ export class DataPlane {
     for (const listener of listenersBefore) {
       if (!doors.has(listener.door)) listener.door?.stop();
       if (served.has(listener.served)) continue;
-      listener.served.drain();
+      listener.served.leave();
       this.#leaving.push(listener.served);
     }
     for (const l7Pool of poolsBefore.values()) {

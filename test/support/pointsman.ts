@@ -12,6 +12,12 @@ const STOP_TIMEOUT_MS = 15_000;
 /** A configuration for tests: admin on a free port unless it says otherwise. */
 export type TestConfig = Omit<ConfigInput, 'admin'> & { readonly admin?: ConfigInput['admin'] };
 
+const CONFIG_FILE = 'pointsman.json';
+
+function writeConfig(file: string, config: TestConfig): void {
+  writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
+}
+
 /** Kilobytes resident, of a process and its children. */
 function residentKilobytes(pid: number): number {
   let status: string;
@@ -137,6 +143,35 @@ export class Pointsman {
     this.#process.kill(signal);
   }
 
+  /** Its configuration file. */
+  get file(): string {
+    return join(this.#directory, CONFIG_FILE);
+  }
+
+  /** Lines of the log with one of these events. */
+  lines(...events: readonly string[]): string[] {
+    return this.#logs.split('\n').filter((line) => events.includes(line.split(/\s+/)[2] ?? ''));
+  }
+
+  /** Gives it another configuration, asks for a reload and waits for the line that says what became of it. */
+  async reload(config: TestConfig): Promise<string> {
+    const before = this.lines('reloaded', 'reload-refused').length;
+    writeConfig(this.file, config);
+    this.signal('SIGHUP');
+    return this.reloads(before + 1);
+  }
+
+  /** Waits until it has told of so many reloads since its start; what it said of the last. */
+  async reloads(count: number): Promise<string> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const line = this.lines('reloaded', 'reload-refused')[count - 1];
+      if (line !== undefined) return line;
+      if (performance.now() > deadline || !this.running) throw new Error(`no reload in\n${this.#logs}`);
+      await Bun.sleep(2);
+    }
+  }
+
   /** Waits for the end; the exit code, or 128 when a signal ended it. */
   async exited(timeoutMs = STOP_TIMEOUT_MS): Promise<number> {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), timeoutMs);
@@ -166,8 +201,8 @@ export interface StartOptions {
 /** Starts Pointsman on a configuration and waits until everything listens. */
 export async function startPointsman(config: TestConfig, options: StartOptions = {}): Promise<Pointsman> {
   const directory = mkdtempSync(join(tmpdir(), 'pointsman-test-'));
-  const file = join(directory, 'pointsman.json');
-  writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
+  const file = join(directory, CONFIG_FILE);
+  writeConfig(file, config);
   const pointsman = new Pointsman(directory, ['run', '-c', file], options);
   const names = config.listeners.map(({ name }) => name);
   try {
