@@ -59,10 +59,13 @@ export class PoolQueue {
   wake(): void {
     if (this.#waking) return;
     this.#waking = true;
-    for (const ticket of this.#tickets) {
-      if (ticket.waiter.onRoom()) this.leave(ticket);
-      else if (!ticket.waiter.waitsForOne) break;
+    try {
+      for (const ticket of this.#tickets) {
+        if (ticket.waiter.onRoom()) this.leave(ticket);
+        else if (!ticket.waiter.waitsForOne) break;
+      }
+    } finally {
+      this.#waking = false;
     }
-    this.#waking = false;
   }
 }
