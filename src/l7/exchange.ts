@@ -189,6 +189,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const { request, body } = this;
     if (request.authority === '') request.authority = this.attempts!.endpoint!.name;
     session.sendRequest(request, this);
+    // Told of before there was anything to hold back.
+    if (this.client.congested) session.pauseResponse();
     this.reused = session.reused;
     if (body === NO_BODY) return;
     body.sendTo(session);

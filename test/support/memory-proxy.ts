@@ -1,0 +1,139 @@
+import { balancer } from '../../src/balancer/flow.ts';
+import { listener as listenerSchema } from '../../src/config/schema/listener.ts';
+import { parseStatusSet } from '../../src/config/status-set.ts';
+import { CookieAffinity } from '../../src/filters/affinity/cookie-affinity.ts';
+import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
+import { L7Listener } from '../../src/l7/l7-listener.ts';
+import { L7Pool } from '../../src/l7/l7-pool.ts';
+import { compileRoutes } from '../../src/l7/router.ts';
+import type { AccessEntry } from '../../src/model/access-entry.ts';
+import type { FailureCode } from '../../src/model/failures.ts';
+import type { Filter } from '../../src/model/filter.ts';
+import { ListenerStats } from '../../src/model/listener-stats.ts';
+import type { Pool } from '../../src/model/pool.ts';
+import { runTurn } from '../../src/net/turn.ts';
+import { seededRandom } from '../../src/util/random.ts';
+import { FakeTime } from './fake-time.ts';
+import { MemoryNetwork, type MemoryPeer } from './memory-connection.ts';
+import { PolicyPool, type PoolSpec } from './policy-pool.ts';
+
+/** What outlier detection would be told. */
+interface Observed {
+  readonly endpoint: string;
+  readonly failure: FailureCode | undefined;
+  readonly status: number;
+}
+
+interface MemoryProxyOptions {
+  /** As in a file: routes, timeouts, limits ... */
+  readonly listener?: Readonly<Record<string, unknown>>;
+  readonly pool?: Partial<PoolSpec>;
+  /** Steps of the one route, in place of what the configuration names. */
+  readonly filters?: readonly Filter[];
+}
+
+/**
+ * The HTTP data path of a listener with one pool, from its real parts, over connections in memory and with time that stands still. Give
+ * the time back with `restore`.
+ */
+export class MemoryProxy {
+  readonly time = new FakeTime();
+  readonly network = new MemoryNetwork();
+  readonly balanced: PolicyPool;
+  readonly l7Pool: L7Pool;
+  readonly listener: L7Listener;
+  /** The access log. */
+  readonly entries: AccessEntry[] = [];
+  readonly observed: Observed[] = [];
+  /** Connections that are not released yet. */
+  accepted = 0;
+
+  constructor(options: MemoryProxyOptions = {}) {
+    this.balanced = new PolicyPool({ policy: 'first', endpoints: [1, 1], ...options.pool });
+    const { pool } = this;
+    const { affinity, retry } = pool.config;
+    this.l7Pool = new L7Pool(
+      pool,
+      {
+        affinity: affinity === undefined ? undefined : new CookieAffinity(pool, affinity),
+        hashKey: undefined,
+        retryStatus: retry.statuses.length === 0 ? undefined : parseStatusSet(retry.statuses),
+      },
+      this.time.wheel,
+      this.network.dial,
+    );
+    const config = listenerSchema.parse({
+      name: 'web',
+      address: '127.0.0.1:80',
+      routes: [{ pool: 'pool' }],
+      ...options.listener,
+    });
+    const routes = compileRoutes<L7Pool>(config.routes, {
+      pool: () => this.l7Pool,
+      filter: () => {
+        throw new RangeError('filters are given ready-made');
+      },
+    });
+    for (const route of routes.routes) Object.assign(route, { filters: options.filters ?? [] });
+    this.listener = new L7Listener(
+      config,
+      routes,
+      new ForwardingPolicy(config, 'test'),
+      new ListenerStats(),
+      {
+        balancer,
+        observer: {
+          observe: (_pool, { name }, failure, status) => {
+            this.observed.push({ endpoint: name, failure, status });
+          },
+        },
+        accessLog: { record: (entry) => this.entries.push({ ...entry }) },
+        log: { debug() {}, info() {}, warn() {}, error() {} },
+        wheel: this.time.wheel,
+        clock: this.time.clock,
+        random: seededRandom(1),
+      },
+    );
+  }
+
+  get pool(): Pool {
+    return this.balanced.pool;
+  }
+
+  /** Requests in flight at the endpoints, in their order. */
+  get inFlight(): number[] {
+    return this.pool.view.all.map(({ inFlight }) => inFlight);
+  }
+
+  /** A client that has just connected. */
+  connect(): MemoryPeer {
+    const peer = this.network.peer();
+    const { connection } = peer;
+    runTurn(() => {
+      const handler = this.listener.accept(connection)!;
+      this.accepted++;
+      connection.handler = handler;
+      connection.released = () => {
+        this.accepted--;
+        this.listener.released(handler);
+      };
+    });
+    return peer;
+  }
+
+  /** Accepts the oldest dial that is on its way. */
+  acceptDial(): MemoryPeer {
+    const dial = this.network.pendingDials[0];
+    if (dial === undefined) throw new Error('nobody dials');
+    return dial.accept();
+  }
+
+  advance(ms: number): void {
+    this.time.advance(ms);
+    this.network.settle();
+  }
+
+  restore(): void {
+    this.time.restore();
+  }
+}
