@@ -3,12 +3,14 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { diffCommand } from './diff.ts';
 import { disableCommand } from './disable.ts';
 import { drainCommand } from './drain.ts';
 import { enableCommand } from './enable.ts';
 import { endpointsCommand } from './endpoints.ts';
 import { EXIT } from './exit-code.ts';
 import { explainCommand } from './explain.ts';
+import { reloadCommand } from './reload.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { statusCommand } from './status.ts';
@@ -20,6 +22,8 @@ const COMMANDS = [
   runCommand,
   checkCommand,
   explainCommand,
+  diffCommand,
+  reloadCommand,
   statusCommand,
   drainCommand,
   enableCommand,

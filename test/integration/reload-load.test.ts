@@ -67,7 +67,7 @@ test('fifty reloads of route B: no WebSocket of route A ends, no request to B fa
         policy: (['round-robin', 'least-connections', 'random-two'] as const)[round % 3]!,
         endpoints: all
           .filter((_, index) => round % 4 === 0 || index !== (round % 4) - 1)
-          .map((endpoint, index) => ({ ...endpoint, weight: 1 + ((round + index) % 3) })),
+          .map(({ name, address }, index) => ({ name, address, weight: 1 + ((round + index) % 3) })),
         timeouts: { response: `${5 + (round % 5)}s` },
       },
     ],
