@@ -15,10 +15,15 @@ export function workText({
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
-/** What is left, and until when: `2 requests left, until 2026-01-01T00:00:00.000Z`. */
+/** Date and time to the second; nobody reads milliseconds. */
+function timeText(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
+}
+
+/** What is left, and until when: `2 requests left, until 2026-01-01T00:00:00Z`. */
 export function drainText(drain: DrainReport): string {
   const parts = [drain.empty ? 'empty' : `${workText(drain)} left`];
-  if (drain.left === null && drain.deadline !== null) parts.push(`until ${drain.deadline}`);
+  if (drain.left === null && drain.deadline !== null) parts.push(`until ${timeText(drain.deadline)}`);
   if (drain.takesBound) parts.push('sticky clients may come back');
   if (drain.leaves) parts.push('leaves the pool');
   return parts.join(', ');
@@ -36,6 +41,6 @@ export function stateWord({ state, weight }: EndpointReport): string {
 /** Why it is so. */
 export function stateReason({ state, drain }: EndpointReport): string {
   if (drain !== null) return drainText(drain);
-  if (state.ejected !== null) return `${state.ejected.reason}, until ${state.ejected.until}`;
+  if (state.ejected !== null) return `${state.ejected.reason}, until ${timeText(state.ejected.until)}`;
   return state.warming ? `${state.reason}, slow start` : state.reason;
 }
