@@ -10,7 +10,7 @@ import {
 } from '../config/schema/pool.ts';
 import { positiveDuration } from '../config/schema/units.ts';
 import { didYouMean } from '../config/suggest.ts';
-import type { ControlRefusal } from '../model/endpoint-control.ts';
+import type { ControlRefusal, RuntimeChange } from '../model/endpoint-control.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import { currentEtag, refuseStale } from './etag.ts';
@@ -147,12 +147,17 @@ function removeEndpoint(request: AdminRequest): Response {
     : withTag(state, reportEndpoint(found, leaving, state), 202);
 }
 
+/** What GET /api/v1/changes says. */
+export interface ChangesReport {
+  readonly changes: readonly (Omit<RuntimeChange, 'sinceWallMs'> & { readonly since: string })[];
+}
+
 function answerChanges({ state }: AdminRequest): Response {
   const changes = state.endpoints.changes().map(({ pool, endpoint, kind, value, file, by, sinceWallMs }) => {
     const since = new Date(sinceWallMs).toISOString();
     return { pool, endpoint, kind, value, file, by, since };
   });
-  return withTag(state, { changes });
+  return withTag(state, { changes } satisfies ChangesReport);
 }
 
 function discardChanges({ state, headers, by }: AdminRequest): Response {

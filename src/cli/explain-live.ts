@@ -1,33 +1,25 @@
 import type { EndpointReport, PoolReport } from '../admin/pool-report.ts';
 import type { AdminState, Endpoint, HealthState } from '../model/endpoint.ts';
 import type { Clock } from '../util/clock.ts';
+import { AdminClient, AdminError, adminPlace } from './admin-client.ts';
 
 /** State of every endpoint, by pool and name, as a running instance tells it. */
 export type LiveState = ReadonlyMap<string, ReadonlyMap<string, EndpointReport>>;
 
-const TIMEOUT_MS = 5000;
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /**
  * Asks the admin API of a running instance for the state of its pools.
- * @param url Base URL, such as `http://127.0.0.1:9900`.
+ * @param written where it listens, as `adminPlace` reads it
  * @returns a text that says what went wrong.
  */
-export async function fetchLiveState(url: string, token: string | undefined): Promise<LiveState | string> {
-  const base = /^https?:\/\//.test(url) ? url : `http://${url}`;
-  if (!URL.canParse('/api/v1/pools', base)) return `${JSON.stringify(url)} is not the URL of an admin API`;
-  const place = new URL('/api/v1/pools', base);
+export async function fetchLiveState(
+  written: string,
+  token: string | undefined,
+): Promise<LiveState | string> {
+  const place = adminPlace(written);
+  if (place === undefined) return `${JSON.stringify(written)} is not the place of an admin interface`;
   try {
-    const response = await fetch(place, {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (!response.ok) return `${place.href} answered ${response.status}`;
-    const { pools } = (await response.json()) as { readonly pools: readonly PoolReport[] };
+    const { body } = await new AdminClient(place, token).ask('GET', '/api/v1/pools');
+    const { pools } = body as { readonly pools: readonly PoolReport[] };
     return new Map(
       pools.map(({ name, endpoints }) => [
         name,
@@ -35,7 +27,8 @@ export async function fetchLiveState(url: string, token: string | undefined): Pr
       ]),
     );
   } catch (error) {
-    return `${place.href} did not answer: ${reason(error)}`;
+    if (error instanceof AdminError) return error.message;
+    throw error;
   }
 }
 

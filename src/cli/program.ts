@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import manifest from '../../package.json' with { type: 'json' };
+import { changesCommand } from './changes.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { diffCommand } from './diff.ts';
@@ -30,6 +31,7 @@ const COMMANDS = [
   disableCommand,
   weightCommand,
   endpointsCommand,
+  changesCommand,
   schemaCommand,
   demoCommand,
 ];

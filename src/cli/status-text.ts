@@ -85,7 +85,7 @@ export function statusText(status: StatusReport, pools: readonly PoolReport[], c
     lines.push(`${style === undefined ? front : styled(style, front, color)}  ${back}`.trimEnd());
   }
   if (status.runtimeChanges > 0) {
-    lines.push('', `${counted(status.runtimeChanges, 'change')} at run time: see GET /api/v1/changes`);
+    lines.push('', `${counted(status.runtimeChanges, 'change')} at run time: see pointsman changes`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -240,6 +240,16 @@ describe('a reload', () => {
     ]);
   });
 
+  test('calls off a removal when the file says what is wanted', () => {
+    at('a').inFlight = 1;
+    control.remove('web', 'a', { force: false, deadlineMs: 1000 }, 'me');
+    reload(parse([{ ...A, state: 'disabled' }, B]));
+    expect([at('a').admin, at('a').drain]).toEqual(['disabled', undefined]);
+    at('a').inFlight = 0;
+    clock.advance(1000);
+    expect(names()).toEqual(['a', 'b']);
+  });
+
   test('discard goes back to the file', () => {
     control.change('web', 'a', { state: 'draining', deadlineMs: 1000 }, 'me');
     control.remove('web', 'b', { force: true, deadlineMs: undefined }, 'me');

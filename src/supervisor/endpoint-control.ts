@@ -148,8 +148,12 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   adopt(config: Config): void {
-    for (const { pool, endpoint, kind } of this.#overlay.adopt(config)) {
-      this.#note('runtime-change-over', { pool, endpoint, kind, reason: 'the configuration says otherwise' });
+    const reason = 'the configuration says otherwise';
+    for (const { pool, endpoint: name, kind } of this.#overlay.adopt(config)) {
+      this.#note('runtime-change-over', { pool, endpoint: name, kind, reason });
+      const found = this.#find(pool, name);
+      // It is taken out as the file says now: without a deadline, and it does not leave.
+      if (kind === 'state' && 'endpoint' in found) found.endpoint.drain = undefined;
     }
     for (const pool of this.#deps.pools()) forgetDrains(pool);
     this.#forgetTimers();
@@ -217,7 +221,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   #onDeadline(pool: Pool, endpoint: Endpoint): void {
     this.#timers.delete(endpoint);
     const { drain } = endpoint;
-    if (drain === undefined || !pool.view.all.includes(endpoint)) return;
+    if (drain === undefined || !this.#isMember(endpoint)) return;
     const left = leftOf(endpoint);
     endpoint.drain = { ...drain, left };
     if (left.requests + left.tunnels > 0) {
@@ -236,7 +240,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   #lookWhetherEmpty(pool: Pool, endpoint: Endpoint, by: string): void {
-    if (this.#stopped || endpoint.drain?.leaves !== true || !pool.view.all.includes(endpoint)) return;
+    if (this.#stopped || endpoint.drain?.leaves !== true || !this.#isMember(endpoint)) return;
     if (endpoint.inFlight === 0) this.#leave(pool, endpoint, by);
     else this.#deps.clock.after(LOOK_EVERY_MS, () => this.#lookWhetherEmpty(pool, endpoint, by));
   }

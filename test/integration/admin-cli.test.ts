@@ -88,10 +88,18 @@ web                      2 of 4 available                           0    0.0
   c            disabled  empty                                      0    0.0    -
   d            open      not checked                                0    0.0    -
 
-4 changes at run time: see GET /api/v1/changes
+4 changes at run time: see pointsman changes
 `);
     expect(await local('enable web/a')).toEqual({ code: 0, out: 'web/a: open, not checked\n', err: '' });
     expect(await local('endpoints remove web/d')).toEqual({ code: 0, out: 'web/d: removed\n', err: '' });
+    const listed = await local('changes');
+    expect(listed.out.replaceAll(/since \S+/g, 'since then')).toBe(
+      `web/c: state disabled (configuration: enabled), by unix, since then
+web/b: weight 4 (configuration: 0), by unix, since then
+`,
+    );
+    expect(await local('changes --discard')).toEqual({ code: 0, out: '2 changes discarded\n', err: '' });
+    expect((await local('changes')).out).toBe('everything is as the configuration says\n');
   });
 
   test('as JSON', async () => {
@@ -117,6 +125,12 @@ web                      2 of 4 available                           0    0.0
       name: '127.0.0.1:5',
       removed: true,
     });
+    const { changes } = JSON.parse((await local('changes --json')).out) as { changes: unknown };
+    expect(changes).toMatchObject([
+      { endpoint: 'a', kind: 'state' },
+      { endpoint: 'a', kind: 'weight', value: 3, file: 1 },
+    ]);
+    expect(JSON.parse((await local('changes --discard --json')).out)).toEqual({ discarded: 2 });
   });
 
   test.each([

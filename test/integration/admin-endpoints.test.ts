@@ -116,7 +116,7 @@ describe('bodies', () => {
   const path = () => `${pointsman.admin}/api/v1/pools/web/endpoints/a`;
 
   test('that are no JSON', async () => {
-    const send = (body: BodyInit, headers: Record<string, string> = JSON_TYPE) =>
+    const send = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = JSON_TYPE) =>
       fetch(path(), { method: 'PATCH', headers, body });
     expect((await refusal(await send('{"state":')))[1]).toBe('invalid_request');
     expect((await refusal(await send(new Uint8Array([0x22, 0xff, 0x22]))))[0]).toBe(400);
