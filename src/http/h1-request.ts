@@ -61,6 +61,7 @@ export class RequestParser {
     head.rawPath = '';
     head.rawQuery = '';
     head.authority = '';
+    head.fields.reset(bytes);
     // RFC 9112 section 2.2: an empty line before the request line is ignored; one is enough for real clients.
     if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
     const lineStart = at;
@@ -80,7 +81,6 @@ export class RequestParser {
     head.lineStart = head.minor === 1 && bytes[targetStart] === 47 ? lineStart : -1;
     if (at - 2 - lineStart > this.#limits.requestLine) return this.#refuse('request_uri_too_long');
 
-    head.fields.reset(bytes);
     const bodyStart = parseFieldLines(bytes, at, end, head.fields, this.#limits.headerCount);
     if (bodyStart === TOO_MANY) return this.#refuse('request_head_too_large');
     if (bodyStart === MALFORMED) return this.#refuse('request_malformed');

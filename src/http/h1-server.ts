@@ -10,6 +10,7 @@ import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer, RequestHandler, TunnelEnd } from './streams.ts';
+import { CR } from './tables.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 import { ConnectionTunnelEnd } from './tunnel-end.ts';
 
@@ -59,6 +60,8 @@ function keepHead(head: RequestHead, start: number, end: number): void {
   if (head.lineStart >= 0) head.lineStart -= start;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
 type ReadingState = (typeof Reading)[keyof typeof Reading];
 
@@ -92,6 +95,9 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #pipelined: Buffer | undefined = undefined;
   #processing = false;
   #requests = 0;
+  /** The client means to send another request after this one. */
+  #persistent = true;
+  /** ... and so do we. */
   #keepAlive = true;
   #bodyLeft = 0;
   #bodyBytes = 0;
@@ -181,6 +187,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (this.request === NO_REQUEST) this.request = this.#settings.heads.pop() ?? new RequestHead();
     const behind = parser.parse(bytes, start, end, this.request);
     if (behind === NEED_MORE) {
+      // An empty line is not the beginning of a request (RFC 9112 section 2.2).
+      if (bytes[start] === CR && end - start === 2) return end;
       const first = this.#deadlineIsIdle;
       this.#held.append(bytes, start, end, this.#settings.headerBytes);
       if (first) {
@@ -199,6 +207,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     }
     keepHead(this.request, start, behind);
     this.protocol = this.request.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
+    this.#persistent = parser.keepAlive;
     this.#keepAlive = parser.keepAlive && this.#requests < this.#settings.requestsPerConnection;
     this.#responding = true;
     this.#bodyBytes = 0;
@@ -353,7 +362,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   /** The response is out and the connection goes. */
   #finish(): void {
-    if (this.#reading === Reading.Complete && this.#pipelined === undefined && this.#connection.flush())
+    const clientKnows = !this.#persistent || this.#connection.readEnded;
+    if (
+      clientKnows &&
+      this.#reading === Reading.Complete &&
+      this.#pipelined === undefined &&
+      this.#connection.flush()
+    )
       this.#over();
     else this.#linger();
   }
@@ -367,7 +382,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#pipelined = undefined;
     this.#connection.shutdown();
     this.#connection.resume();
-    if (this.#connection.readEnded && this.#connection.bufferedBytes === 0) this.#over();
+    if (this.#connection.bufferedBytes > 0) this.#deadline.start(this.#settings.timeouts.send);
+    else this.#lingerOn();
+  }
+
+  /** Everything is sent: waits for the client to close, for a while. */
+  #lingerOn(): void {
+    if (this.#connection.readEnded) this.#over();
     else this.#deadline.start(LINGER_MS);
   }
 
@@ -422,7 +443,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** Stops taking requests: an idle connection ends now, a busy one after its response. */
   drain(): void {
     this.#keepAlive = false;
-    if (this.idle) this.#over();
+    if (!this.idle) return;
+    // The last response may still be on its way.
+    if (this.#connection.bufferedBytes > 0) this.#linger();
+    else this.#over();
   }
 
   /** The connection is gone and nothing is served any more: what may be used again goes back. */
@@ -473,13 +497,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   onCongested(): void {
     this.#stalledBytes = this.#connection.bufferedBytes;
-    if (this.#reading !== Reading.Linger) this.#deadline.start(this.#settings.timeouts.send);
+    this.#deadline.start(this.#settings.timeouts.send);
     this.#consumer.onClientCongested();
   }
 
   onDrain(): void {
     if (this.#reading === Reading.Linger) {
-      if (this.#connection.readEnded) this.#over();
+      this.#lingerOn();
       return;
     }
     if (this.#reading === Reading.Body && !this.#bodyPaused)
@@ -501,14 +525,19 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   onDeadline(): void {
-    if (this.#connection.bufferedBytes > 0 && this.#reading !== Reading.Linger) {
+    if (this.#connection.bufferedBytes > 0) {
       this.#onSendDeadline();
       return;
     }
     switch (this.#reading) {
       case Reading.Head:
-        if (this.#held.empty) this.#over();
-        else this.#refuse('request_head_timeout');
+        if (this.#held.empty) {
+          this.#over();
+        } else {
+          // What was read of it when a line ended is not there any more.
+          this.request.fields.reset(NO_BYTES);
+          this.#refuse('request_head_timeout');
+        }
         break;
       case Reading.Body:
         this.#failRequest('request_body_timeout');
@@ -524,7 +553,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   #onSendDeadline(): void {
     const waiting = this.#connection.bufferedBytes;
-    if (waiting < this.#stalledBytes) {
+    if (waiting !== this.#stalledBytes) {
       this.#stalledBytes = waiting;
       this.#deadline.start(this.#settings.timeouts.send);
       return;
