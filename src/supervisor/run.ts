@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 
 import { type AdminServer, startAdmin } from '../admin/server.ts';
+import type { AdminState } from '../admin/state.ts';
 import type { LoadResult } from '../config/load.ts';
+import type { AdminConfig } from '../config/schema/admin.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
@@ -21,6 +23,21 @@ import { DataPlane } from './data-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
 import { Reloader } from './reloader.ts';
 import { shutDown } from './shutdown.ts';
+
+/** Without the admin interface traffic flows all the same: only one that was asked for must be there. */
+async function startAdminIfPossible(
+  config: AdminConfig,
+  state: AdminState,
+  log: Log,
+): Promise<AdminServer | undefined> {
+  try {
+    return await startAdmin(config, state, log);
+  } catch (error) {
+    if (config.required) throw error;
+    log.warn('admin-unavailable', { reason: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
 
 /** How long the last log lines may take to be written, milliseconds. */
 const LAST_LINES_MS = 1000;
@@ -108,7 +125,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
         eventLoopLagMs: () => lag.largestMs(),
         accessLog,
       };
-      admin = await startAdmin(
+      admin = await startAdminIfPossible(
         config.admin,
         {
           view,

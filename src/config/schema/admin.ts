@@ -38,6 +38,10 @@ export const admin = z
       description:
         'Unix socket on which it listens too, such as `/run/pointsman.sock`. Mode 0600; no token is asked for there. Default: none.',
     }),
+    required: z.boolean().default(true).meta({
+      description:
+        'Whether Pointsman refuses to start when it cannot listen there. Without an `admin` of your own it does not: a second instance on the machine runs without the interface, and says so.',
+    }),
     token: token.optional().meta({
       description:
         'Asked for as `Authorization: Bearer TOKEN` by everything but /healthz and /readyz. Default: none is asked for.',

@@ -15,7 +15,7 @@ export const config = z.strictObject({
     .meta({ description: 'Processes that carry traffic; `auto` is one a core.' }),
   admin: z
     .union([z.literal(false), admin])
-    .prefault({})
+    .prefault({ required: false })
     .meta({ description: 'REST, /metrics, /healthz and /readyz. `false` switches it off.' }),
   accessLog: z
     .union([z.literal(false), accessLog])
