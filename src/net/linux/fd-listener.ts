@@ -29,8 +29,12 @@ class FdListener implements PollTarget, ListeningSocket {
   }
 
   onEvents(): void {
+    this.#fetch(ACCEPTS_PER_EVENT);
+  }
+
+  #fetch(most: number): void {
     runTurn(() => {
-      for (let count = 0; count < ACCEPTS_PER_EVENT && this.#open; count++) {
+      for (let count = 0; count < most && this.#open; count++) {
         offerRoom();
         const fd = sys.accept4(this.#fd, sockaddr, sockaddrLength, SOCK.NONBLOCK | SOCK.CLOEXEC);
         if (fd >= 0) {
@@ -72,6 +76,8 @@ class FdListener implements PollTarget, ListeningSocket {
 
   stop(): void {
     if (!this.#open) return;
+    // Closing the socket resets what the kernel has completed for us and nobody fetched.
+    this.#fetch(BACKLOG);
     this.#open = false;
     poller().close(this.#fd);
   }
