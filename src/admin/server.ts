@@ -9,8 +9,8 @@ import type { AdminState } from './state.ts';
 import { clearStaleSocket, withPrivateMode } from './unix-socket.ts';
 
 const IDLE_TIMEOUT_SECONDS = 60;
-/** Beyond this the runtime refuses without words; below, `readJson` says why. */
-const MOST_BYTES_AT_ALL = 256 * MOST_BODY_BYTES;
+/** Beyond this the runtime refuses without words; below, the body is read and `readJson` says why. */
+const MOST_BYTES_AT_ALL = 16 * MOST_BODY_BYTES;
 
 export interface AdminServer {
   /** Where it listens, `host:port` with the real port. */

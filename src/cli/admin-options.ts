@@ -31,6 +31,8 @@ export function addAdminOptions(command: Command): Command {
 /** What the configuration says of the admin interface. */
 interface Configured {
   readonly place?: string;
+  /** The file that switches it off. */
+  readonly offIn?: string;
   readonly token?: string;
 }
 
@@ -44,7 +46,7 @@ async function configured(terminal: Terminal, file: string | undefined): Promise
     throw new AdminError(`${source} cannot be used; pointsman check says why`);
   }
   const { admin } = result.config;
-  if (admin === false) return {};
+  if (admin === false) return { offIn: source };
   const { host, port } = admin.address;
   const place =
     admin.unix === undefined ? formatAddress({ host: reachableHost(host), port }) : `unix:${admin.unix}`;
@@ -56,6 +58,9 @@ async function connect(terminal: Terminal, options: AdminOptions): Promise<Admin
   const token = options.token ?? (environmentToken === '' ? undefined : environmentToken);
   const known: Configured =
     options.admin !== undefined && token !== undefined ? {} : await configured(terminal, options.config);
+  if (options.admin === undefined && known.offIn !== undefined) {
+    throw new AdminError(`${known.offIn} switches the admin interface off; --admin names another`);
+  }
   const written = options.admin ?? known.place ?? DEFAULT_PLACE;
   const place: AdminPlace | undefined = adminPlace(written);
   if (place === undefined) {

@@ -201,6 +201,12 @@ describe('where it is asked', () => {
       1,
       'error: "nonsense" is not a place; write host:port, a URL or unix:/path\n',
     ]);
+    const off = join(directory, 'off.json');
+    writeFileSync(off, JSON.stringify({ ...config(), admin: false }));
+    expect(await cli(['status', '-c', off])).toMatchObject({
+      code: 1,
+      err: `error: ${off} switches the admin interface off; --admin names another\n`,
+    });
     const { host, port } = pointsman.address('web');
     expect(await cli(['status', '--admin', `${host}:${port}`])).toMatchObject({ code: 1 });
   });

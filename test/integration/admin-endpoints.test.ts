@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
+import { readFileSync, writeFileSync } from 'node:fs';
+
 import type { EndpointReport } from '../../src/admin/pool-report.ts';
 import { get, startFront } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
@@ -130,6 +132,19 @@ describe('bodies', () => {
     );
   });
 
+  test('that break off are no defect', async () => {
+    const { host, port } = pointsman.address('admin');
+    const wire = await dial({ host, port });
+    wire.send(
+      `PATCH /api/v1/pools/web/endpoints/a HTTP/1.1\r\nHost: ${host}:${port}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"weight":`,
+    );
+    await Bun.sleep(50);
+    wire.close();
+    await Bun.sleep(50);
+    expect((await api('GET', 'pools')).status).toBe(200);
+    expect(pointsman.logs()).not.toContain('internal-error');
+  });
+
   test('that are too large, with a length and without', async () => {
     const body = JSON.stringify({ state: 'x'.repeat(70_000) });
     const known = await fetch(path(), { method: 'PATCH', headers: JSON_TYPE, body });
@@ -193,6 +208,36 @@ describe('who and how', () => {
     expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="pointsman"']);
     expect((await change('a-token-of-sixteen')).status).toBe(200);
   });
+});
+
+describe('reload', () => {
+  test('answers what was changed, or everything that is wrong', async () => {
+    const file = JSON.parse(readFileSync(pointsman.file, 'utf8')) as { pools: { policy: string }[] };
+    const { etag, ...idle } = await reload();
+    expect([idle.status, idle.body]).toEqual([
+      200,
+      { outcome: 'applied', revision: 1, changes: [], warnings: [] },
+    ]);
+    file.pools[0]!.policy = 'random';
+    writeFileSync(pointsman.file, JSON.stringify(file));
+    const applied = await reload();
+    expect(applied).toMatchObject({ status: 200, body: { outcome: 'applied', revision: 2 } });
+    expect(applied.etag).not.toBe(etag);
+    file.pools[0]!.policy = 'rondom';
+    writeFileSync(pointsman.file, JSON.stringify(file));
+    const refused = await reload();
+    expect(refused).toMatchObject({
+      status: 422,
+      etag: applied.etag,
+      body: { outcome: 'refused', reason: 'config', revision: 2, issues: [{ path: 'pools[0].policy' }] },
+    });
+  });
+
+  async function reload() {
+    const response = await api('POST', 'reload');
+    const body = (await response.json()) as object;
+    return { status: response.status, body, etag: (await api('GET', 'pools')).headers.get('etag') };
+  }
 });
 
 describe('lost updates', () => {
