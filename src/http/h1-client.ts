@@ -58,6 +58,8 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   #bodyless = false;
   #requestChunked = false;
   #requestDone = true;
+  /** No byte of the body is sent yet: the endpoint is to say first whether it wants it. */
+  #awaitsContinue = false;
   #keepAlive = true;
   #idleMs: number;
   #interim = 0;
@@ -119,12 +121,24 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     this.#keepAlive = true;
     this.bytesReceived = 0;
     this.bytesSent = writeRequestHead(this.#connection, head);
-    if (this.#requestDone || head.expectContinue) this.#deadline.start(this.#timeouts.response);
+    this.#awaitsContinue = head.expectContinue && !this.#requestDone;
+    this.#timeHead();
+  }
+
+  /** The endpoint has its time while it is its turn: not while the client still sends, or does not read. */
+  #timeHead(): void {
+    if ((this.#requestDone || this.#awaitsContinue) && !this.#paused)
+      this.#deadline.start(this.#timeouts.response);
     else this.#deadline.stop();
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
     if (this.#state === State.Over || this.#requestDone) return;
+    if (this.#awaitsContinue) {
+      // The client did not wait.
+      this.#awaitsContinue = false;
+      if (this.#state === State.Head) this.#timeHead();
+    }
     this.bytesSent += end - start;
     if (this.#requestChunked) writeChunk(this.#connection, bytes, start, end);
     else this.#connection.write(bytes, start, end);
@@ -134,7 +148,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     if (this.#state === State.Over || this.#requestDone) return;
     this.#requestDone = true;
     if (this.#requestChunked) writeLastChunk(this.#connection, trailers);
-    if (this.#state === State.Head) this.#deadline.start(this.#timeouts.response);
+    if (this.#state === State.Head) this.#timeHead();
   }
 
   abort(): void {
@@ -148,7 +162,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     if (this.#paused || this.#state === State.Over) return;
     this.#paused = true;
     this.#connection.pause();
-    if (this.#state === State.Body) this.#deadline.stop();
+    this.#deadline.stop();
   }
 
   resumeResponse(): void {
@@ -157,6 +171,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     if (this.#state === State.Over) return;
     this.#connection.resume();
     if (this.#state === State.Body) this.#deadline.start(this.#timeouts.responseBody);
+    else if (this.#state === State.Head) this.#timeHead();
   }
 
   startTunnel(): TunnelEnd {
@@ -216,7 +231,8 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
         this.#fail('response_malformed', `more than ${MAX_INTERIM} interim responses`);
         return;
       }
-      if (!this.#requestDone) this.#deadline.stop();
+      if (head.status === 100) this.#awaitsContinue = false;
+      if (!this.#requestDone) this.#timeHead();
       this.#consumer!.onInformational(head);
       if (this.#state !== State.Head || at === end) return;
     }
@@ -346,10 +362,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   }
 
   onDrain(): void {
-    if (this.#state === State.Head) {
-      if (this.#requestDone) this.#deadline.start(this.#timeouts.response);
-      else this.#deadline.stop();
-    }
+    if (this.#state === State.Head) this.#timeHead();
     this.#consumer?.onEndpointDrain();
   }
 
