@@ -47,7 +47,8 @@ export class Reloader implements Control {
       return this.#reload();
     });
     this.#next = next;
-    this.#current = next;
+    // A defect in one is no reason to refuse all that come after it.
+    this.#current = next.catch(() => {});
     return next;
   }
 

@@ -29,10 +29,10 @@ class FdListener implements PollTarget, ListeningSocket {
   }
 
   onEvents(): void {
-    this.#fetch(ACCEPTS_PER_EVENT);
+    this.#acceptUpTo(ACCEPTS_PER_EVENT);
   }
 
-  #fetch(most: number): void {
+  #acceptUpTo(most: number): void {
     runTurn(() => {
       for (let count = 0; count < most && this.#open; count++) {
         offerRoom();
@@ -77,7 +77,7 @@ class FdListener implements PollTarget, ListeningSocket {
   stop(): void {
     if (!this.#open) return;
     // Closing the socket resets what the kernel has completed for us and nobody fetched.
-    this.#fetch(BACKLOG);
+    this.#acceptUpTo(BACKLOG);
     this.#open = false;
     poller().close(this.#fd);
   }
