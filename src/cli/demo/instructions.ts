@@ -45,7 +45,7 @@ Open a second terminal in this directory and try this:
 
      curl -s ${adminUrl}/api/v1/pools
      curl -s ${adminUrl}/metrics | grep endpoint_
-     ${program} explain GET ${url}/ -c ${configFile}
+     ${program} explain GET ${url}/ -c ${configFile} --admin ${adminUrl}
 
 The configuration of all this is in ${configFile}
 Ctrl-C ends everything.
