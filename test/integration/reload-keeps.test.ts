@@ -123,6 +123,28 @@ describe('what a reload does not name', () => {
   });
 });
 
+describe('what was changed at run time', () => {
+  test('stands while the file says what it said, and gives way when it says something new', async () => {
+    await using pointsman = await startPointsman(configOf());
+    const states = async () => (await poolReport(pointsman)).endpoints.map(({ state }) => state.admin);
+    const drained = await fetch(`${pointsman.admin}/api/v1/pools/api/endpoints/a`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: '{"state":"draining"}',
+    });
+    expect([drained.status, await states()]).toEqual([200, ['draining', 'enabled', 'enabled']]);
+    expect(await pointsman.reload(configOf())).toContain('changes=0');
+    await pointsman.reload(configOf({ pool: { timeouts: { response: '7s' } } }));
+    expect(await states()).toEqual(['draining', 'enabled', 'enabled']);
+    const endpoints = [
+      { name: 'a', address: a.name, state: 'disabled' as const },
+      { name: 'b', address: b.name },
+    ];
+    await pointsman.reload(configOf({ pool: { endpoints } }));
+    expect(await states()).toEqual(['disabled', 'enabled']);
+  });
+});
+
 describe('open connections', () => {
   test('follow new routes and limits with their next request; what is under way ends as it began', async () => {
     await using pointsman = await startPointsman(configOf());
