@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
-import type { EndpointReport } from '../../src/admin/pool-report.ts';
+import type { EndpointReport, PoolReport } from '../../src/admin/pool-report.ts';
 import { cli, type Ran } from '../support/cli.ts';
 import { get, startFront } from '../support/front.ts';
 import { failed, Load, summary } from '../support/load.ts';
@@ -133,6 +133,9 @@ describe('rolling replacement', () => {
     const shots = await load.stop();
     expect(summary(failed(shots))).toBe('');
     expect(shots.length).toBeGreaterThan(150);
+    // Nor was any saved by a second try.
+    const pool = (await (await fetch(`${pointsman.admin}/api/v1/pools/web`)).json()) as PoolReport;
+    expect(pool.retries.total).toBe(0);
     expect(shots.some(({ mixedUp }) => mixedUp)).toBe(false);
     const served = new Set(shots.map(({ endpoint }) => endpoint));
     for (const name of ['a', 'b', 'c', 'new0', 'new1', 'new2']) expect(served).toContain(name);
