@@ -1,6 +1,8 @@
 import { Fields } from '../model/fields.ts';
 import { MALFORMED, NEED_MORE, parseFieldLines, TOO_MANY } from './h1-fields.ts';
-import { CR, HEX, LF, SP, TAB, TOKEN } from './tables.ts';
+import { ChunkExtensions } from './chunk-extensions.ts';
+import { HeadBuffer } from './head-buffer.ts';
+import { CR, HEX, LF } from './tables.ts';
 
 /** What a body reader calls. */
 export interface BodySink {
@@ -39,9 +41,9 @@ export class ChunkedReader {
   #size = 0;
   #digits = 0;
   #extensionBytes = 0;
-  #quoted = false;
-  #escaped = false;
-  #trailerBytes: Buffer | undefined = undefined;
+  readonly #extensions = new ChunkExtensions();
+  /** A trailer section that has not arrived whole. */
+  readonly #held = new HeadBuffer();
 
   get done(): boolean {
     return this.#state === State.Done;
@@ -53,7 +55,7 @@ export class ChunkedReader {
     this.#size = 0;
     this.#digits = 0;
     this.#extensionBytes = 0;
-    this.#trailerBytes = undefined;
+    if (!this.#held.empty) this.#held.take();
     this.trailers.reset(this.trailers.bytes);
   }
 
@@ -75,10 +77,8 @@ export class ChunkedReader {
           }
           if (this.#digits === 0) return MALFORMED;
           this.#digits = 0;
-          this.#quoted = false;
-          this.#escaped = false;
+          this.#extensions.reset();
           this.#state = State.Extension;
-          if (bytes[at] !== CR && bytes[at] !== 59 && bytes[at] !== SP && bytes[at] !== TAB) return MALFORMED;
           break;
         }
         case State.Extension:
@@ -117,49 +117,37 @@ export class ChunkedReader {
     return at;
   }
 
-  /** One byte behind the size: blanks, `;`, names, `=`, tokens or quoted strings, up to CR. */
+  /** One byte behind the size, up to CR. */
   #extensionByte(byte: number): boolean {
-    if (byte === CR && !this.#quoted) {
+    if (byte === CR && this.#extensions.complete) {
       this.#state = State.SizeLf;
       return true;
     }
-    if (++this.#extensionBytes > MAX_EXTENSION_BYTES) return false;
-    if (this.#quoted) {
-      if (byte < SP && byte !== TAB) return false;
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === 92) this.#escaped = true;
-      else if (byte === 34) this.#quoted = false;
-      return byte !== 127;
-    }
-    if (byte === 34) this.#quoted = true;
-    return byte === SP || byte === TAB || byte === 59 || byte === 61 || byte === 34 || TOKEN[byte] === 1;
+    return ++this.#extensionBytes <= MAX_EXTENSION_BYTES && this.#extensions.take(byte);
   }
 
   #readTrailers(bytes: Buffer, start: number, end: number): number {
-    const earlier = this.#trailerBytes?.length ?? 0;
-    const section =
-      this.#trailerBytes === undefined
-        ? bytes
-        : Buffer.concat([this.#trailerBytes, bytes.subarray(start, end)]);
-    const from = this.#trailerBytes === undefined ? start : 0;
-    const to = this.#trailerBytes === undefined ? end : section.length;
+    const earlier = this.#held.length;
+    let section = bytes;
+    let from = start;
+    let to = end;
+    if (earlier > 0) {
+      if (!this.#held.append(bytes, start, end, MAX_TRAILER_BYTES)) return end;
+      section = this.#held.take();
+      from = 0;
+      to = section.length;
+    }
     this.trailers.reset(section);
     const behind = parseFieldLines(section, from, to, this.trailers, MAX_TRAILER_LINES);
-    if (
-      behind === MALFORMED ||
-      behind === TOO_MANY ||
-      to - from > MAX_TRAILER_BYTES + (behind < 0 ? 0 : to - behind)
-    )
-      return MALFORMED;
+    if (behind === MALFORMED || behind === TOO_MANY) return MALFORMED;
+    if ((behind === NEED_MORE ? to : behind) - from > MAX_TRAILER_BYTES) return MALFORMED;
     if (behind === NEED_MORE) {
-      this.#trailerBytes = Buffer.from(section.subarray(from, to));
+      this.#held.append(section, from, to, MAX_TRAILER_BYTES);
       return end;
     }
     this.#state = State.Done;
-    this.#trailerBytes = undefined;
     // Trailers may be asked for after the bytes they came in are gone.
-    if (this.trailers.count > 0 && section === bytes)
-      this.trailers.bytes = Buffer.from(section.subarray(0, behind));
+    if (this.trailers.count > 0 && section === bytes) this.trailers.keep(from, behind);
     return start + (behind - from) - earlier;
   }
 }
