@@ -4,6 +4,7 @@
  */
 import { configurationReference } from './gen/configuration-reference.ts';
 import { failuresReference } from './gen/failures-reference.ts';
+import { metricsReference } from './gen/metrics-reference.ts';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -12,6 +13,7 @@ const files: Readonly<Record<string, () => string>> = {
   'schema/pointsman.schema.json': jsonSchemaText,
   'docs/reference/configuration.md': configurationReference,
   'docs/reference/failures.md': failuresReference,
+  'docs/reference/metrics.md': metricsReference,
 };
 
 const checkOnly = process.argv.includes('--check');
