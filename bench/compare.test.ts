@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test';
 
 import { growth, MEASURES, ratioToBetter } from './compare.ts';
-import type { CaseResult } from './runner.ts';
+import type { CaseResult } from './results.ts';
 
 function result(proxy: string, cpuUs: readonly number[], perSecond = 1): CaseResult {
-  const rest = { requests: 1, seconds: 1, p50Us: 1, p99Us: 1, errors: 0 };
+  const rest = { requests: 1, seconds: 1, p50Us: 1, p99Us: 1, errors: 0, foreignCores: 0 };
   const samples = cpuUs.map((cpu) => ({ cpuUs: cpu, perSecond, ...rest }));
   return { proxy, title: 'case', samples, memoryBytes: 0, idle: undefined };
 }

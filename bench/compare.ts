@@ -1,4 +1,4 @@
-import type { CaseResult, Sample } from './runner.ts';
+import type { CaseResult, Sample } from './results.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 /** The proxy that is compared with the better of the others. */

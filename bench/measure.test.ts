@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import { cpuNsBetween, readCpu, readMemoryBytes } from './measure.ts';
+import { cpuNsBetween, foreignCores, readCpu, readMemoryBytes } from './measure.ts';
 
 test('counts the CPU time of a child of the process asked for', async () => {
   const child = Bun.spawn(['sh', '-c', 'while :; do :; done & wait'], { detached: true });
@@ -39,4 +39,10 @@ test('threads that live and threads that are new are counted to the nanosecond',
     ticks: 9,
   };
   expect(cpuNsBetween(before, after)).toBe(2_011);
+});
+
+test('others used what the machine was busy with and we were not', () => {
+  const before = { busyTicks: 1000, ownTicks: 400, atMs: 0 };
+  expect(foreignCores(before, { busyTicks: 1300, ownTicks: 550, atMs: 2000 })).toBe(0.75);
+  expect(foreignCores(before, { busyTicks: 1100, ownTicks: 501, atMs: 2000 })).toBe(0);
 });

@@ -77,6 +77,35 @@ export function cpuNsBetween(before: CpuReading, after: CpuReading): number {
   return sumNs;
 }
 
+/** What the whole machine and we did up to one moment. */
+export interface MachineReading {
+  /** Time that all cores together were busy, in clock ticks. */
+  readonly busyTicks: number;
+  /** Of that, time of this process and its descendants, in clock ticks. */
+  readonly ownTicks: number;
+  readonly atMs: number;
+}
+
+/** Reads how busy the machine was so far, with everybody and with us. */
+export function readMachine(): MachineReading {
+  // user, nice, system, idle, iowait, irq, softirq, steal: see proc(5).
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
+    /^cpu +(.*)$/m.exec(readOrEmpty('/proc/stat'))?.[1]?.split(' ').map(Number) ?? [];
+  return {
+    busyTicks: user + nice + system + irq + softirq + steal,
+    ownTicks: readCpu(process.pid).ticks,
+    atMs: performance.now(),
+  };
+}
+
+/** Share of one core (1 is a whole one) that others used between two readings; 0 when they used none. */
+export function foreignCores(before: MachineReading, after: MachineReading): number {
+  const busy = after.busyTicks - before.busyTicks;
+  const own = after.ownTicks - before.ownTicks;
+  const seconds = (after.atMs - before.atMs) / 1000;
+  return Math.max(0, (busy - own) / TICKS_PER_SECOND / seconds);
+}
+
 /** Memory of the tree in bytes, each shared page counted once between those that share it (PSS). */
 export function readMemoryBytes(rootPid: number): number {
   let sumKib = 0;

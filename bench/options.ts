@@ -6,6 +6,8 @@ import type { Scenario } from './scenarios/scenario.ts';
 export interface BenchOptions {
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
+  /** Rounds measured at most in place of those that others disturbed. */
+  readonly extraRounds: number;
   /** Of one load, in a counted round. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -23,6 +25,7 @@ export interface BenchOptions {
 
 interface Flags {
   readonly rounds?: number;
+  readonly extraRounds?: number;
   readonly seconds?: number;
   readonly warmUp?: number;
   readonly connections: number;
@@ -57,6 +60,11 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       [],
     )
     .option('--rounds <n>', 'counted rounds (7)', wholeNumber)
+    .option(
+      '--extra-rounds <n>',
+      'more of them at most, in place of those that others disturbed (as many)',
+      wholeNumber,
+    )
     .option('--seconds <s>', 'length of one load in a round (4)', wholeNumber)
     .option('--warm-up <s>', 'length of the load before the first round (6)', wholeNumber)
     .option('--connections <n>', 'client connections under load', wholeNumber, 64)
@@ -69,10 +77,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     .option('--write', 'put the tables into bench/RESULTS.md', false)
     .parse([...argv], { from: 'user' });
   const flags = command.opts<Flags>();
+  const rounds = flags.rounds ?? (flags.quick ? 3 : 7);
   const chosen = command.processedArgs[0] as readonly Scenario[];
   return {
     scenarios: chosen.length > 0 ? chosen : scenarios,
-    rounds: flags.rounds ?? (flags.quick ? 3 : 7),
+    rounds,
+    extraRounds: flags.extraRounds ?? (flags.quick ? 0 : rounds),
     seconds: flags.seconds ?? (flags.quick ? 1 : 4),
     warmUpSeconds: flags.warmUp ?? (flags.quick ? 2 : 6),
     connections: flags.connections,

@@ -1,7 +1,7 @@
 import { growth, MEASURES, ratioToBetter } from './compare.ts';
 import type { Machine } from './machine.ts';
 import type { PacedResult } from './paced-load.ts';
-import type { CaseResult, ScenarioResult } from './runner.ts';
+import type { CaseResult, ScenarioResult } from './results.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 /** Everything that one run of the bench found out. */
@@ -61,7 +61,7 @@ function caseRow(result: CaseResult): Row {
   ];
 }
 
-/** What the table cannot show: growth between cases, idle connections, the generator's own lateness. */
+/** What the table cannot show: growth between cases, idle connections, the generator's own lateness, what disturbed the run. */
 function remarks(scenario: ScenarioResult, cases: readonly string[]): string[] {
   const lines: string[] = [];
   const [first, last] = [cases[0], cases.at(-1)];
@@ -84,7 +84,10 @@ function remarks(scenario: ScenarioResult, cases: readonly string[]): string[] {
     if (late.length === 0) continue;
     lines.push(`- ${proxy}: the generator itself was late by ${inMilliseconds(spreadOf(late).median)} (p99)`);
   }
-  return lines.length === 0 ? [] : [lines.join('\n')];
+  const foreign = scenario.results.flatMap(({ samples }) => samples.map((sample) => sample.foreignCores));
+  const { median, max } = spreadOf(foreign);
+  lines.push(`- Others used ${median.toFixed(2)} cores meanwhile (at most ${max.toFixed(2)})`);
+  return [lines.join('\n')];
 }
 
 type PacedLike = Pick<PacedResult, 'lateP99Us'>;

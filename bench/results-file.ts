@@ -1,6 +1,6 @@
 import type { Report } from './report.ts';
 import { describeRun, describeScenario } from './report.ts';
-import type { ScenarioResult } from './runner.ts';
+import type { ScenarioResult } from './results.ts';
 
 const INTRODUCTION = `# Results
 

@@ -10,7 +10,8 @@ import { pointsman, pointsmanAt } from './proxies/pointsman.ts';
 import type { ProxyKind } from './proxies/proxy.ts';
 import { describeRun, describeScenario, type Report } from './report.ts';
 import { mergeResults, sectionName } from './results-file.ts';
-import { runScenario, type ScenarioResult } from './runner.ts';
+import type { ScenarioResult } from './results.ts';
+import { runScenario } from './runner.ts';
 import { Workspace } from './workspace.ts';
 
 const RESULTS_PATH = join(import.meta.dir, 'RESULTS.md');
