@@ -71,9 +71,10 @@ export class ChunkExtensions {
       case State.Quoted:
         if (byte === QUOTE) return State.Whole;
         return byte === BACKSLASH ? State.Escaped : isText(byte) ? State.Quoted : undefined;
-      default:
-        return isText(byte) ? State.Quoted : undefined;
+      case State.Escaped:
+        break;
     }
+    return isText(byte) ? State.Quoted : undefined;
   }
 
   #behindName(byte: number): StateName | undefined {
