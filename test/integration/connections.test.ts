@@ -143,10 +143,11 @@ describe('client connections', () => {
       client.send(get('/x'));
       await client.answer();
     }
-    const fourth = await dial(pointsman.address());
-    fourth.send(get('/x'));
-    expect(await fourth.untilEnd(1000)).toBe(true);
-    expect(fourth.text).not.toContain(' 200 ');
+    // The reset may come before the client has noticed that it is connected.
+    const fourth = await dial(pointsman.address()).catch(() => undefined);
+    fourth?.send(get('/x'));
+    expect((await fourth?.untilEnd(1000)) ?? true).toBe(true);
+    expect(fourth?.text ?? '').not.toContain(' 200 ');
     clients[0]?.close();
     await Bun.sleep(50);
     expect((await ask(pointsman.address(), get('/x'))).status).toBe(200);
