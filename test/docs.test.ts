@@ -7,9 +7,9 @@ import { anchorsOf, claimsOf } from './support/doc-claims.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const topLevel = new Set(readdirSync(root));
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']
+const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']
   .filter((page) => existsSync(root + page))
-  .concat([...new Bun.Glob('{docs,bench}/**/*.md').scanSync({ cwd: root })].sort());
+  .concat([...new Bun.Glob('{docs,bench,examples}/**/*.md').scanSync({ cwd: root })].sort());
 const claims = pages.map((page) => ({ page, ...claimsOf(readFileSync(root + page, 'utf8'), topLevel) }));
 
 function exists(path: string): boolean {
