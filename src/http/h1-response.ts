@@ -10,6 +10,14 @@ export const MAX_RESPONSE_HEAD: number = 64 * 1024;
 /** Most field lines of a response. */
 const MAX_RESPONSE_LINES = 200;
 
+/** What Connection may say without a field of that name being left out: options of its own, and fields that the client needs. */
+const NOT_HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'keep-alive',
+  'upgrade',
+  'set-cookie',
+  'content-length',
+]);
+
 /**
  * Parses and checks HTTP/1.x response heads by RFC 9112. An endpoint is trusted no more than a client: what is in doubt is refused,
  * and its connection is not used again.
@@ -108,7 +116,7 @@ export class ResponseParser {
       head.upgrade = head.fields.value(this.#upgradeIndex).trim().toLowerCase();
     if (this.#upgradeIndex >= 0) head.fields.drop(this.#upgradeIndex);
     if (status < 200 || status === 204 || status === 304 || bodyless) {
-      this.#keepLengthOfNothing(head, bodyless || status === 304);
+      this.#keepLengthOfNothing(head, status === 304 || (bodyless && status >= 200 && status !== 204));
     }
     if (head.framing === Framing.Close) this.keepAlive = false;
     return true;
@@ -186,7 +194,7 @@ export class ResponseParser {
       }
       forEachToken(fields.value(index), (token) => {
         if (token === 'close') this.keepAlive = false;
-        else if (token !== 'keep-alive' && token !== 'upgrade' && token !== 'set-cookie') {
+        else if (!NOT_HOP_BY_HOP.has(token)) {
           const lower = Buffer.from(token, 'latin1');
           fields.remove({ id: knownFieldId(lower, 0, lower.length), lower });
         }
