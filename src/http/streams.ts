@@ -102,6 +102,8 @@ export interface ResponseConsumer {
 export interface TunnelEnd {
   /** Bytes that came behind the head and belong to the tunnel. */
   readonly leftover: Buffer;
+  /** The peer has sent FIN already. */
+  readonly readEnded: boolean;
   setHandler(handler: ConnectionHandler): void;
   write(bytes: Buffer, start: number, end: number): void;
   readonly bufferedBytes: number;

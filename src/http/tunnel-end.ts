@@ -15,6 +15,10 @@ export class ConnectionTunnelEnd implements TunnelEnd {
     return this.#connection.bufferedBytes;
   }
 
+  get readEnded(): boolean {
+    return this.#connection.readEnded;
+  }
+
   setHandler(handler: ConnectionHandler): void {
     this.#connection.handler = handler;
     this.#connection.resume();

@@ -22,13 +22,21 @@ class Direction implements ConnectionHandler {
     this.#to = to;
   }
 
-  begin(): void {
+  /** Serves `from` from now on. */
+  attach(): void {
     this.#from.setHandler(this);
-    const { leftover } = this.#from;
+  }
+
+  /** Passes on what has come before. */
+  begin(): void {
+    if (!this.drained) this.hold();
+    const { leftover, readEnded } = this.#from;
     if (leftover.length > 0) this.onData(leftover);
+    if (readEnded) this.onEnd();
   }
 
   onData(bytes: Buffer): void {
+    if (this.#tunnel.closing) return;
     this.bytes += bytes.length;
     this.#tunnel.active();
     this.#to.write(bytes, 0, bytes.length);
@@ -83,6 +91,8 @@ export class Tunnel {
   readonly #deadline: Deadline;
   readonly #finished: (tunnel: Tunnel) => void;
   #over = false;
+  /** Both sides were asked to end. */
+  closing = false;
 
   constructor(
     client: TunnelEnd,
@@ -113,13 +123,16 @@ export class Tunnel {
   /** Lets bytes flow, those first that came behind the heads. */
   begin(): void {
     this.#deadline.start(this.#idleMs);
+    // Both, before a byte flows: who gets one may be congested.
+    this.#toEndpoint.attach();
+    this.#toClient.attach();
     this.#toEndpoint.begin();
     if (!this.#over) this.#toClient.begin();
   }
 
   /** A byte passed. */
   active(): void {
-    if (!this.#over) this.#deadline.start(this.#idleMs);
+    if (!this.#over && !this.closing) this.#deadline.start(this.#idleMs);
   }
 
   /** One direction has ended, or drained; when both have, so has the tunnel. */
@@ -141,7 +154,8 @@ export class Tunnel {
 
   /** Asks both sides to end, and cuts them if they do not. */
   shutdown(): void {
-    if (this.#over) return;
+    if (this.#over || this.closing) return;
+    this.closing = true;
     this.#client.shutdown();
     this.#endpoint.shutdown();
     this.#deadline.start(CLOSE_GRACE_MS);
@@ -149,7 +163,7 @@ export class Tunnel {
 
   onDeadline(): void {
     if (this.#over) return;
-    this.failure = 'tunnel_idle';
+    if (!this.closing) this.failure = 'tunnel_idle';
     this.#close();
     this.#client.close();
     this.#endpoint.close();
