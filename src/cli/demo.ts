@@ -72,7 +72,7 @@ async function freeAddress(
   const why =
     free === 'EADDRINUSE' ? `another program listens on ${place}` : `cannot listen on ${place}: ${free}`;
   const other = `${address.host === '0.0.0.0' ? '' : address.host}:${address.port === 65_535 ? 0 : address.port + 1}`;
-  terminal.err(`error: ${why}\nChoose another place: pointsman demo --${option} ${other}\n`);
+  terminal.err(`error: ${why}\nChoose another place: ${programName(terminal)} demo --${option} ${other}\n`);
   return undefined;
 }
 

@@ -78,6 +78,11 @@ test('everything that it says can be done, can be done', async () => {
   expect(JSON.parse(run('/api/v1/pools'))).toMatchObject({ pools: [{ name: 'demo', total: 3 }] });
   expect(run('/metrics')).toContain('pointsman_endpoint_state{pool="demo",endpoint="slow",state="open"} 1');
   expect(run('explain')).toContain('pool      demo, policy random-two');
+  expect(run(' status ')).toContain('3 of 3 available');
+  expect(run(' drain ')).toContain('demo/slow: draining');
+  expect(run(' status ')).toContain('2 of 3 available');
+  run(' enable ');
+  expect(run(' status ')).toContain('3 of 3 available');
 
   // Killed under traffic: no answer is missing, and a new process takes the old one's place.
   const asker = new AbortController();
@@ -127,7 +132,7 @@ test('a port that is taken is named, with the way out', async () => {
   await using demo = new Demo('--listen', place);
   expect(await demo.child.exited).toBe(1);
   await demo.shown(new RegExp(`error: another program listens on ${place}\n`));
-  expect(demo.text).toContain('Choose another place: pointsman demo --listen 127.0.0.1:');
+  expect(demo.text).toMatch(/Choose another place: \S+\/bin\/pointsman demo --listen 127\.0\.0\.1:\d+\n/);
 });
 
 test('options are judged as those of "run" are', async () => {

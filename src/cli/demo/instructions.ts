@@ -43,9 +43,15 @@ Open a second terminal in this directory and try this:
 
   4. Look inside.
 
+     ${program} status --admin ${adminUrl}
+     ${program} explain GET ${url}/ -c ${configFile} --admin ${adminUrl}
      curl -s ${adminUrl}/api/v1/pools
      curl -s ${adminUrl}/metrics | grep endpoint_
-     ${program} explain GET ${url}/ -c ${configFile} --admin ${adminUrl}
+
+  5. Take an endpoint out, and bring it back.
+
+     ${program} drain demo/slow --admin ${adminUrl}
+     ${program} enable demo/slow --admin ${adminUrl}
 
 The configuration of all this is in ${configFile}
 Ctrl-C ends everything.
