@@ -102,7 +102,8 @@ async function demonstrate(terminal: Terminal, choices: Omit<DemoChoices, 'endpo
       return EXIT.usage;
     }
     const { runSupervisor } = await import('../supervisor/run.ts');
-    const running = runSupervisor(result.config, { source: configFile });
+    const file = { path: configFile, load: () => loadConfig(configFile) };
+    const running = runSupervisor(result.config, { source: configFile, file });
     const adminUrl = urlOf(choices.admin);
     const failedToStart = running.then(() => false);
     if (await Promise.race([failedToStart, allHealthy(adminUrl)])) {

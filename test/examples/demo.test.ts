@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { eventually } from './eventually.ts';
@@ -84,6 +84,11 @@ test('everything that it says can be done, can be done', async () => {
   run(' enable ');
   expect(run(' status ')).toContain('3 of 3 available');
 
+  const [configFile = ''] = await demo.shown(/\/\S+\/pointsman\.yaml/);
+  const yaml = readFileSync(configFile, 'utf8');
+  writeFileSync(configFile, yaml.replace('name: demo\n', 'name: demo\n    policy: round-robin\n'));
+  expect(run(' reload ')).toContain('revision 2 is in force');
+
   // Killed under traffic: no answer is missing, and a new process takes the old one's place.
   const asker = new AbortController();
   let failed = 0;
@@ -109,7 +114,6 @@ test('everything that it says can be done, can be done', async () => {
   await asked;
   expect(failed).toBe(0);
 
-  const [configFile = ''] = await demo.shown(/\/\S+\/pointsman\.yaml/);
   expect(existsSync(configFile)).toBe(true);
   demo.child.kill('SIGINT');
   expect(await demo.child.exited).toBe(0);

@@ -53,7 +53,11 @@ Open a second terminal in this directory and try this:
      ${program} drain demo/slow --admin ${adminUrl}
      ${program} enable demo/slow --admin ${adminUrl}
 
-The configuration of all this is in ${configFile}
+  6. Change something, such as the policy, and put it into force.
+
+     \${EDITOR:-vi} ${configFile}
+     ${program} reload --admin ${adminUrl}
+
 Ctrl-C ends everything.
 
 `;
