@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const root = new URL('../..', import.meta.url).pathname;
 const pages = [
   'README.md',
-  ...new Bun.Glob('docs/guide/*.md').scanSync({ cwd: root }),
+  ...new Bun.Glob('docs/**/*.md').scanSync({ cwd: root }),
   ...new Bun.Glob('examples/*/*.md').scanSync({ cwd: root }),
 ].sort();
 
@@ -17,17 +17,20 @@ interface Block {
   readonly yaml: string;
 }
 
-/** The YAML blocks of a page that are whole configurations, not excerpts. */
+const REST = `
+listeners: [{ name: web, address: "127.0.0.1:8080", routes: [{ pool: web }] }]
+pools: [{ name: web, endpoints: [10.0.0.1:3000] }]
+`;
+
+/** The YAML blocks of a page. A part of a configuration gets the least that makes it a whole one. */
 function configurations(page: string): Block[] {
   if (!existsSync(root + page)) return [];
   const markdown = readFileSync(root + page, 'utf8');
-  return [...markdown.matchAll(/^```yaml\n([\s\S]*?)^```/gm)]
-    .map((match) => ({
-      page,
-      line: markdown.slice(0, match.index).split('\n').length,
-      yaml: match[1]!,
-    }))
-    .filter(({ yaml }) => yaml.includes('listeners:') && yaml.includes('pools:'));
+  return [...markdown.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map((match) => ({
+    page,
+    line: markdown.slice(0, match.index).split('\n').length,
+    yaml: match[1]!.includes('listeners:') ? match[1]! : match[1]! + REST,
+  }));
 }
 
 describe('configurations in the documentation', () => {
