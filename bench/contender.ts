@@ -6,6 +6,8 @@ import type { CaseResult, IdleResult, Sample } from './results.ts';
 import type { Case, Held, Target } from './scenarios/scenario.ts';
 import type { Daemon, Workspace } from './workspace.ts';
 
+/** Others can only take capacity away: the best of several parts is nearest to the truth. */
+const WARM_UP_PARTS = 3;
 const START_TIMEOUT_MS = 20_000;
 /** Time for timers and collectors to come to rest before memory is read. */
 const SETTLE_MS = 1500;
@@ -76,10 +78,15 @@ export class Contender {
     };
   }
 
-  /** Makes the proxy run as fast as it will, then opens the idle connections. Returns requests a second. */
+  /** Makes the proxy run as fast as it will, then opens the idle connections. Returns requests a second, at best. */
   async warmUp(): Promise<number> {
-    const target = this.#target(this.#options.warmUpSeconds, 0);
-    const { requests, seconds } = await (this.case.warmUp ?? this.case.load)(target);
+    const parts = Math.min(WARM_UP_PARTS, this.#options.warmUpSeconds);
+    const target = this.#target(Math.floor(this.#options.warmUpSeconds / parts), 0);
+    let capacity = 0;
+    for (let part = 0; part < parts; part++) {
+      const { requests, seconds } = await (this.case.warmUp ?? this.case.load)(target);
+      capacity = Math.max(capacity, requests / seconds);
+    }
     if (this.case.hold !== undefined) await Bun.sleep(SETTLE_MS);
     this.#memoryBytes = readMemoryBytes(this.#daemon.child.pid);
     if (this.case.hold !== undefined) {
@@ -87,7 +94,7 @@ export class Contender {
       await Bun.sleep(SETTLE_MS);
       this.#heldBytes = readMemoryBytes(this.#daemon.child.pid) - this.#memoryBytes;
     }
-    return requests / seconds;
+    return capacity;
   }
 
   /** One counted load. `capacity`: requests a second of the slowest contender in its warm-up. */

@@ -286,6 +286,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const nowMs = turnNowMs();
     const endpoint = attempts.endpoint!;
     endpoint.stats.statuses[(status / 100) | 0]!++;
+    if (status >= 500) endpoint.stats.errors++;
     endpoint.latency?.observe(attempts.elapsedMs, nowMs);
     this.#stage = Stage.Answering;
     if (this.body.replayable) this.body.release();

@@ -135,7 +135,13 @@ export class L7Listener implements Acceptor, RequestHandler {
     stats.statuses[(status / 100) | 0]!++;
     stats.bytesOut += stream.bytesSent;
     stats.countFailure(code);
-    shared.accessLog?.record(this.#entry(stream, { status, failure: code }));
+    shared.accessLog?.record(
+      this.#entry(stream, {
+        status,
+        failure: code,
+        target: stream.request.rawPath + stream.request.rawQuery,
+      }),
+    );
   }
 
   /** An exchange is over: counters and the access log. */

@@ -4,7 +4,7 @@ import { LatencySketch } from './latency-sketch.ts';
 export class EndpointStats {
   /** Attempts that were begun. */
   requests = 0;
-  /** Attempts that ended in a failure of the endpoint's, or a status that outlier detection counts. */
+  /** Attempts that ended in a failure of the endpoint's, or a status from 500 on. */
   errors = 0;
   /** Attempts that were a retry of an earlier one. */
   retries = 0;

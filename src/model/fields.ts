@@ -107,7 +107,8 @@ export class Fields {
 
   /** Copies `bytes[start, end)`, where all the lines lie, to memory of its own, and reads them there from now on. */
   keep(start: number, end: number): void {
-    if (this.#store.length < end - start) this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, (end - start) * 2));
+    if (this.#store.length < end - start)
+      this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, (end - start) * 2));
     this.bytes.copy(this.#store, 0, start, end);
     this.bytes = this.#store;
     if (start === 0) return;
