@@ -234,9 +234,17 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     this.#release();
   }
 
-  /** Whether a failure of that kind would be followed by another attempt. */
+  /** Whether a failure of that kind would be followed by another attempt, now and at another endpoint. */
   wouldRetry(code: FailureCode): boolean {
-    return this.#judge(code) !== 'no';
+    return this.#judge(code) === 'now' && this.#isThereAnother();
+  }
+
+  #isThereAnother(): boolean {
+    if (this.#strict) return false;
+    for (const endpoint of this.#l7Pool.pool.view.available) {
+      if (endpoint !== this.endpoint && !endpoint.full && !this.tried.includes(endpoint)) return true;
+    }
+    return false;
   }
 
   /** The attempt failed: accounts for it, and tries again or gives up. */

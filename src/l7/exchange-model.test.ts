@@ -41,7 +41,7 @@ const client = fc.nat(SIZE - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 30,
-    arbitrary: fc.record({ do: fc.constant('request' as const), client, kind: fc.nat(8), split }),
+    arbitrary: fc.record({ do: fc.constant('request' as const), client, kind: fc.nat(9), split }),
   },
   {
     weight: 8,
@@ -121,6 +121,8 @@ function requestOf(kind: number, id: number): { text: string; method: string } {
         method: 'GET',
         text: `GET /${id}/ HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
       };
+    case 8:
+      return post('POST', '');
     default:
       return { method: 'GET', text: `GET /${id}/ HTTP/1.0\r\n\r\n` };
   }

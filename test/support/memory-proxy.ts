@@ -17,6 +17,19 @@ import { FakeTime } from './fake-time.ts';
 import { MemoryNetwork, type MemoryPeer } from './memory-connection.ts';
 import { PolicyPool, type PoolSpec } from './policy-pool.ts';
 
+export const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** A request with a body of known length. */
+export function withBody(method: string, body: string): string {
+  return `${method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** Status of the first response that a client got; 0 before there is one. */
+export function statusOf(client: MemoryPeer): number {
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(client.received)?.[1] ?? 0);
+}
+
 /** What outlier detection would be told. */
 interface Observed {
   readonly endpoint: string;
@@ -105,6 +118,18 @@ export class MemoryProxy {
     return this.pool.view.all.map(({ inFlight }) => inFlight);
   }
 
+  /** Status, failure code and attempts of every request that has ended. */
+  get log(): [status: number, failure: string, attempts: number][] {
+    return this.entries.map(({ status, failure, attempts }) => [status, failure, attempts]);
+  }
+
+  /** What is held for requests: all of it is 0 when none is under way. */
+  get held(): Record<string, number> {
+    const { activeRequests, activeRetries, queued } = this.pool;
+    const inFlight = this.inFlight.reduce((sum, count) => sum + count, 0);
+    return { inFlight, activeRequests, activeRetries, queued, busy: this.listener.busy };
+  }
+
   /** A client that has just connected. */
   connect(): MemoryPeer {
     const peer = this.network.peer();
@@ -126,6 +151,15 @@ export class MemoryProxy {
     const dial = this.network.pendingDials[0];
     if (dial === undefined) throw new Error('nobody dials');
     return dial.accept();
+  }
+
+  /** A client and a connection to an endpoint that have exchanged a request and a response. */
+  used(): { client: MemoryPeer; endpoint: MemoryPeer } {
+    const client = this.connect().send(GET);
+    const endpoint = this.acceptDial().send(OK);
+    client.takeReceived();
+    endpoint.takeReceived();
+    return { client, endpoint };
   }
 
   advance(ms: number): void {
