@@ -37,9 +37,12 @@ export type Parsed =
   | { readonly kind: 'incomplete'; readonly head?: HttpMessage }
   | { readonly kind: 'violation'; readonly reason: string };
 
-/** Origin-form as RFC 3986 allows it: no fragment, no backslash, no broken escape, no byte outside of the grammar. */
+/**
+ * Origin-form as RFC 3986 allows it: no fragment, no broken escape, no byte outside of the grammar, no backslash in the
+ * path. In the query also what browsers leave as it is typed.
+ */
 const ORIGIN_FORM =
-  /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?|^{}[\]"<>`-]|%[0-9A-Fa-f]{2})*)?$/;
+  /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?|^{}[\]\\"<>`-]|%[0-9A-Fa-f]{2})*)?$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::\d{0,5})?$/;
 /** Fields that never belong in a trailer section (RFC 9110 section 6.5.1). */
 const NOT_IN_TRAILERS = new Set([
