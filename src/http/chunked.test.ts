@@ -268,11 +268,14 @@ test('byte by byte costs no more than the bytes', () => {
   const costOf = (lines: number, length: number): number => {
     const text = `0\r\n${`X: ${'x'.repeat(length)}\r\n`.repeat(lines)}`;
     const pieces = bytesOf(text);
-    read(pieces);
-    const startedMs = performance.now();
-    for (let round = 0; round < 5; round++) read(pieces);
-    return (performance.now() - startedMs) / pieces.length;
+    // The best of some rounds: others use the machine too.
+    const rounds = Array.from({ length: 7 }, () => {
+      const startedMs = performance.now();
+      read(pieces);
+      return performance.now() - startedMs;
+    });
+    return Math.min(...rounds) / pieces.length;
   };
-  // One line of 8000 bytes is not parsed 8000 times. A wide margin, for busy machines.
+  // One line of 8000 bytes is not parsed 8000 times.
   expect(costOf(1, 8000) / costOf(1, 500)).toBeLessThan(8);
 });

@@ -240,11 +240,14 @@ describe('in whatever pieces a stream comes', () => {
 test('byte by byte costs no more than the bytes', () => {
   const costOf = (length: number): number => {
     const pieces = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(length)}\r\n\r\n`.split('');
-    served(pieces);
-    const startedMs = performance.now();
-    for (let round = 0; round < 5; round++) served(pieces);
-    return (performance.now() - startedMs) / pieces.length;
+    // The best of some rounds: others use the machine too.
+    const rounds = Array.from({ length: 7 }, () => {
+      const startedMs = performance.now();
+      served(pieces);
+      return performance.now() - startedMs;
+    });
+    return Math.min(...rounds) / pieces.length;
   };
-  // A head of one long line is not read again with every byte. A wide margin, for busy machines.
+  // A head of one long line is not read again with every byte.
   expect(costOf(8000) / costOf(800)).toBeLessThan(6);
 });

@@ -178,7 +178,12 @@ describe('the target (RFC 9112 section 3.2)', () => {
     ['CONNECT', '/', 'method_unsupported'],
     ['TRACE', '/', 'method_unsupported'],
   ] as const)('%s %s is refused', (method, target, code) => expect(line(method, target).outcome).toBe(code));
-  test('OPTIONS *', () => expect(line('OPTIONS', '*').head.path).toBe('*'));
+  test('OPTIONS of the server as a whole', () => {
+    expect(line('OPTIONS', '*').head.path).toBe('*');
+    expect(line('OPTIONS', 'http://b.test').head.path).toBe('*');
+    expect(line('OPTIONS', 'http://b.test/').head.path).toBe('/');
+    expect(line('OPTIONS', 'http://b.test?x').head.path).toBe('/');
+  });
 });
 
 describe('the version', () => {

@@ -147,7 +147,9 @@ export class RequestParser {
       pathStart = this.#absoluteForm(bytes, start, end, head);
       if (pathStart < 0) return 'request_target';
     }
-    const target = pathStart === end ? '/' : bytes.latin1Slice(pathStart, end);
+    // RFC 9112 section 3.2.4: OPTIONS of an absolute target without a path is about the server.
+    const target =
+      pathStart < end ? bytes.latin1Slice(pathStart, end) : head.method === 'OPTIONS' ? '*' : '/';
     const mark = target.indexOf('?');
     head.path = mark < 0 ? target : mark === 0 ? '/' : target.slice(0, mark);
     head.query = mark < 0 ? '' : target.slice(mark);

@@ -225,7 +225,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const stream = this.#stream;
     if (stream === undefined) return;
     if (this.#stage === Stage.Asking && body.replayable) {
-      body.hold(bytes, start, end);
+      if (this.#mayReplay(body)) body.hold(bytes, start, end);
       if (!this.#mayReplay(body)) body.release();
     }
     stream.sendBody(bytes, start, end);
