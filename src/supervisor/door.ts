@@ -3,6 +3,13 @@ import type { L7Listener } from '../l7/l7-listener.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
 
+/** What to do about the errors that everybody meets. */
+function hint(code: string): string {
+  if (code === 'EADDRINUSE') return ' (another program listens there)';
+  if (code === 'EACCES') return ' (ports below 1024 need root or CAP_NET_BIND_SERVICE)';
+  return code === 'EADDRNOTAVAIL' ? ' (this machine does not have the address)' : '';
+}
+
 /**
  * A listening socket and the listener that serves what comes in by it. It can be led to another listener, so that an address which a
  * reload gives to one of another name refuses nobody.
@@ -31,7 +38,10 @@ export class Door implements Acceptor {
     } catch (cause) {
       const code =
         cause !== null && typeof cause === 'object' && 'code' in cause ? String(cause.code) : String(cause);
-      throw new Error(`listener ${to.name}: cannot listen on ${formatAddress(address)}: ${code}`, { cause });
+      throw new Error(
+        `listener ${to.name}: cannot listen on ${formatAddress(address)}: ${code}${hint(code)}`,
+        { cause },
+      );
     }
     return door;
   }
