@@ -3,6 +3,7 @@ import net from 'node:net';
 
 import type { FailureCode } from '../model/failures.ts';
 import type { CloseCause, Connection, ConnectionHandler } from './connection.ts';
+import { onDefect } from './defects.ts';
 import { type Attempt, dial } from './dial.ts';
 import { dialFd } from './linux/fd-dial.ts';
 import { listenFd } from './linux/fd-listener.ts';
@@ -266,6 +267,25 @@ for (const kind of KINDS) {
       wanted = true;
       await plain(server.port);
       await until('accepted', () => server.accepted.length === 1);
+    });
+
+    test('a defect in who accepts closes that connection, and the listener lives on', async () => {
+      const defects: unknown[] = [];
+      onDefect((error) => defects.push(error));
+      let broken = true;
+      const server = listening(kind, () => {
+        if (broken) throw new Error('broken');
+        return true;
+      });
+      const refused = await plain(server.port);
+      await until('closed', () => refused.seen.length > 0);
+      broken = false;
+      await plain(server.port);
+      await until('accepted', () => server.accepted.length === 1);
+      onDefect((error) => {
+        throw error;
+      });
+      expect(String(defects)).toBe('Error: broken');
     });
 
     test('after stop nobody is accepted, and those there are live on', async () => {

@@ -2,6 +2,7 @@ import { SocketConnection } from '../socket-connection.ts';
 import type { Acceptor, ListeningSocket } from '../listen.ts';
 import { unserved } from '../unserved.ts';
 import { runTurn } from '../turn.ts';
+import { welcome } from '../welcome.ts';
 import { AF, E, EPOLL, errno, IPV6_V6ONLY, SO, SOCK, SOL, sys, systemError } from './libc.ts';
 import { FdTransport, setNoDelay, setOption } from './fd-transport.ts';
 import { poller, type PollTarget } from './poller.ts';
@@ -52,14 +53,11 @@ class FdListener implements PollTarget, ListeningSocket {
   #serve(fd: number): void {
     const transport = new FdTransport(fd, readIp(), readPort());
     const connection = new SocketConnection(transport, unserved);
-    const handler = this.#acceptor.accept(connection);
-    if (handler === undefined) {
+    if (!welcome(this.#acceptor, connection)) {
       setOption(fd, SOL.SOCKET, SO.LINGER, 1);
       sys.close(fd);
       return;
     }
-    connection.handler = handler;
-    connection.released = () => this.#acceptor.released(handler);
     transport.start(connection, false);
   }
 

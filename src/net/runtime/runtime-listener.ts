@@ -2,6 +2,7 @@ import type { Acceptor, ListeningSocket } from '../listen.ts';
 import { SocketConnection } from '../socket-connection.ts';
 import { runTurn } from '../turn.ts';
 import { unserved } from '../unserved.ts';
+import { welcome } from '../welcome.ts';
 import { runtimeHandlers, type RuntimeSocket, RuntimeTransport } from './runtime-socket.ts';
 
 /** Listens by the runtime's own sockets. Throws its error, with `code`, when it cannot. */
@@ -20,14 +21,8 @@ export function listenRuntime(ip: string, port: number, acceptor: Acceptor): Lis
         }
         runTurn(() => {
           const connection = new SocketConnection(new RuntimeTransport(socket), unserved);
-          const handler = acceptor.accept(connection);
-          if (handler === undefined) {
-            socket.terminate();
-            return;
-          }
-          connection.handler = handler;
-          connection.released = () => acceptor.released(handler);
-          socket.data = connection;
+          if (welcome(acceptor, connection)) socket.data = connection;
+          else socket.terminate();
         });
       },
     },
