@@ -48,8 +48,9 @@ const LINGER_MS = 2000;
 /** Rest of an unwanted request body that is read to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
 
-/** Heads kept for requests to come. */
+/** Heads kept for requests to come, and how large they may be, bytes. */
 const SPARE_HEADS = 256;
+const MAX_SPARE_BYTES = 8192;
 /** Stands for the request of a connection that serves none. */
 const NO_REQUEST = new RequestHead();
 
@@ -456,8 +457,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   #giveBackHead(): void {
     const { heads } = this.#settings;
-    if (this.request !== NO_REQUEST && heads.length < SPARE_HEADS) heads.push(this.request);
+    const { request } = this;
     this.request = NO_REQUEST;
+    if (request === NO_REQUEST || heads.length >= SPARE_HEADS) return;
+    if (request.fields.storeBytes <= MAX_SPARE_BYTES) heads.push(request);
   }
 
   /** Ends what is being served. */

@@ -8,7 +8,8 @@ const COLON_SP = Buffer.from(': ', 'latin1');
 const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
 const CLOSE = Buffer.from('Connection: close\r\n', 'latin1');
 const KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n', 'latin1');
-const TE_TRAILERS = Buffer.from('TE: trailers\r\nConnection: TE\r\n', 'latin1');
+const TE_TRAILERS = Buffer.from('TE: trailers\r\n', 'latin1');
+const CONNECTION_TE = Buffer.from('Connection: TE\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 const ZERO_CHUNK = Buffer.from('0\r\n', 'latin1');
 
@@ -80,9 +81,11 @@ export function writeRequestHead(connection: Connection, head: RequestHead): num
   if (head.framing === Framing.Chunked) out.line(CHUNKED);
   else if (head.framing === Framing.Length && !head.lengthInFields) writeLength(out, head.contentLength);
   if (head.expectContinue) out.text('Expect: 100-continue\r\n');
-  if (head.upgrade !== '') out.text(`Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`);
   // RFC 9110 section 10.1.4: TE is for the next hop only, and Connection says so.
   if (head.acceptsTrailers) out.line(TE_TRAILERS);
+  if (head.upgrade !== '')
+    out.text(`Connection: upgrade${head.acceptsTrailers ? ', TE' : ''}\r\nUpgrade: ${head.upgrade}\r\n`);
+  else if (head.acceptsTrailers) out.line(CONNECTION_TE);
   out.crlf();
   return out.length - before;
 }

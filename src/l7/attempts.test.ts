@@ -99,7 +99,6 @@ describe('another attempt', () => {
     expect(dial?.host).toBe('a.test');
     const second = dial!.accept();
     second.fin();
-    proxy.advance(100);
     proxy.acceptDial().send(OK);
     expect(proxy.log.at(-1)).toEqual([200, '', 2]);
     expect(proxy.observed.map(({ endpoint: name, failure }) => [name, failure])).toEqual([

@@ -52,6 +52,8 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
   #retries = 0;
+  /** Those of them that added to the work of an endpoint. */
+  #costlyRetries = 0;
   /** Holds a place in the retry budget. */
   #charged = false;
   #budgetSinceMs = -1;
@@ -228,9 +230,14 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
 
   // ---- the end of an attempt ----
 
-  /** The attempt succeeded, status and all: the endpoint is judged by it. */
-  succeeded(status: number): void {
+  /** The endpoint is judged by how it answered. */
+  approve(status: number): void {
     this.#shared.observer.observe(this.#l7Pool.pool, this.endpoint!, undefined, status);
+  }
+
+  /** The attempt succeeded, to the end of the response. */
+  succeeded(status: number): void {
+    this.approve(status);
     this.#release();
   }
 
@@ -294,7 +301,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
       this.#owner.onGivenUp(code, detail);
       return;
     }
-    const delayMs = backoffMs(this.#retries + 1, this.#shared.random);
+    const delayMs = backoffMs(this.#costlyRetries + 1, this.#shared.random);
     this.#after(delayMs, () => this.#retryOrGiveUp(code, detail));
   }
 
@@ -308,8 +315,9 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
       this.#charged = true;
       pool.activeRetries++;
     }
-    if (costly && this.#retries > 1)
-      this.#after(backoffMs(this.#retries, this.#shared.random), () => this.#attempt());
+    if (costly) this.#costlyRetries++;
+    if (costly && this.#costlyRetries > 1)
+      this.#after(backoffMs(this.#costlyRetries, this.#shared.random), () => this.#attempt());
     else this.#attempt();
   }
 

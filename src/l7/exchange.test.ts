@@ -154,6 +154,8 @@ describe('a switch of protocols', () => {
     expect(endpoint.received).not.toContain('early');
     endpoint.send(`${SWITCH}hello`);
     expect([statusOf(client), client.received.endsWith('\r\n\r\nhello')]).toEqual([101, true]);
+    // The endpoint is judged now, not when the tunnel ends, which may be in hours.
+    expect(proxy.observed).toEqual([{ endpoint: 'a', failure: undefined, status: 101 }]);
     expect(endpoint.received).toEndWith('\r\n\r\nearly');
     client.send('ping');
     expect(endpoint.received).toEndWith('earlyping');
@@ -268,6 +270,20 @@ describe('a side that does not read', () => {
     second.take();
     expect(again.reading).toBe(true);
   });
+});
+
+test('HTTP/1.0 without Host is sent to each endpoint by the address of that one', () => {
+  proxy = new MemoryProxy({
+    pool: { endpoints: [{ address: '[2001:db8::1]:80' }, { address: 'b.test:81' }] },
+  });
+  const client = proxy.connect().send('GET / HTTP/1.0\r\n\r\n');
+  const first = proxy.acceptDial();
+  expect(first.received).toStartWith('GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n');
+  first.reset();
+  const second = proxy.acceptDial();
+  expect(second.received).toStartWith('GET / HTTP/1.1\r\nHost: b.test:81\r\n');
+  second.send(OK);
+  expect([statusOf(client), proxy.entries[0]!.host]).toEqual([200, '']);
 });
 
 test('an answer before the request is whole is passed on, and the rest of the request goes nowhere', () => {

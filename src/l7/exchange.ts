@@ -1,4 +1,5 @@
 import type { H1EndpointConnection } from '../http/h1-client.ts';
+import { formatAddress } from '../config/schema/address.ts';
 import { hasBody } from '../http/h1-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
@@ -187,8 +188,11 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#stream = session;
     this.#stage = Stage.Asking;
     const { request, body } = this;
-    if (request.authority === '') request.authority = this.attempts!.endpoint!.name;
+    // HTTP/1.0 need not name a host; the next hop is told its own address then.
+    const nameless = request.authority === '';
+    if (nameless) request.authority = formatAddress(this.attempts!.endpoint!.config.address);
     session.sendRequest(request, this);
+    if (nameless) request.authority = '';
     // Told of before there was anything to hold back.
     if (this.client.congested) session.pauseResponse();
     this.reused = session.reused;
@@ -346,6 +350,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const endpoint = this.attempts!.endpoint!;
     const { stats, shared, timeouts } = this.#listener;
     endpoint.stats.statuses[1]!++;
+    this.attempts!.approve(101);
     this.status = 101;
     this.ttfbMs = turnNowMs() - this.startMs;
     this.#decorate(head);
@@ -374,7 +379,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.responseBytes = tunnel.bytesToClient;
     this.requestBytes = tunnel.bytesToEndpoint;
     if (tunnel.failure !== undefined) this.failure = tunnel.failure;
-    this.attempts!.succeeded(101);
+    this.attempts!.leave();
     this.#finish();
   }
 

@@ -105,6 +105,11 @@ export class Fields {
     this.#flags = flags;
   }
 
+  /** Memory that is kept for lines, bytes. */
+  get storeBytes(): number {
+    return this.#store.length;
+  }
+
   /** Copies `bytes[start, end)`, where all the lines lie, to memory of its own, and reads them there from now on. */
   keep(start: number, end: number): void {
     if (this.#store.length < end - start)
