@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import * as fc from 'fast-check';
 
 import { DIAL_MS, HealthRig, healthPool, reloadPool } from '../../test/support/health-rig.ts';
 import { availability } from '../model/endpoint.ts';
@@ -19,7 +20,7 @@ function start(
 }
 
 function fail(rig: HealthRig, pool: Pool, failure: FailureCode, times: number): void {
-  for (let time = 0; time < times; time++) rig.monitor.observer.observe(pool, pool.view.all[0]!, failure, 0);
+  for (let time = 0; time < times; time++) rig.observer.observe(pool, pool.view.all[0]!, failure, 0);
 }
 
 describe('an active check', () => {
@@ -209,8 +210,7 @@ describe('an ejection without an active check', () => {
     const { rig, pool } = start(spec);
     const lengths: number[] = [];
     for (let round = 0; round < 4; round++) {
-      for (let time = 0; time < 5; time++)
-        rig.monitor.observer.observe(pool, pool.view.all[0]!, undefined, 500);
+      for (let time = 0; time < 5; time++) rig.observer.observe(pool, pool.view.all[0]!, undefined, 500);
       const fromMs = rig.clock.nowMs();
       while (pool.view.all[0]!.ejectedUntilMs > 0) rig.clock.advance(500);
       lengths.push(rig.clock.nowMs() - fromMs);
@@ -309,5 +309,62 @@ describe('an ejection with an active check', () => {
     rig.refusing.delete(1);
     rig.clock.advance(3000);
     expect(availability(endpoint!, rig.clock.nowMs())).toBe('open');
+  });
+});
+
+describe('an ejection that must not be', () => {
+  const FOUR = [...TWO, '127.0.0.1:3', '127.0.0.1:4'];
+
+  test('is withheld with a reason, and asked for again a second later', () => {
+    const outlierDetection = { consecutiveFailures: 2, maxEjectedPercent: 25, ejectFor: '1s' };
+    const { rig, pool } = start({ endpoints: FOUR, outlierDetection });
+    const [a, b] = pool.view.all;
+    for (let time = 0; time < 2; time++) rig.observer.observe(pool, a!, undefined, 500);
+    for (let time = 0; time < 200; time++) rig.observer.observe(pool, b!, undefined, 500);
+    expect(b!.ejectedUntilMs).toBe(0);
+    expect(rig.record.logged.at(-1)).toBe(
+      'warn ejection-withheld 127.0.0.1:2 2 failures in a row (last: status 500), but 1 of 4 are ejected, and maxEjectedPercent is 25',
+    );
+    rig.clock.advance(999);
+    rig.observer.observe(pool, b!, undefined, 500);
+    expect(b!.ejectedUntilMs).toBe(0);
+    rig.clock.advance(1);
+    rig.observer.observe(pool, b!, undefined, 500);
+    expect(b!.ejectedUntilMs).toBe(2000);
+  });
+
+  test('by two who saw the same at once is one ejection', () => {
+    const { rig, pool } = start({ endpoints: FOUR, outlierDetection: { ejectFor: '1s' } });
+    const [a] = pool.view.all;
+    rig.monitor.suspect(pool, a!, { unreachable: false, reason: 'by one' });
+    rig.monitor.suspect(pool, a!, { unreachable: false, reason: 'by another' });
+    expect(a!.ejections).toBe(1);
+    expect(rig.record.transitions).toEqual(['1 ejected: by one']);
+  });
+
+  test('whatever happens: one endpoint stays, and no more than allowed are out', () => {
+    const outcome = fc.record({
+      endpoint: fc.nat(3),
+      status: fc.constantFrom(200, 500),
+      stepMs: fc.nat(400),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(outcome, { maxLength: 300 }),
+        fc.constantFrom(10, 50, 75, 100),
+        (outcomes, maxEjectedPercent) => {
+          const outlierDetection = { consecutiveFailures: 2, maxEjectedPercent, ejectFor: '1s' };
+          const { rig, pool } = start({ endpoints: FOUR, outlierDetection });
+          const most = Math.min(3, Math.max(1, Math.floor((4 * maxEjectedPercent) / 100)));
+          for (const { endpoint, status, stepMs } of outcomes) {
+            rig.clock.advance(stepMs);
+            rig.observer.observe(pool, pool.view.all[endpoint]!, undefined, status);
+            const nowMs = rig.clock.nowMs();
+            const out = pool.view.all.filter((one) => one.ejectedUntilMs > nowMs).length;
+            expect(out).toBeLessThanOrEqual(most);
+          }
+        },
+      ),
+    );
   });
 });

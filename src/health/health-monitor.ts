@@ -1,8 +1,8 @@
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
-import type { OutcomeObserver } from '../model/ports.ts';
 import { EndpointWatch, type WatchDeps } from './endpoint-watch.ts';
-import { OutlierDetector } from './outlier-detector.ts';
+import { whyKeep } from './ejection-rules.ts';
+import type { Judge, Suspicion } from './outlier-detector.ts';
 import { type TransitionDeps, Transitions } from './transitions.ts';
 
 export interface HealthDeps extends WatchDeps, TransitionDeps {}
@@ -10,10 +10,8 @@ export interface HealthDeps extends WatchDeps, TransitionDeps {}
 /** First checks of a pool are spread over this much for each endpoint, and over its fast interval at most. */
 const SPREAD_MS = 5;
 
-/** Watches the endpoints of all pools: the one prober, and the judge of real traffic. */
-export class HealthMonitor {
-  /** To be told of every attempt that ended. */
-  readonly observer: OutcomeObserver;
+/** Watches the endpoints of all pools: the one prober, and the one judge of what real traffic says about them. */
+export class HealthMonitor implements Judge {
   readonly #deps: HealthDeps;
   readonly #transitions: Transitions;
   readonly #pools = new Map<Pool, Map<Endpoint, EndpointWatch>>();
@@ -21,10 +19,23 @@ export class HealthMonitor {
   constructor(deps: HealthDeps) {
     this.#deps = deps;
     this.#transitions = new Transitions(deps);
-    this.observer = new OutlierDetector(deps.clock, deps.log, {
-      eject: (pool, endpoint, unreachable, reason) =>
-        this.#pools.get(pool)?.get(endpoint)?.eject(unreachable, reason),
-    });
+  }
+
+  /** Ejects an endpoint that is suspected, unless too many are out already. One that is out stays as it is. */
+  suspect(pool: Pool, endpoint: Endpoint, { unreachable, reason }: Suspicion): void {
+    const { clock, log } = this.#deps;
+    const { outlierDetection } = pool.config;
+    const watch = this.#pools.get(pool)?.get(endpoint);
+    const nowMs = clock.nowMs();
+    if (outlierDetection === false || watch === undefined) return;
+    if (endpoint.ejectedUntilMs > nowMs || endpoint.health === 'unhealthy' || endpoint.admin === 'disabled')
+      return;
+    const keep = whyKeep(endpoint, pool.view.all, outlierDetection.maxEjectedPercent, nowMs);
+    if (keep === undefined) watch.eject(unreachable, reason);
+    else {
+      const withheld = `${reason}, but ${keep}`;
+      log.warn('ejection-withheld', { pool: pool.name, endpoint: endpoint.name, reason: withheld });
+    }
   }
 
   /**

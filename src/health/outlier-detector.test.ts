@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import * as fc from 'fast-check';
 
-import { HealthRecord, healthPool } from '../../test/support/health-rig.ts';
+import { healthPool } from '../../test/support/health-rig.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { Pool } from '../model/pool.ts';
@@ -12,17 +11,21 @@ const ENDPOINTS = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3', '127.0.0.1:4'];
 
 class Rig {
   readonly clock = new FakeClock();
-  readonly record = new HealthRecord(this.clock);
   readonly pool: Pool;
+  /** Suspicions. */
   readonly ejected: string[] = [];
+  /** Not ejected when they are suspected. */
+  readonly keeps = new Set<Endpoint>();
   readonly detector: OutlierDetector;
 
   constructor(outlierDetection: unknown) {
     this.pool = healthPool({ endpoints: ENDPOINTS, outlierDetection });
-    this.detector = new OutlierDetector(this.clock, this.record.log, {
-      eject: (_pool, endpoint, unreachable, reason) => {
+    this.detector = new OutlierDetector(this.clock, {
+      suspect: (_pool, endpoint, { unreachable, reason }) => {
         this.ejected.push(`${endpoint.name}${unreachable ? ' unreachable' : ''}: ${reason}`);
+        if (this.keeps.has(endpoint)) return;
         endpoint.ejectedUntilMs = this.clock.nowMs() + 1000;
+        this.detector.forgive(endpoint);
       },
     });
   }
@@ -179,46 +182,15 @@ describe('an endpoint that is out already', () => {
   });
 });
 
-describe('an ejection that must not be', () => {
-  test('is withheld with a reason, and asked for again a second later', () => {
-    const rig = new Rig({ consecutiveFailures: 2, maxEjectedPercent: 25 });
-    const [a, b] = rig.pool.view.all;
-    rig.status(500, 2, a);
-    rig.status(500, 200, b);
-    expect(rig.ejected).toHaveLength(1);
-    expect(rig.record.logged).toEqual([
-      'warn ejection-withheld 127.0.0.1:2 2 failures in a row (last: status 500), but 1 of 4 are ejected, and maxEjectedPercent is 25',
-    ]);
-    rig.clock.advance(999);
-    rig.status(500, 1, b);
-    expect(rig.ejected).toHaveLength(1);
-    rig.clock.advance(1);
-    rig.status(500, 1, b);
-    expect(rig.ejected).toHaveLength(2);
-  });
-});
-
-test('whatever happens, one endpoint stays and no more than allowed are out', () => {
-  const outcome = fc.record({
-    endpoint: fc.nat(3),
-    status: fc.constantFrom(200, 500),
-    stepMs: fc.nat(400),
-  });
-  fc.assert(
-    fc.property(
-      fc.array(outcome, { maxLength: 300 }),
-      fc.constantFrom(10, 50, 75, 100),
-      (outcomes, percent) => {
-        const rig = new Rig({ consecutiveFailures: 2, maxEjectedPercent: percent });
-        const most = Math.min(3, Math.max(1, Math.floor((4 * percent) / 100)));
-        for (const { endpoint, status, stepMs } of outcomes) {
-          rig.clock.advance(stepMs);
-          rig.status(status, 1, rig.pool.view.all[endpoint]);
-          const nowMs = rig.clock.nowMs();
-          const out = rig.pool.view.all.filter((one) => one.ejectedUntilMs > nowMs).length;
-          expect(out).toBeLessThanOrEqual(most);
-        }
-      },
-    ),
-  );
+test('an endpoint that stays although it is suspected is suspected again a second later', () => {
+  const rig = new Rig({ consecutiveFailures: 2 });
+  rig.keeps.add(rig.first);
+  rig.status(500, 200);
+  expect(rig.ejected).toHaveLength(1);
+  rig.clock.advance(999);
+  rig.status(500);
+  expect(rig.ejected).toHaveLength(1);
+  rig.clock.advance(1);
+  rig.status(500);
+  expect(rig.ejected[1]).toBe('127.0.0.1:1: 202 failures in a row (last: status 500)');
 });

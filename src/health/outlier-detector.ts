@@ -3,18 +3,24 @@ import { parseStatusSet } from '../config/status-set.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { Pool } from '../model/pool.ts';
-import type { Log, OutcomeObserver } from '../model/ports.ts';
+import type { OutcomeObserver } from '../model/ports.ts';
 import type { Clock } from '../util/clock.ts';
-import { whyKeep } from './ejection-rules.ts';
 import { FailureWindow } from './failure-window.ts';
 
-/** Carries out what the detector decides. */
-export interface Ejector {
-  /** `unreachable`: the attempt that was one too many could not even connect. */
-  eject(pool: Pool, endpoint: Endpoint, unreachable: boolean, reason: string): void;
+/** What speaks against an endpoint. Plain data, so that it can be sent. */
+export interface Suspicion {
+  /** The attempt that was one too many could not even connect. */
+  readonly unreachable: boolean;
+  /** The rule that is broken and the last failure, in words. */
+  readonly reason: string;
 }
 
-/** How long after an ejection was refused the rules look again. */
+/** Decides what becomes of a suspicion: the one authority on ejections, wherever it is. */
+export interface Judge {
+  suspect(pool: Pool, endpoint: Endpoint, suspicion: Suspicion): void;
+}
+
+/** How long after a suspicion the rules look again at an endpoint that was not ejected. */
 const ASK_AGAIN_MS = 1000;
 
 /**
@@ -45,24 +51,29 @@ class Tally {
 
   clear(): void {
     this.streak = 0;
+    this.askAgainMs = 0;
     this.window?.clear();
   }
 }
 
 /**
- * Judges endpoints by real traffic: failures in a row, or a share of failures within a window, call for an ejection. Each rule
- * states its reason. Outcomes of an endpoint that is out already change nothing.
+ * Watches endpoints by real traffic: failures in a row, or a share of failures within a window, call for an ejection. Each rule
+ * states its reason. Outcomes of an endpoint that is out already change nothing. What has been seen is held against the endpoint
+ * until it is ejected.
  */
 export class OutlierDetector implements OutcomeObserver {
   readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #ejector: Ejector;
+  readonly #judge: Judge;
   readonly #tallies = new WeakMap<Endpoint, Tally>();
 
-  constructor(clock: Clock, log: Log, ejector: Ejector) {
+  constructor(clock: Clock, judge: Judge) {
     this.#clock = clock;
-    this.#log = log;
-    this.#ejector = ejector;
+    this.#judge = judge;
+  }
+
+  /** The endpoint was ejected: it begins anew when it comes back. */
+  forgive(endpoint: Endpoint): void {
+    this.#tallies.get(endpoint)?.clear();
   }
 
   observe(pool: Pool, endpoint: Endpoint, failure: FailureCode | undefined, status: number): void {
@@ -97,17 +108,13 @@ export class OutlierDetector implements OutcomeObserver {
     if (nowMs < tally.askAgainMs) return;
     const broken = brokenRule(tally);
     if (broken === undefined) return;
+    tally.askAgainMs = nowMs + ASK_AGAIN_MS;
     const last = failure === undefined ? `status ${status}` : failure;
-    const keep = whyKeep(endpoint, pool.view.all, tally.config.maxEjectedPercent, nowMs);
-    if (keep !== undefined) {
-      tally.askAgainMs = nowMs + ASK_AGAIN_MS;
-      const reason = `${broken} (last: ${last}), but ${keep}`;
-      this.#log.warn('ejection-withheld', { pool: pool.name, endpoint: endpoint.name, reason });
-      return;
-    }
-    tally.clear();
     const phase = failure === undefined ? undefined : FAILURES[failure].phase;
-    this.#ejector.eject(pool, endpoint, phase === 'connect', `${broken} (last: ${last})`);
+    this.#judge.suspect(pool, endpoint, {
+      unreachable: phase === 'connect',
+      reason: `${broken} (last: ${last})`,
+    });
   }
 }
 

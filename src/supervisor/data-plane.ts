@@ -7,6 +7,7 @@ import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
+import { OutlierDetector } from '../health/outlier-detector.ts';
 import type { L7Listener } from '../l7/l7-listener.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
 import type { AccessLog } from '../model/access-entry.ts';
@@ -55,6 +56,7 @@ export class DataPlane {
   readonly #wheel = new TimerWheel();
   readonly #publisher: Publisher;
   readonly #health: HealthMonitor;
+  readonly #outliers: OutlierDetector;
   #config: Config | undefined = undefined;
   #revision = 0;
   #stopped = false;
@@ -79,9 +81,10 @@ export class DataPlane {
       transitions: this,
       log,
     });
+    this.#outliers = new OutlierDetector(systemClock, this.#health);
     this.#shared = {
       balancer,
-      observer: this.#health.observer,
+      observer: this.#outliers,
       accessLog: options.accessLog,
       log,
       wheel: this.#wheel,
@@ -199,6 +202,7 @@ export class DataPlane {
   onTransition(transition: Transition): void {
     const l7Pool = this.#pools.get(transition.pool.name);
     runTurn(() => {
+      if (transition.kind === 'ejected') this.#outliers.forgive(transition.endpoint);
       if (transition.kind === 'unhealthy') l7Pool?.abandon(transition.endpoint, transition.reason);
       l7Pool?.wakeQueue();
     });

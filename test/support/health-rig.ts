@@ -5,6 +5,7 @@ import { Pool } from '../../src/model/pool.ts';
 import type { Log, LogFields, Transition } from '../../src/model/ports.ts';
 import type { Connection } from '../../src/net/connection.ts';
 import type { dial } from '../../src/net/dial.ts';
+import { OutlierDetector } from '../../src/health/outlier-detector.ts';
 import { TimerWheel } from '../../src/net/timer-wheel.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { FakeClock } from '../../src/util/fake-clock.ts';
@@ -36,7 +37,7 @@ export function reloadPool(pool: Pool, spec: Readonly<Record<string, unknown>>):
 }
 
 /** What the monitor told of, in order. `published` holds who was open when the listener heard of a transition. */
-export class HealthRecord {
+class HealthRecord {
   readonly transitions: string[] = [];
   readonly published: string[] = [];
   readonly logged: string[] = [];
@@ -84,9 +85,12 @@ export class HealthRig {
   /** The most dials to one port at a time. */
   mostUnderWay = 0;
   readonly monitor: HealthMonitor;
+  /** To be told of attempts that ended. */
+  readonly observer: OutlierDetector;
 
   constructor(random = 0.5) {
     this.monitor = new HealthMonitor(this.deps(random));
+    this.observer = new OutlierDetector(this.clock, this.monitor);
   }
 
   deps(random: number): HealthDeps {
@@ -96,7 +100,12 @@ export class HealthRig {
       wheel: new TimerWheel(),
       dial: this.#dial,
       publisher: this.record,
-      transitions: this.record,
+      transitions: {
+        onTransition: (transition) => {
+          if (transition.kind === 'ejected') this.observer.forgive(transition.endpoint);
+          this.record.onTransition(transition);
+        },
+      },
       log: this.record.log,
     };
   }
