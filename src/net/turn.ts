@@ -1,8 +1,12 @@
 import { type Clock, systemClock } from '../util/clock.ts';
+import { reportDefect } from './defects.ts';
 
 /**
  * One turn: everything that happens between the runtime calling us and our returning to it. What is written within a
  * turn is collected and flushed at its end, and the time is read at most once.
+ *
+ * A batch: the turns of all events that were there when the poller looked. Who serves many exchanges on one connection collects over a
+ * batch what they write, so that it leaves in one piece.
  */
 let depth = 0;
 let nowMs = -1;
@@ -20,9 +24,52 @@ export function setTurnFlush(run: () => void): void {
   flush = run;
 }
 
-/** Turns up to the next call happen at `ms`: the poller reads the clock once for all events of a batch. */
-export function batchAt(ms: number): void {
+/** Something to be done once the events at hand have been handled. */
+export interface BatchTask {
+  onBatchEnd(): void;
+}
+
+let tasks: BatchTask[] = [];
+let spareTasks: BatchTask[] = [];
+
+/** Calls `task` at the end of the batch, or of the turn that belongs to none; within a turn of its own. */
+export function atBatchEnd(task: BatchTask): void {
+  if (tasks.push(task) === 1 && depth === 0 && batchMs < 0) queueMicrotask(runTasksAsTurn);
+}
+
+function runTasksAsTurn(): void {
+  runTurn(() => {});
+}
+
+/** Runs what waits, and what that brings with it. */
+function runTasks(): void {
+  while (tasks.length > 0) {
+    const due = tasks;
+    tasks = spareTasks;
+    spareTasks = due;
+    for (let index = 0; index < due.length; index++) {
+      try {
+        due[index]!.onBatchEnd();
+      } catch (error) {
+        reportDefect(error);
+      }
+    }
+    due.length = 0;
+  }
+}
+
+/** A batch begins: its turns happen at `ms`. The poller reads the clock once for all of them. */
+export function beginBatch(ms: number): void {
   batchMs = ms;
+}
+
+/** All events of the batch have been handled. */
+export function endBatch(): void {
+  try {
+    if (tasks.length > 0) runTurn(runTasks);
+  } finally {
+    batchMs = -1;
+  }
 }
 
 /** Every callback from the runtime begins with this. */
@@ -32,7 +79,14 @@ export function enterTurn(): void {
 
 /** ... and ends with this. */
 export function leaveTurn(): void {
-  if (--depth === 0) flush();
+  if (depth === 1 && tasks.length > 0 && batchMs < 0) {
+    try {
+      runTasks();
+    } finally {
+      depth--;
+    }
+    flush();
+  } else if (--depth === 0) flush();
 }
 
 /** Whether a turn is under way; output collected outside of one is flushed in a microtask. */

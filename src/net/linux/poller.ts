@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
 import { reportDefect } from '../defects.ts';
-import { batchAt } from '../turn.ts';
+import { beginBatch, endBatch } from '../turn.ts';
 import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
 
 /** Something with a descriptor that the poller watches. */
@@ -145,7 +145,7 @@ class Poller {
     const again = this.#again;
     const count = sys.epoll_wait(this.#fd, words, MAX_EVENTS, again.length === 0 ? timeoutMs : 0);
     this.#quiet++;
-    if (count > 0 || again.length > 0) batchAt(performance.now());
+    if (count > 0 || again.length > 0) beginBatch(performance.now());
     for (let index = 0; index < count; index++) {
       const fd = words[index * WORDS + FD_WORD]!;
       const target = this.#targets[fd];
@@ -156,7 +156,7 @@ class Poller {
       this.#again = [];
       for (const target of again) serve(target, 0);
     }
-    batchAt(-1);
+    endBatch();
     this.#closeAll();
     return Math.max(count, 0) + again.length;
   }

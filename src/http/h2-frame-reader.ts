@@ -1,0 +1,359 @@
+import { Flag, FRAME_HEADER, FrameType, H2Error, MAX_WINDOW } from './h2-protocol.ts';
+
+/**
+ * What the frames of a connection mean. Buffers are valid until the call returns. Every call may `stop` the reader.
+ */
+export interface FrameSink {
+  /** A DATA frame begins; `length` is what it takes of both windows, padding included. */
+  onDataFrame(stream: number, length: number, endStream: boolean): void;
+  /** Content of that frame, in as many pieces as it arrives. */
+  onDataBytes(bytes: Buffer, start: number, end: number): void;
+  /** That frame is over. */
+  onDataFrameEnd(): void;
+  /** A field block is whole: HEADERS and its CONTINUATION frames. It must be decoded, even if the stream is of no interest. */
+  onFieldBlock(stream: number, endStream: boolean, bytes: Buffer, start: number, end: number): void;
+  /** HEADERS or PRIORITY said that the stream depends on `dependency`: deprecated, and of no effect. */
+  onPriority(stream: number, dependency: number): void;
+  onReset(stream: number, error: number): void;
+  /** One value of a SETTINGS frame. */
+  onSetting(id: number, value: number): void;
+  /** That frame is over; all of its values were told. */
+  onSettingsEnd(): void;
+  onSettingsAck(): void;
+  /** `data` has 8 bytes from `start`. */
+  onPing(ack: boolean, data: Buffer, start: number): void;
+  onGoaway(lastStream: number, error: number): void;
+  /** `increment` may be 0, which is an error of the stream, or with stream 0 of the connection. */
+  onWindowUpdate(stream: number, increment: number): void;
+  /** A frame of a type that nobody knows, or an empty CONTINUATION: nothing to do but to count it. */
+  onIdleFrame(): void;
+  /** The bytes break the framing: nothing more is read. `error` is for GOAWAY. */
+  onFrameError(error: number, reason: string): void;
+}
+
+/** How much a field block may be, compressed. */
+export interface BlockLimits {
+  /** Bytes of HEADERS and CONTINUATION frames together. */
+  readonly blockBytes: number;
+  /** CONTINUATION frames of one block. */
+  readonly continuations: number;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+const IN_FRAMES = -1;
+
+function uint31(bytes: Buffer, at: number): number {
+  return ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+}
+
+function uint32(bytes: Buffer, at: number): number {
+  return uint31(bytes, at) + (bytes[at]! >= 0x80 ? 0x8000_0000 : 0);
+}
+
+/**
+ * Takes frames out of bytes as they come (RFC 9113 sections 4 and 6). DATA is handed on piece by piece without a copy; other
+ * frames are small and handed on whole, copied only when they arrive in pieces. Checks everything that a frame alone can tell:
+ * sizes, reserved stream ids, padding, order of CONTINUATION.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink;
+  readonly #maxFrame: number;
+  readonly #limits: BlockLimits;
+  #stopped = false;
+  /** The beginning of a frame that has not arrived whole. */
+  #held: Buffer = NO_BYTES;
+  #heldBytes = 0;
+  /** Content and padding still to come of the DATA frame being read; IN_FRAMES when none is. */
+  #contentLeft = IN_FRAMES;
+  #paddingLeft = 0;
+  /** The field block being collected: its stream, or 0. */
+  #blockStream = 0;
+  #blockEndsStream = false;
+  #block: Buffer = NO_BYTES;
+  #blockBytes = 0;
+  #continuations = 0;
+
+  /** @param maxFrame Largest payload taken, bytes: our SETTINGS_MAX_FRAME_SIZE. */
+  constructor(sink: FrameSink, maxFrame: number, limits: BlockLimits) {
+    this.#sink = sink;
+    this.#maxFrame = maxFrame;
+    this.#limits = limits;
+  }
+
+  /** Part of a frame, or of a field block, has come, and the rest has not. DATA does not count. */
+  get incomplete(): boolean {
+    return this.#heldBytes > 0 || this.#blockStream !== 0;
+  }
+
+  /** Reads nothing more; what was handed in is thrown away. */
+  stop(): void {
+    this.#stopped = true;
+    this.#held = NO_BYTES;
+    this.#heldBytes = 0;
+    this.#block = NO_BYTES;
+  }
+
+  /** Reads `bytes`, which follow those of the call before. */
+  read(bytes: Buffer): void {
+    const end = bytes.length;
+    let at = 0;
+    while (at < end && !this.#stopped) {
+      if (this.#contentLeft !== IN_FRAMES) at = this.#readContent(bytes, at, end);
+      else if (this.#heldBytes > 0) at = this.#completeHeld(bytes, at, end);
+      else {
+        const behind = this.#readFrame(bytes, at, end);
+        if (behind === at) {
+          this.#hold(bytes, at, end);
+          return;
+        }
+        at = behind;
+      }
+    }
+  }
+
+  /** Reads the frame at `at`. Returns the position behind it (DATA: behind what is before its content), or `at` when it is not whole. */
+  #readFrame(bytes: Buffer, at: number, end: number): number {
+    if (end - at < FRAME_HEADER) return at;
+    const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+    const type = bytes[at + 3]!;
+    const flags = bytes[at + 4]!;
+    const stream = uint31(bytes, at + 5);
+    if (length > this.#maxFrame) return this.#fail(H2Error.FrameSizeError, 'frame larger than allowed', end);
+    if (this.#blockStream !== 0 && (type !== FrameType.Continuation || stream !== this.#blockStream))
+      return this.#fail(H2Error.ProtocolError, 'a field block was interrupted', end);
+    const from = at + FRAME_HEADER;
+    if (type === FrameType.Data) return this.#beginData(bytes, from, end, stream, flags, length);
+    if (end - from < length) return at;
+    this.#dispatch(bytes, from, from + length, type, flags, stream);
+    return from + length;
+  }
+
+  #fail(error: number, reason: string, end: number): number {
+    this.stop();
+    this.#sink.onFrameError(error, reason);
+    return end;
+  }
+
+  // ---- frames in pieces ----
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    const needed = this.#heldBytes + end - start;
+    if (this.#held.length < needed) {
+      const grown = Buffer.allocUnsafe(Math.max(64, needed));
+      this.#held.copy(grown, 0, 0, this.#heldBytes);
+      this.#held = grown;
+    }
+    bytes.copy(this.#held, this.#heldBytes, start, end);
+    this.#heldBytes = needed;
+  }
+
+  /** Adds to the frame that is held no more than it needs. */
+  #completeHeld(bytes: Buffer, at: number, end: number): number {
+    const held = this.#heldBytes;
+    if (held < FRAME_HEADER) {
+      const take = Math.min(FRAME_HEADER - held, end - at);
+      this.#hold(bytes, at, at + take);
+      return this.#readHeld(at + take);
+    }
+    const length = (this.#held[0]! << 16) | (this.#held[1]! << 8) | this.#held[2]!;
+    // Of DATA only the pad length is waited for.
+    const wanted = FRAME_HEADER + (this.#held[3] === FrameType.Data ? 1 : length);
+    if (this.#held.length < wanted) {
+      const grown = Buffer.allocUnsafe(wanted);
+      this.#held.copy(grown, 0, 0, held);
+      this.#held = grown;
+    }
+    const take = Math.min(wanted - held, end - at);
+    this.#hold(bytes, at, at + take);
+    return held + take < wanted ? at + take : this.#readHeld(at + take);
+  }
+
+  /** Reads what is held, if that is enough. Returns `at`. */
+  #readHeld(at: number): number {
+    const held = this.#held;
+    const length = this.#heldBytes;
+    if (length < FRAME_HEADER) return at;
+    this.#heldBytes = 0;
+    const behind = this.#readFrame(held, 0, length);
+    if (behind > 0) this.#held = NO_BYTES;
+    else this.#heldBytes = length;
+    return at;
+  }
+
+  // ---- DATA ----
+
+  #beginData(
+    bytes: Buffer,
+    from: number,
+    end: number,
+    stream: number,
+    flags: number,
+    length: number,
+  ): number {
+    if (stream === 0) return this.#fail(H2Error.ProtocolError, 'DATA on stream 0', end);
+    const padded = (flags & Flag.Padded) !== 0;
+    if (padded && length === 0) return this.#fail(H2Error.FrameSizeError, 'no room for the pad length', end);
+    if (padded && from === end) return from - FRAME_HEADER;
+    const padding = padded ? bytes[from]! : 0;
+    if (padded && padding >= length) return this.#fail(H2Error.ProtocolError, 'more padding than frame', end);
+    this.#contentLeft = padded ? length - 1 - padding : length;
+    this.#paddingLeft = padding;
+    this.#sink.onDataFrame(stream, length, (flags & Flag.EndStream) !== 0);
+    if (!this.#stopped && this.#contentLeft === 0 && padding === 0) this.#endData();
+    return padded ? from + 1 : from;
+  }
+
+  #readContent(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    const content = Math.min(this.#contentLeft, end - at);
+    if (content > 0) {
+      this.#contentLeft -= content;
+      this.#sink.onDataBytes(bytes, at, at + content);
+      if (this.#stopped) return end;
+      at += content;
+    }
+    if (this.#contentLeft > 0) return at;
+    const padding = Math.min(this.#paddingLeft, end - at);
+    this.#paddingLeft -= padding;
+    if (this.#paddingLeft === 0) this.#endData();
+    return at + padding;
+  }
+
+  #endData(): void {
+    this.#contentLeft = IN_FRAMES;
+    this.#sink.onDataFrameEnd();
+  }
+
+  // ---- the others ----
+
+  #dispatch(bytes: Buffer, start: number, end: number, type: number, flags: number, stream: number): void {
+    const length = end - start;
+    switch (type) {
+      case FrameType.Headers:
+        this.#beginBlock(bytes, start, end, flags, stream);
+        break;
+      case FrameType.Continuation:
+        this.#continueBlock(bytes, start, end, flags);
+        break;
+      case FrameType.Priority:
+        if (stream === 0) this.#fail(H2Error.ProtocolError, 'PRIORITY on stream 0', end);
+        else if (length !== 5) this.#fail(H2Error.FrameSizeError, 'PRIORITY is not 5 bytes', end);
+        else this.#sink.onPriority(stream, uint31(bytes, start));
+        break;
+      case FrameType.ResetStream:
+        if (stream === 0) this.#fail(H2Error.ProtocolError, 'RST_STREAM on stream 0', end);
+        else if (length !== 4) this.#fail(H2Error.FrameSizeError, 'RST_STREAM is not 4 bytes', end);
+        else this.#sink.onReset(stream, uint32(bytes, start));
+        break;
+      case FrameType.Settings:
+        this.#readSettings(bytes, start, end, flags, stream);
+        break;
+      case FrameType.PushPromise:
+        this.#fail(H2Error.ProtocolError, 'PUSH_PROMISE', end);
+        break;
+      case FrameType.Ping:
+        if (stream !== 0) this.#fail(H2Error.ProtocolError, 'PING on a stream', end);
+        else if (length !== 8) this.#fail(H2Error.FrameSizeError, 'PING is not 8 bytes', end);
+        else this.#sink.onPing((flags & Flag.Ack) !== 0, bytes, start);
+        break;
+      case FrameType.Goaway:
+        if (stream !== 0) this.#fail(H2Error.ProtocolError, 'GOAWAY on a stream', end);
+        else if (length < 8) this.#fail(H2Error.FrameSizeError, 'GOAWAY is too short', end);
+        else this.#sink.onGoaway(uint31(bytes, start), uint32(bytes, start + 4));
+        break;
+      case FrameType.WindowUpdate:
+        if (length !== 4) this.#fail(H2Error.FrameSizeError, 'WINDOW_UPDATE is not 4 bytes', end);
+        else this.#sink.onWindowUpdate(stream, uint31(bytes, start) & MAX_WINDOW);
+        break;
+      default:
+        // Section 5.5: what is not known is ignored.
+        this.#sink.onIdleFrame();
+        break;
+    }
+  }
+
+  #readSettings(bytes: Buffer, start: number, end: number, flags: number, stream: number): void {
+    const length = end - start;
+    const ack = (flags & Flag.Ack) !== 0;
+    if (stream !== 0) this.#fail(H2Error.ProtocolError, 'SETTINGS on a stream', end);
+    else if (ack && length !== 0) this.#fail(H2Error.FrameSizeError, 'SETTINGS ACK with values', end);
+    else if (length % 6 !== 0) this.#fail(H2Error.FrameSizeError, 'SETTINGS is not a list of values', end);
+    else if (ack) this.#sink.onSettingsAck();
+    else {
+      for (let at = start; at < end && !this.#stopped; at += 6)
+        this.#sink.onSetting((bytes[at]! << 8) | bytes[at + 1]!, uint32(bytes, at + 2));
+      if (!this.#stopped) this.#sink.onSettingsEnd();
+    }
+  }
+
+  #beginBlock(bytes: Buffer, start: number, end: number, flags: number, stream: number): void {
+    if (stream === 0) {
+      this.#fail(H2Error.ProtocolError, 'HEADERS on stream 0', end);
+      return;
+    }
+    let from = start;
+    let to = end;
+    const prioritised = (flags & Flag.Priority) !== 0;
+    if ((flags & Flag.Padded) !== 0) {
+      if (from === to) {
+        this.#fail(H2Error.FrameSizeError, 'no room for the pad length', end);
+        return;
+      }
+      to -= bytes[from++]!;
+    }
+    if (prioritised) from += 5;
+    if (from > to) {
+      this.#fail(H2Error.ProtocolError, 'more padding than frame', end);
+      return;
+    }
+    const endsStream = (flags & Flag.EndStream) !== 0;
+    if (prioritised) {
+      this.#sink.onPriority(stream, uint31(bytes, from - 5));
+      if (this.#stopped) return;
+    }
+    if ((flags & Flag.EndHeaders) !== 0) {
+      this.#sink.onFieldBlock(stream, endsStream, bytes, from, to);
+      return;
+    }
+    this.#blockStream = stream;
+    this.#blockEndsStream = endsStream;
+    this.#blockBytes = 0;
+    this.#continuations = 0;
+    this.#collect(bytes, from, to);
+  }
+
+  #continueBlock(bytes: Buffer, start: number, end: number, flags: number): void {
+    const stream = this.#blockStream;
+    if (stream === 0) {
+      this.#fail(H2Error.ProtocolError, 'CONTINUATION without HEADERS', end);
+      return;
+    }
+    if (++this.#continuations > this.#limits.continuations) {
+      this.#fail(H2Error.EnhanceYourCalm, 'CONTINUATION without end', end);
+      return;
+    }
+    if (start === end) this.#sink.onIdleFrame();
+    if (this.#stopped || !this.#collect(bytes, start, end) || (flags & Flag.EndHeaders) === 0) return;
+    const block = this.#block;
+    this.#blockStream = 0;
+    this.#block = NO_BYTES;
+    this.#sink.onFieldBlock(stream, this.#blockEndsStream, block, 0, this.#blockBytes);
+  }
+
+  /** Adds to the block. Returns false when it has become too large. */
+  #collect(bytes: Buffer, start: number, end: number): boolean {
+    const needed = this.#blockBytes + end - start;
+    if (needed > this.#limits.blockBytes) {
+      this.#fail(H2Error.EnhanceYourCalm, 'the field block is too large', end);
+      return false;
+    }
+    if (this.#block.length < needed) {
+      const grown = Buffer.allocUnsafe(Math.max(1024, needed * 2));
+      this.#block.copy(grown, 0, 0, this.#blockBytes);
+      this.#block = grown;
+    }
+    bytes.copy(this.#block, this.#blockBytes, start, end);
+    this.#blockBytes = needed;
+    return true;
+  }
+}
