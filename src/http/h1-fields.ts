@@ -62,7 +62,7 @@ export function parseFieldLines(
 }
 
 /** Whether the name would be one of ours if its underscores were hyphens. */
-function aliasesKnown(bytes: Buffer, start: number, end: number): boolean {
+export function aliasesKnown(bytes: Buffer, start: number, end: number): boolean {
   const name = Buffer.from(bytes.latin1Slice(start, end).replaceAll('_', '-'), 'latin1');
   return knownFieldId(name, 0, name.length) !== Known.Other;
 }

@@ -43,6 +43,8 @@ const MIN_STORE_BYTES = 1024;
 /** The line lies in the bytes exactly as we would write it: one space behind the colon, no blanks before CRLF. */
 const CANONICAL = 1;
 const DROPPED = 2;
+/** It came as never indexed, and is sent on so (RFC 7541 section 7.1.3). */
+const SENSITIVE = 4;
 
 /**
  * A block of header or trailer fields, in the order and case in which they came: one buffer with the lines, and a
@@ -132,7 +134,16 @@ export class Fields {
 
   /** Whether the line is written, and lies as we would write it. */
   isWrittenAsIs(index: number): boolean {
-    return this.#flags[index] === CANONICAL;
+    return (this.#flags[index]! & (CANONICAL | DROPPED)) === CANONICAL;
+  }
+
+  /** The line must not enter a compression table anywhere on its way. */
+  markSensitive(index: number): void {
+    this.#flags[index]! |= SENSITIVE;
+  }
+
+  isSensitive(index: number): boolean {
+    return (this.#flags[index]! & SENSITIVE) !== 0;
   }
 
   /** First line of that name at or after `from` which is not dropped; -1 when there is none. Added lines are not looked at. */

@@ -1,0 +1,285 @@
+import { copyBytes } from './copy-bytes.ts';
+import { HeaderKind, headerKind, isHeaderValue } from './hpack-kinds.ts';
+import {
+  STATIC_COUNT,
+  staticKind,
+  staticLines,
+  staticNameLength,
+  staticStart,
+  staticValueLength,
+} from './hpack-static.ts';
+import { ENTRY_OVERHEAD, HpackTable } from './hpack-table.ts';
+import { HUFFMAN_INVALID, HUFFMAN_OVERFLOW, huffmanDecode } from './hpack-huffman.ts';
+
+/** Why a header block cannot be decoded: the connection is lost with it (RFC 9113 section 4.3, COMPRESSION_ERROR). */
+export type HpackError =
+  | 'truncated'
+  | 'integer_too_large'
+  | 'index_unknown'
+  | 'huffman_invalid'
+  | 'size_update_late'
+  | 'size_update_too_large';
+
+/** Takes the fields of a block in their order. */
+export interface HeaderSink {
+  /**
+   * One field; the positions lie in `decoder.lines`, where it is written as `name: value` and CRLF. `kind` is an id of `Known`
+   * or one of `HeaderKind`. `neverIndexed`: it must be sent on as a literal that is never indexed (RFC 7541 section 6.2.3).
+   * @returns whether the line stays in `lines`, behind the ones before; else the next one is written over it.
+   */
+  onHeader(
+    kind: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    neverIndexed: boolean,
+  ): boolean;
+}
+
+/** An index of 2^28 or a string of that length is nothing that anybody means. */
+const MAX_INTEGER_BYTES = 4;
+const TRUNCATED = -1;
+const TOO_LARGE = -2;
+/** Beside the kind in the table: the value breaks the grammar, the name does not. */
+const BAD_VALUE = 0x80;
+
+/** Where lines are written: one for all decoders, because a block is decoded in one go. */
+let lines = Buffer.allocUnsafeSlow(0);
+
+/**
+ * The decoder of one direction of an HTTP/2 connection (RFC 7541). Names and values go from the block to lines of bytes, no
+ * strings between. It is bounded in every way: a block can make it write no more than `maxListBytes`, whatever it repeats.
+ */
+export class HpackDecoder {
+  /** Size of the last block by RFC 9113 section 10.5.1: names, values and 32 bytes a field. Not counted beyond the limit. */
+  listBytes = 0;
+  /** The last block was larger than allowed: what came behind the limit was not handed out. The table is as it should be. */
+  tooLarge = false;
+  readonly #table: HpackTable;
+  readonly #maxTableBytes: number;
+  readonly #maxListBytes: number;
+  /** Where the line that is handed out next begins. */
+  #position = 0;
+  #at = 0;
+  #error: HpackError | undefined = undefined;
+
+  /**
+   * @param maxTableBytes what we announce as SETTINGS_HEADER_TABLE_SIZE
+   * @param maxListBytes what we announce as SETTINGS_MAX_HEADER_LIST_SIZE
+   */
+  constructor(maxTableBytes: number, maxListBytes: number) {
+    this.#maxTableBytes = maxTableBytes;
+    this.#maxListBytes = maxListBytes;
+    this.#table = new HpackTable(maxTableBytes);
+    // A line that is too much for the list may still have to go into the table.
+    const room = maxListBytes + maxTableBytes + 64;
+    if (lines.length < room) lines = Buffer.allocUnsafeSlow(room);
+  }
+
+  /** The lines of the last block, valid until the next one is decoded, by whichever decoder. */
+  get lines(): Buffer {
+    return lines;
+  }
+
+  /** Where the lines of the last block end. */
+  get linesEnd(): number {
+    return this.#position;
+  }
+
+  /** Decodes a whole header block (RFC 7541 section 3). Returns what is wrong with it, or undefined. */
+  decode(block: Buffer, start: number, end: number, sink: HeaderSink): HpackError | undefined {
+    this.listBytes = 0;
+    this.tooLarge = false;
+    this.#position = 0;
+    this.#at = start;
+    this.#error = undefined;
+    let mayResize = true;
+    while (this.#at < end) {
+      const byte = block[this.#at]!;
+      if (byte >= 0x80) {
+        mayResize = false;
+        if (!this.#indexed(block, end, sink)) return this.#error;
+      } else if ((byte & 0xe0) === 0x20) {
+        if (!mayResize) return 'size_update_late';
+        if (!this.#resize(block, end)) return this.#error;
+      } else {
+        mayResize = false;
+        if (!this.#literal(block, end, byte, sink)) return this.#error;
+      }
+    }
+    return undefined;
+  }
+
+  /** RFC 7541 section 6.1. */
+  #indexed(block: Buffer, end: number, sink: HeaderSink): boolean {
+    const index = this.#integer(block, end, 0x7f);
+    if (index < 0) return false;
+    if (index > 0 && index <= STATIC_COUNT) {
+      const start = staticStart[index]!;
+      return this.#copyLine(
+        staticLines,
+        start,
+        staticNameLength[index]!,
+        staticValueLength[index]!,
+        staticKind[index]!,
+        sink,
+      );
+    }
+    const table = this.#table;
+    const serial = table.added + STATIC_COUNT - index;
+    if (!table.isAlive(serial)) return this.#fail('index_unknown');
+    return this.#copyLine(
+      table.bytes,
+      table.start(serial),
+      table.nameLength(serial),
+      table.valueLength(serial),
+      table.kind(serial),
+      sink,
+    );
+  }
+
+  #copyLine(
+    from: Buffer,
+    start: number,
+    nameLength: number,
+    valueLength: number,
+    kind: number,
+    sink: HeaderSink,
+  ): boolean {
+    if (!this.#fits(nameLength + valueLength)) return true;
+    const position = this.#position;
+    copyBytes(from, start, start + nameLength + valueLength + 4, lines, position);
+    this.#handOut(kind, position, nameLength, valueLength, false, sink);
+    return true;
+  }
+
+  /** Whether another field may be handed out; from the first that does not fit, none is. */
+  #fits(length: number): boolean {
+    this.listBytes += length + ENTRY_OVERHEAD;
+    if (this.listBytes > this.#maxListBytes) this.tooLarge = true;
+    return !this.tooLarge;
+  }
+
+  #handOut(
+    kind: number,
+    position: number,
+    nameLength: number,
+    valueLength: number,
+    neverIndexed: boolean,
+    sink: HeaderSink,
+  ): void {
+    const nameEnd = position + nameLength;
+    const valueEnd = nameEnd + 2 + valueLength;
+    const usable = kind < BAD_VALUE ? kind : HeaderKind.Malformed;
+    if (sink.onHeader(usable, position, nameEnd, nameEnd + 2, valueEnd, neverIndexed))
+      this.#position = valueEnd + 2;
+  }
+
+  /** RFC 7541 sections 6.2.1 to 6.2.3. */
+  #literal(block: Buffer, end: number, first: number, sink: HeaderSink): boolean {
+    const indexing = first >= 0x40;
+    const index = this.#integer(block, end, indexing ? 0x3f : 0x0f);
+    if (index < 0) return false;
+    const position = this.#position;
+    const nameEnd = index === 0 ? this.#string(block, end, position) : this.#nameOf(index, position);
+    if (nameEnd === TRUNCATED) return false;
+    const kind = index === 0 && nameEnd >= 0 ? headerKind(lines, position, nameEnd) : this.#lastKind;
+    const valueStart = nameEnd + 2;
+    const valueEnd = this.#string(block, end, nameEnd < 0 ? position : valueStart);
+    if (valueEnd === TRUNCATED) return false;
+    if (nameEnd < 0 || valueEnd < 0) {
+      // Larger than the whole table, and than what is left of the list.
+      this.tooLarge = true;
+      if (indexing) this.#table.clear();
+      return true;
+    }
+    lines[nameEnd] = 58;
+    lines[nameEnd + 1] = 32;
+    lines[valueEnd] = 13;
+    lines[valueEnd + 1] = 10;
+    const nameLength = nameEnd - position;
+    const valueLength = valueEnd - valueStart;
+    const checked = isHeaderValue(lines, valueStart, valueEnd) ? kind : kind | BAD_VALUE;
+    if (indexing) this.#table.add(lines, position, nameLength, valueLength, checked);
+    if (this.#fits(nameLength + valueLength))
+      this.#handOut(checked, position, nameLength, valueLength, (first & 0xf0) === 0x10, sink);
+    return true;
+  }
+
+  #lastKind = 0;
+
+  /** Copies the name of an entry to `position`; keeps its kind. Returns where it ends. */
+  #nameOf(index: number, position: number): number {
+    if (index <= STATIC_COUNT) {
+      this.#lastKind = staticKind[index]!;
+      const start = staticStart[index]!;
+      return copyBytes(staticLines, start, start + staticNameLength[index]!, lines, position);
+    }
+    const table = this.#table;
+    const serial = table.added + STATIC_COUNT - index;
+    if (!table.isAlive(serial)) {
+      this.#fail('index_unknown');
+      return TRUNCATED;
+    }
+    this.#lastKind = table.kind(serial) & ~BAD_VALUE;
+    const start = table.start(serial);
+    return copyBytes(table.bytes, start, start + table.nameLength(serial), lines, position);
+  }
+
+  /** RFC 7541 section 6.3. */
+  #resize(block: Buffer, end: number): boolean {
+    const size = this.#integer(block, end, 0x1f);
+    if (size < 0) return false;
+    if (size > this.#maxTableBytes) return this.#fail('size_update_too_large');
+    this.#table.setCapacity(size);
+    return true;
+  }
+
+  /** RFC 7541 section 5.2: writes a string to `lines` from `to` and returns where it ends, TRUNCATED or TOO_LARGE. */
+  #string(block: Buffer, end: number, to: number): number {
+    if (this.#at >= end) {
+      this.#fail('truncated');
+      return TRUNCATED;
+    }
+    const huffman = block[this.#at]! >= 0x80;
+    const length = this.#integer(block, end, 0x7f);
+    if (length < 0) return TRUNCATED;
+    const from = this.#at;
+    if (length > end - from) {
+      this.#fail('truncated');
+      return TRUNCATED;
+    }
+    this.#at = from + length;
+    // Room for what stands behind a name or value in a line.
+    const limit = lines.length - 4;
+    if (!huffman) return to + length > limit ? TOO_LARGE : copyBytes(block, from, from + length, lines, to);
+    const behind = huffmanDecode(block, from, from + length, lines, to, limit);
+    if (behind === HUFFMAN_OVERFLOW) return TOO_LARGE;
+    if (behind !== HUFFMAN_INVALID) return behind;
+    this.#fail('huffman_invalid');
+    return TRUNCATED;
+  }
+
+  /** RFC 7541 section 5.1: an integer whose first bits are those of `mask`; negative after a failure. */
+  #integer(block: Buffer, end: number, mask: number): number {
+    let value = block[this.#at++]! & mask;
+    if (value < mask) return value;
+    for (let shift = 0; shift < 7 * MAX_INTEGER_BYTES; shift += 7) {
+      if (this.#at >= end) {
+        this.#fail('truncated');
+        return TRUNCATED;
+      }
+      const byte = block[this.#at++]!;
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    this.#fail('integer_too_large');
+    return TRUNCATED;
+  }
+
+  #fail(error: HpackError): false {
+    this.#error = error;
+    return false;
+  }
+}

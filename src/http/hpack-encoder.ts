@@ -1,0 +1,303 @@
+import { copyBytes } from './copy-bytes.ts';
+import { huffmanEncode, huffmanLength } from './hpack-huffman.ts';
+import {
+  STATIC_COUNT,
+  staticLines,
+  staticNameLength,
+  staticStart,
+  staticValueLength,
+} from './hpack-static.ts';
+import { ENTRY_OVERHEAD, HpackTable } from './hpack-table.ts';
+
+/** Never in a table, where one client could find out by the length of its own requests what another sent (RFC 7541 section 7.1). */
+const SECRET_NAMES: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'set-cookie',
+]);
+const PATH_INDEX = 4;
+const QUESTION_MARK = 63;
+
+/** By static index: whether it is a secret; how many entries from here on have the same name. */
+const secret = new Uint8Array(STATIC_COUNT + 1);
+const sameName = new Uint8Array(STATIC_COUNT + 1);
+
+const STATIC_SLOTS = 256;
+/** First static index of a name, by its hash, open addressing. */
+const staticSlots = new Uint8Array(STATIC_SLOTS);
+
+function staticName(index: number): string {
+  return staticLines.latin1Slice(staticStart[index], staticStart[index]! + staticNameLength[index]!);
+}
+
+for (let index = STATIC_COUNT; index > 0; index--) {
+  if (SECRET_NAMES.has(staticName(index))) secret[index] = 1;
+  sameName[index] =
+    index < STATIC_COUNT && staticName(index + 1) === staticName(index) ? sameName[index + 1]! + 1 : 1;
+}
+for (let index = 1; index <= STATIC_COUNT; index += sameName[index]!) {
+  let slot = hashOf(staticLines, staticStart[index]!, staticStart[index]! + staticNameLength[index]!, 0);
+  while (staticSlots[slot & (STATIC_SLOTS - 1)] !== 0) slot++;
+  staticSlots[slot & (STATIC_SLOTS - 1)] = index;
+}
+
+/** Continues a hash over bytes; of long values only both ends count. */
+function hashOf(bytes: Buffer, start: number, end: number, seed: number): number {
+  let hash = seed;
+  let at = start;
+  if (end - start > 64) {
+    for (const head = start + 16; at < head; at++) hash = Math.imul(hash, 31) + bytes[at]!;
+    at = end - 48;
+  }
+  for (; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!;
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+}
+
+function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
+  for (let index = length - 1; index >= 0; index--) if (a[aStart + index] !== b[bStart + index]) return false;
+  return true;
+}
+
+const SLOTS = 256;
+const NAME_SLOTS = 64;
+const PROBES = 4;
+const SEEN = 128;
+
+/** Where a line is put together in the case and layout of the table; one for all encoders. */
+let line = Buffer.allocUnsafeSlow(16 * 1024);
+
+/**
+ * The encoder of one direction of an HTTP/2 connection (RFC 7541). A field that repeats costs a look-up and one byte. It enters the
+ * table when it comes a second time within a while, so that what is different in every message (dates of change, ids of
+ * requests) never displaces what is not. Secrets are sent as never indexed.
+ */
+export class HpackEncoder {
+  readonly #table: HpackTable;
+  readonly #maxTableBytes: number;
+  /** What the peer allows. */
+  #peerTableBytes = 4096;
+  /** Smallest size that was allowed since the last block; -1 when nothing has changed. */
+  #resizeTo = -1;
+  /** Serials of lines and of names, by hash; whether they are alive the table knows. */
+  #slots: Float64Array | undefined = undefined;
+  #nameSlots: Float64Array | undefined = undefined;
+  /** Hashes of lines that came once. */
+  #seen: Int32Array | undefined = undefined;
+
+  /** @param maxTableBytes what we are willing to keep, whatever the peer allows; at most 4096 without its saying so */
+  constructor(maxTableBytes: number) {
+    this.#maxTableBytes = maxTableBytes;
+    this.#table = new HpackTable(Math.min(maxTableBytes, 4096));
+    if (maxTableBytes < 4096) this.#resizeTo = maxTableBytes;
+  }
+
+  /** The peer's SETTINGS_HEADER_TABLE_SIZE: said back to it in the next block (RFC 7541 section 4.2). */
+  setPeerTableSize(bytes: number): void {
+    if (bytes === this.#peerTableBytes) return;
+    this.#peerTableBytes = bytes;
+    const capacity = Math.min(bytes, this.#maxTableBytes);
+    if (capacity === this.#table.capacityBytes && this.#resizeTo < 0) return;
+    this.#resizeTo = this.#resizeTo < 0 ? capacity : Math.min(this.#resizeTo, capacity);
+    this.#table.setCapacity(capacity);
+  }
+
+  /** Begins a block in `to` at `at`, where there are 16 bytes of room. Returns the position behind. */
+  begin(to: Buffer, at: number): number {
+    if (this.#resizeTo < 0) return at;
+    const smallest = this.#resizeTo;
+    const capacity = this.#table.capacityBytes;
+    this.#resizeTo = -1;
+    const behind = smallest < capacity ? writeInteger(to, at, 0x20, 0x1f, smallest) : at;
+    return writeInteger(to, behind, 0x20, 0x1f, capacity);
+  }
+
+  /**
+   * Encodes one field whose name (any case) and value lie in `from`. There are 16 bytes more room in `to` than both are long.
+   * @param sensitive it came as never indexed, and stays so
+   */
+  field(
+    from: Buffer,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    sensitive: boolean,
+    to: Buffer,
+    at: number,
+  ): number {
+    const nameLength = nameEnd - nameStart;
+    const valueLength = valueEnd - valueStart;
+    lowerInto(from, nameStart, nameLength, valueLength);
+    const nameHash = hashOf(line, 0, nameLength, 0);
+    let nameIndex = findStatic(nameHash, nameLength);
+    if (sensitive || secret[nameIndex] === 1) {
+      if (nameIndex === 0) nameIndex = this.#findName(nameHash, nameLength);
+      return this.#literal(from, nameLength, valueStart, valueEnd, nameIndex, 0x10, 0x0f, to, at);
+    }
+    if (nameIndex > 0) {
+      const index = findStaticValue(nameIndex, from, valueStart, valueLength);
+      if (index > 0) return writeInteger(to, at, 0x80, 0x7f, index);
+    }
+    const hash = hashOf(from, valueStart, valueEnd, nameHash + valueLength);
+    const serial = this.#find(hash, from, nameLength, valueStart, valueLength);
+    if (serial >= 0) return writeInteger(to, at, 0x80, 0x7f, STATIC_COUNT + this.#table.added - serial);
+    const index = nameIndex > 0 ? nameIndex : this.#findName(nameHash, nameLength);
+    if (!this.#enters(hash, nameIndex, from, valueStart, valueEnd, nameLength))
+      return this.#literal(from, nameLength, valueStart, valueEnd, index, 0x00, 0x0f, to, at);
+    const behind = this.#literal(from, nameLength, valueStart, valueEnd, index, 0x40, 0x3f, to, at);
+    this.#add(hash, nameHash, from, nameLength, valueStart, valueEnd);
+    return behind;
+  }
+
+  /** Whether the field is worth a place in the table. */
+  #enters(
+    hash: number,
+    nameIndex: number,
+    from: Buffer,
+    valueStart: number,
+    valueEnd: number,
+    nameLength: number,
+  ): boolean {
+    const size = nameLength + valueEnd - valueStart + ENTRY_OVERHEAD;
+    if (size > this.#table.capacityBytes >>> 1) return false;
+    this.#seen ??= new Int32Array(SEEN);
+    const slot = hash & (SEEN - 1);
+    if (this.#seen[slot] !== hash) {
+      this.#seen[slot] = hash;
+      return false;
+    }
+    // Queries carry what is nobody's business.
+    if (nameIndex === PATH_INDEX)
+      for (let at = valueStart; at < valueEnd; at++) if (from[at] === QUESTION_MARK) return false;
+    return true;
+  }
+
+  #literal(
+    from: Buffer,
+    nameLength: number,
+    valueStart: number,
+    valueEnd: number,
+    index: number,
+    pattern: number,
+    mask: number,
+    to: Buffer,
+    at: number,
+  ): number {
+    let behind = writeInteger(to, at, pattern, mask, index);
+    if (index === 0) behind = writeString(line, 0, nameLength, to, behind);
+    return writeString(from, valueStart, valueEnd, to, behind);
+  }
+
+  #find(hash: number, from: Buffer, nameLength: number, valueStart: number, valueLength: number): number {
+    const slots = this.#slots;
+    if (slots === undefined) return -1;
+    const table = this.#table;
+    for (let probe = 0; probe < PROBES; probe++) {
+      const serial = slots[(hash + probe) & (SLOTS - 1)]!;
+      if (!table.isAlive(serial)) continue;
+      if (table.nameLength(serial) !== nameLength || table.valueLength(serial) !== valueLength) continue;
+      const start = table.start(serial);
+      if (
+        equalBytes(table.bytes, start + nameLength + 2, from, valueStart, valueLength) &&
+        equalBytes(table.bytes, start, line, 0, nameLength)
+      )
+        return serial;
+    }
+    return -1;
+  }
+
+  /** Index of an entry of the dynamic table with the name in `line`; 0 when there is none. */
+  #findName(nameHash: number, nameLength: number): number {
+    const slots = this.#nameSlots;
+    if (slots === undefined) return 0;
+    const table = this.#table;
+    const serial = slots[nameHash & (NAME_SLOTS - 1)]!;
+    if (!table.isAlive(serial) || table.nameLength(serial) !== nameLength) return 0;
+    if (!equalBytes(table.bytes, table.start(serial), line, 0, nameLength)) return 0;
+    return STATIC_COUNT + table.added - serial;
+  }
+
+  #add(
+    hash: number,
+    nameHash: number,
+    from: Buffer,
+    nameLength: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    line[nameLength] = 58;
+    line[nameLength + 1] = 32;
+    const behind = copyBytes(from, valueStart, valueEnd, line, nameLength + 2);
+    line[behind] = 13;
+    line[behind + 1] = 10;
+    const table = this.#table;
+    const serial = table.added;
+    table.add(line, 0, nameLength, valueEnd - valueStart, 0);
+    this.#slots ??= new Float64Array(SLOTS).fill(-1);
+    this.#nameSlots ??= new Float64Array(NAME_SLOTS).fill(-1);
+    let slot = hash & (SLOTS - 1);
+    for (let probe = 0; probe < PROBES; probe++) {
+      slot = (hash + probe) & (SLOTS - 1);
+      if (!table.isAlive(this.#slots[slot]!)) break;
+    }
+    this.#slots[slot] = serial;
+    this.#nameSlots[nameHash & (NAME_SLOTS - 1)] = serial;
+  }
+}
+
+/** Puts the name into `line`, lower case; makes sure that a value of that length fits behind it. */
+function lowerInto(from: Buffer, start: number, length: number, valueLength: number): void {
+  const room = length + valueLength + 4;
+  if (line.length < room) line = Buffer.allocUnsafeSlow(room * 2);
+  for (let index = 0; index < length; index++) {
+    const byte = from[start + index]!;
+    line[index] = byte >= 65 && byte <= 90 ? byte | 32 : byte;
+  }
+}
+
+/** First static index of the name in `line`; 0 when there is none. */
+function findStatic(nameHash: number, nameLength: number): number {
+  for (let slot = nameHash; ; slot++) {
+    const index = staticSlots[slot & (STATIC_SLOTS - 1)]!;
+    if (index === 0) return 0;
+    if (
+      staticNameLength[index] === nameLength &&
+      equalBytes(staticLines, staticStart[index]!, line, 0, nameLength)
+    )
+      return index;
+  }
+}
+
+/** Static index with that value, among those with the name of `first`; 0 when there is none. */
+function findStaticValue(first: number, from: Buffer, valueStart: number, valueLength: number): number {
+  const behind = first + sameName[first]!;
+  for (let index = first; index < behind; index++) {
+    if (staticValueLength[index] !== valueLength) continue;
+    const start = staticStart[index]! + staticNameLength[index]! + 2;
+    if (equalBytes(staticLines, start, from, valueStart, valueLength)) return index;
+  }
+  return 0;
+}
+
+/** RFC 7541 section 5.1. */
+function writeInteger(to: Buffer, at: number, pattern: number, mask: number, value: number): number {
+  if (value < mask) {
+    to[at] = pattern | value;
+    return at + 1;
+  }
+  to[at] = pattern | mask;
+  let left = value - mask;
+  let behind = at + 1;
+  for (; left >= 0x80; left >>>= 7) to[behind++] = 0x80 | (left & 0x7f);
+  to[behind++] = left;
+  return behind;
+}
+
+/** RFC 7541 section 5.2, by Huffman where that is shorter. */
+function writeString(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  const length = end - start;
+  const packed = huffmanLength(from, start, end);
+  if (packed < length) return huffmanEncode(from, start, end, to, writeInteger(to, at, 0x80, 0x7f, packed));
+  return copyBytes(from, start, end, to, writeInteger(to, at, 0x00, 0x7f, length));
+}

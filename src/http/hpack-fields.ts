@@ -1,0 +1,53 @@
+import type { Fields } from '../model/fields.ts';
+import type { HpackEncoder } from './hpack-encoder.ts';
+
+/** What a field may take beyond its name and value when encoded, and `HpackEncoder.field` asks for. */
+const FIELD_ROOM = 16;
+
+/** Bytes that the block takes when encoded, at most. */
+export function encodedRoom(fields: Fields): number {
+  const { count, at, added, block } = fields;
+  let room = count * FIELD_ROOM;
+  for (let place = 0; place < count * 4; place += 4)
+    room += at[place + 1]! - at[place]! + at[place + 3]! - at[place + 2]!;
+  for (let index = 0; index < added.length; index++) room += added[index]!.bytes.length + FIELD_ROOM;
+  return block === undefined ? room : room + block.bytes.length + block.lines.length * FIELD_ROOM;
+}
+
+/**
+ * Encodes the lines that are not dropped, then those added by us, to `to` from `at`, where `encodedRoom` is free. Returns the
+ * position behind.
+ */
+export function encodeFields(encoder: HpackEncoder, fields: Fields, to: Buffer, at: number): number {
+  const { bytes, count, at: places, added, block } = fields;
+  let behind = at;
+  for (let index = 0; index < count; index++) {
+    if (fields.isDropped(index)) continue;
+    const place = index * 4;
+    behind = encoder.field(
+      bytes,
+      places[place]!,
+      places[place + 1]!,
+      places[place + 2]!,
+      places[place + 3]!,
+      fields.isSensitive(index),
+      to,
+      behind,
+    );
+  }
+  for (let index = 0; index < added.length; index++) {
+    const { name, bytes: line } = added[index]!;
+    behind = encodeLine(encoder, line, name.length, to, behind);
+  }
+  if (block === undefined) return behind;
+  for (let index = 0; index < block.lines.length; index++) {
+    const { name, bytes: line } = block.lines[index]!;
+    behind = encodeLine(encoder, line, name.length, to, behind);
+  }
+  return behind;
+}
+
+/** Encodes a ready-made line `name: value` and CRLF. */
+function encodeLine(encoder: HpackEncoder, line: Buffer, nameLength: number, to: Buffer, at: number): number {
+  return encoder.field(line, 0, nameLength, nameLength + 2, line.length - 2, false, to, at);
+}
