@@ -164,6 +164,15 @@ function discardChanges({ state, headers, by }: AdminRequest): Response {
   return refuseStale(headers, state) ?? withTag(state, { discarded: state.endpoints.discard(by) });
 }
 
+async function saveChanges({ state, headers, by }: AdminRequest): Promise<Response> {
+  const stale = refuseStale(headers, state);
+  if (stale !== undefined) return stale;
+  const result = await state.control.saveChanges(by);
+  return result.outcome === 'saved'
+    ? withTag(state, { saved: result.count, file: result.file })
+    : respondError('conflict', result.message);
+}
+
 /** Pools and their endpoints: seen, and changed at run time. */
 export const ENDPOINT_ROUTES: readonly AdminRoute[] = [
   {
@@ -211,5 +220,11 @@ export const ENDPOINT_ROUTES: readonly AdminRoute[] = [
     path: '/api/v1/changes',
     summary: 'Discards them: back to what the configuration says.',
     answer: discardChanges,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/changes/save',
+    summary: 'Writes them into the configuration file, which is then reloaded.',
+    answer: saveChanges,
   },
 ];

@@ -18,6 +18,11 @@ export type LoadResult =
 const MOST_BYTES = 64 * 1024 ** 2;
 const MODULES = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']);
 
+/** Whether a configuration of this name is a program rather than a text. */
+export function isModule(file: string): boolean {
+  return MODULES.has(extname(file));
+}
+
 const machine: Environment = {
   directoryExists: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
 };
@@ -28,7 +33,7 @@ const machine: Environment = {
  * @param file path as the user wrote it; it appears so in the issues
  */
 export async function loadConfig(file: string): Promise<LoadResult> {
-  if (MODULES.has(extname(file))) {
+  if (isModule(file)) {
     const loaded = await loadModule(file);
     return loaded.ok ? judge(loaded.value, (problem) => locate(problem, file)) : loaded;
   }

@@ -84,7 +84,12 @@ const CASES: readonly [string, string, Change, readonly [string, string][]][] = 
     'a block less',
     BLOCK,
     without(1),
-    [['      - address: 10.0.0.2:80\n        # slow disk\n        weight: 3   # three\n        name: two\n', '']],
+    [
+      [
+        '      - address: 10.0.0.2:80\n        # slow disk\n        weight: 3   # three\n        name: two\n',
+        '',
+      ],
+    ],
   ],
   [
     'another machine under the same name',
@@ -109,7 +114,9 @@ for (const [what, text, change, replaced] of CASES) {
 test('a list on one line, and JSON', () => {
   const flow = `${HEAD}pools: [ { name: a, endpoints: [10.0.0.1:80, 10.0.0.2:80] } ]\n`;
   expect(rewrite(flow, without(0))).toBe(flow.replace('[10.0.0.1:80, 10.0.0.2:80]', '[10.0.0.2:80]'));
-  expect(rewrite(flow, tuned(0, { weight: 2 }))).toContain('[{ address: 10.0.0.1:80, weight: 2 }, 10.0.0.2:80]');
+  expect(rewrite(flow, tuned(0, { weight: 2 }))).toContain(
+    '[{ address: 10.0.0.1:80, weight: 2 }, 10.0.0.2:80]',
+  );
   const json = JSON.stringify(
     {
       listeners: [{ name: 'web', address: '127.0.0.1:8080', routes: [{ pool: 'a' }] }],

@@ -26,8 +26,25 @@ export type ReloadResult =
       readonly issues: readonly ConfigIssue[];
     };
 
+/** What became of writing run-time changes into the configuration file. Plain data. */
+export type SaveResult =
+  | {
+      readonly outcome: 'saved';
+      /** Changes that are in the file now. */
+      readonly count: number;
+      readonly file: string;
+    }
+  | {
+      /** The file is as it was, and the changes stand. */
+      readonly outcome: 'refused';
+      /** For people, one line. */
+      readonly message: string;
+    };
+
 /** Implemented by `supervisor/`: what an operator may have changed while traffic flows. */
 export interface Control {
   /** Reads the configuration again and puts it into force, or leaves everything as it is. Never rejects. */
   reload(): Promise<ReloadResult>;
+  /** Writes what was changed at run time into the configuration file, and reloads it. Never rejects. */
+  saveChanges(by: string): Promise<SaveResult>;
 }

@@ -1,10 +1,14 @@
+import { readFile } from 'node:fs/promises';
+
 import { type ConfigChange, formatChange } from '../config/diff.ts';
 import { type ConfigIssue, formatIssue } from '../config/issue.ts';
-import type { LoadResult } from '../config/load.ts';
+import { isModule, loadYaml, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { Control, ReloadResult } from '../model/control.ts';
+import { writeEndpoints } from '../config/write-endpoints.ts';
+import type { Control, ReloadResult, SaveResult } from '../model/control.ts';
 import type { Log } from '../model/ports.ts';
 import { announceListeners } from './announce.ts';
+import { replaceFile } from './configuration-file.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { ReloadableEndpointControl } from './endpoint-control.ts';
 
@@ -19,11 +23,17 @@ export interface ReloaderDeps {
   readonly endpoints: ReloadableEndpointControl;
   /** Reads the configuration again; undefined when it came from the command line. */
   readonly load: (() => Promise<LoadResult>) | undefined;
+  /** Of the configuration; undefined as above. */
+  readonly path: string | undefined;
   readonly log: Log;
 }
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
+}
+
+function notSaved(message: string): SaveResult {
+  return { outcome: 'refused', message };
 }
 
 /** Puts configurations into force, one after the other: a reload that is asked for during another comes after it. */
@@ -50,6 +60,39 @@ export class Reloader implements Control {
     // A defect in one is no reason to refuse all that come after it.
     this.#current = next.catch(() => {});
     return next;
+  }
+
+  saveChanges(by: string): Promise<SaveResult> {
+    const saved = this.#current.then(async (): Promise<SaveResult> => {
+      try {
+        return await this.#saveChanges(by);
+      } catch (error) {
+        return notSaved(error instanceof Error ? error.message : String(error));
+      }
+    });
+    this.#current = saved;
+    return saved;
+  }
+
+  async #saveChanges(by: string): Promise<SaveResult> {
+    const { endpoints, path, log } = this.#deps;
+    if (this.#stopped) return notSaved('Pointsman is shutting down');
+    if (path === undefined) return notSaved('the configuration came from the command line; there is no file');
+    if (isModule(path)) return notSaved(`${path} is a program; write the changes there yourself`);
+    const count = endpoints.changes().length;
+    if (count === 0) return { outcome: 'saved', count, file: path };
+    const text = await readFile(path, 'utf8');
+    const file = loadYaml(text, path);
+    if (!file.ok) return notSaved(`${path} has errors; mend it first: ${formatIssue(file.issues[0]!)}`);
+    const { pools } = endpoints.overlay(file.config);
+    const rewritten = writeEndpoints(text, file.config.pools, pools);
+    if (!rewritten.ok) return notSaved(rewritten.message);
+    await replaceFile(path, text, rewritten.text);
+    log.info('runtime-changes-saved', { count, file: path, by });
+    const reloaded = await this.#reload();
+    return reloaded.outcome === 'applied'
+      ? { outcome: 'saved', count, file: path }
+      : notSaved(`the changes are in ${path}, but it could not be loaded: ${reloaded.message}`);
   }
 
   /** Every reload is refused from now on. */

@@ -115,7 +115,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
       clock,
       log,
     });
-    const control = new Reloader({ plane: running, endpoints, load: file?.load, log });
+    const control = new Reloader({ plane: running, endpoints, load: file?.load, path: file?.path, log });
     onHangUp = () => void control.reload();
     if (config.admin !== false) {
       const metrics = {

@@ -61,7 +61,10 @@ export function sampleAdminState(view: RuntimeView, clock: Clock): AdminState {
   return {
     view,
     clock,
-    control: { reload: () => Promise.reject(new Error('unused')) },
+    control: {
+      reload: () => Promise.reject(new Error('unused')),
+      saveChanges: () => Promise.reject(new Error('unused')),
+    },
     endpoints: {
       change: () => refusal,
       add: () => refusal,
