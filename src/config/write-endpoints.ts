@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, parseDocument, type YAMLSeq } from 'yaml';
 
 import { loadYaml } from './load.ts';
 import { formatAddress } from './schema/address.ts';
@@ -63,7 +63,7 @@ function lineEnd(text: string, offset: number): number {
 /** The edits for one item whose state or weight changes. */
 function tune(item: unknown, before: EndpointConfig, after: EndpointConfig, json: boolean): Edit[] {
   if (!isMap(item)) return [{ ...rangeOf(item), text: render(written(after), json) }];
-  const map = item as YAMLMap;
+  const map = item;
   const edits: Edit[] = [];
   for (const key of ['state', 'weight'] as const) {
     if (before[key] === after[key]) continue;
@@ -152,7 +152,7 @@ export function writeEndpoints(
     if (!isSeq(list) || list.items.length !== before.endpoints.length)
       return refuse(`the endpoints of pool ${before.name} are not a plain list in the file`);
     if (after.endpoints.length === 0) return refuse(`pool ${before.name} would have no endpoint`);
-    edits.push(...editList(text, list as YAMLSeq, before, after, json));
+    edits.push(...editList(text, list, before, after, json));
   }
   const rewritten = applyEdits(text, edits);
   const check = loadYaml(rewritten, 'configuration');
