@@ -8,6 +8,7 @@ import { balancer } from '../../src/balancer/flow.ts';
 import { createPool } from '../../src/balancer/pools.ts';
 import { Publisher } from '../../src/balancer/publish.ts';
 import { config as schema } from '../../src/config/schema/config.ts';
+import { isHttp } from '../../src/config/schema/listener.ts';
 import { H1EndpointConnection } from '../../src/http/h1-client.ts';
 import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
 import { L7Listener } from '../../src/l7/l7-listener.ts';
@@ -51,7 +52,7 @@ const config = schema.parse({
   listeners: [{ name: 'web', address: '127.0.0.1:8080', routes: [{ pool: 'web' }] }],
   pools: [{ name: 'web', policy: 'round-robin', endpoints: ['127.0.0.1:3000', '127.0.0.1:3001'] }],
 });
-const listenerConfig = config.listeners[0]!;
+const listenerConfig = config.listeners.find(isHttp)!;
 const wheel = new TimerWheel();
 const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
 const l7Pool = new L7Pool(

@@ -1,4 +1,4 @@
-import { type Key, referenceSections, type Section } from '../../src/config/reference.ts';
+import { headingOf, type Key, referenceSections, type Section } from '../../src/config/reference.ts';
 import { ACCESS_FIELDS } from '../../src/config/schema/access-log.ts';
 import { anchor, GENERATED, table } from './markdown.ts';
 
@@ -64,7 +64,7 @@ export function configurationReference(): string {
 }
 
 function title(section: Section): string {
-  return section.path === '' ? 'Top of the file' : section.path;
+  return section.path === '' ? 'Top of the file' : headingOf(section);
 }
 
 function written(section: Section): string {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { httpRoutes } from '../config/pool-references.ts';
 import type { Config } from '../config/schema/config.ts';
 import { EXIT } from './exit-code.ts';
 import { counted, printIssues } from './issues.ts';
@@ -46,7 +47,7 @@ Examples:
 }
 
 function summary(config: Config): string {
-  const routes = config.listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
+  const routes = config.listeners.reduce((sum, listener) => sum + httpRoutes(listener).length, 0);
   const endpoints = config.pools.reduce((sum, pool) => sum + pool.endpoints.length, 0);
   return [
     counted(config.listeners.length, 'listener'),

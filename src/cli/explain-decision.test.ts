@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { type Config, config as schema } from '../config/schema/config.ts';
+import { isHttp } from '../config/schema/listener.ts';
 import type { EndpointReport } from '../admin/pool-report.ts';
 import { type Decision, decide } from './explain-decision.ts';
 import type { LiveState } from './explain-live.ts';
@@ -78,7 +79,7 @@ const config: Config = schema.parse({
 function ask(target: string, headers: readonly string[] = [], peerIp = '192.0.2.7'): Decision {
   const asked = askedRequest('GET', target, headers);
   if (typeof asked === 'string') throw new Error(asked);
-  return decide(config, asked, { listener: config.listeners[0]!, peerIp, instance: 'here' });
+  return decide(config, asked, { listener: config.listeners.find(isHttp)!, peerIp, instance: 'here' });
 }
 
 /** The cookie that binds to an endpoint, as the pool would set it. */
@@ -216,7 +217,7 @@ describe('the state of a running instance', () => {
     if (typeof asked === 'string') throw new Error(asked);
     const live: LiveState = new Map([[pool, new Map(Object.entries(endpoints))]]);
     return decide(liveConfig, asked, {
-      listener: liveConfig.listeners[0]!,
+      listener: liveConfig.listeners.find(isHttp)!,
       peerIp: '192.0.2.7',
       instance: 'here',
       live,

@@ -1,6 +1,6 @@
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { createFilter } from '../filters/registry.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { pickArm, redirectLocation, type Split } from '../l7/route.ts';
@@ -73,7 +73,7 @@ function failed(code: FailureCode): Result {
 
 /** Who asks, and whom. */
 export interface Situation {
-  readonly listener: ListenerConfig;
+  readonly listener: HttpListenerConfig;
   /** Who connects; trusted proxies may name another client. */
   readonly peerIp: string;
   /** Names the machine in Via, as `run` does. */

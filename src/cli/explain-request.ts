@@ -1,5 +1,5 @@
 import { RequestParser } from '../http/h1-request.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { failure, type Failure } from '../model/failures.ts';
 import { RequestHead } from '../model/message.ts';
 import { normalisePath } from '../util/uri-path.ts';
@@ -55,7 +55,7 @@ function portOf(authority: string, secure: boolean): number | undefined {
 }
 
 /** Reads the request as the listener would: by its codec and limits, with its path normalised. */
-export function readRequest(asked: AskedRequest, listener: ListenerConfig): RequestHead | Failure {
+export function readRequest(asked: AskedRequest, listener: HttpListenerConfig): RequestHead | Failure {
   const parser = new RequestParser(listener.limits);
   const head = new RequestHead();
   const { bytes } = asked;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 
 import { formatAddress } from '../config/schema/address.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import { type HttpListenerConfig, isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import { canonicalIp } from '../util/ip.ts';
 import { EXIT } from './exit-code.ts';
 import { fetchLiveState } from './explain-live.ts';
@@ -26,16 +26,21 @@ function chooseListener(
   listeners: readonly ListenerConfig[],
   named: string | undefined,
   { port }: AskedRequest,
-): ListenerConfig | string {
-  const all = listeners.map(({ name, address }) => `${name} (${formatAddress(address)})`).join(', ');
+): HttpListenerConfig | string {
+  const http = listeners.filter(isHttp);
+  const all = http.map(({ name, address }) => `${name} (${formatAddress(address)})`).join(', ');
+  if (http.length === 0) return 'no listener speaks HTTP';
+  const other = listeners.find(({ name }) => name === named);
+  if (other !== undefined && !isHttp(other))
+    return `listener ${named} speaks ${other.protocol}: there are no requests`;
   if (named !== undefined) {
     return (
-      listeners.find(({ name }) => name === named) ??
+      http.find(({ name }) => name === named) ??
       `there is no listener ${JSON.stringify(named)}; there is ${all}`
     );
   }
-  const fitting = listeners.filter(({ address }) => address.port === port);
-  const candidates = fitting.length > 0 ? fitting : listeners;
+  const fitting = http.filter(({ address }) => address.port === port);
+  const candidates = fitting.length > 0 ? fitting : http;
   return candidates.length === 1
     ? candidates[0]!
     : `which listener is meant? Name one with --listener, or a port in the URL: ${all}`;

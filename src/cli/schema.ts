@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { jsonSchemaText } from '../config/json-schema.ts';
-import { type Key, referenceSections, type Section, sectionsUnder } from '../config/reference.ts';
+import { headingOf, type Key, referenceSections, type Section, sectionsUnder } from '../config/reference.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { EXIT } from './exit-code.ts';
 import { styled, type Terminal } from './terminal.ts';
@@ -39,7 +39,7 @@ Examples:
 }
 
 function printed(section: Section, color: boolean): string {
-  const title = styled('bold', section.path === '' ? 'top' : section.path, color);
+  const title = styled('bold', section.path === '' ? 'top' : headingOf(section), color);
   return `${title}: ${section.description}\n${section.keys.map(line).join('')}`;
 }
 

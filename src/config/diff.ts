@@ -92,7 +92,8 @@ function diffListener(
   if (from !== to) changes.push(at('listener', name, 'moved', { keys: ['address'], from, to }));
   const keys = changedKeys(before, after, ['address', 'routes']);
   if (keys.length > 0) changes.push(at('listener', name, 'changed', { keys }));
-  diffRoutes(before.routes, after.routes, name, changes);
+  if (before.protocol === 'http' && after.protocol === 'http')
+    diffRoutes(before.routes, after.routes, name, changes);
 }
 
 function diffRoutes(

@@ -125,7 +125,8 @@ export function expectation(schema: z.core.$ZodType): string {
     case 'pipe':
       return expectation(def.in);
     case 'union':
-      return expectationOfAny(optionsOf(def.options));
+      // Of maps of several kinds the usual one is the first.
+      return 'discriminator' in def ? expectation(def.options[0]!) : expectationOfAny(optionsOf(def.options));
     case 'transform':
       break;
   }

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 
 import { expectation, kindOf, kindsOf, optionsOf, type Schema, unwrap, wordsOf } from './expectation.ts';
 import { translate, unknownKey } from './explain-issue.ts';
@@ -49,6 +49,9 @@ function descend(schema: Schema, value: unknown, at: Path, problems: Problem[]):
       explain(def.in, value, at, problems);
       return undefined;
     case 'union':
+      if ('discriminator' in def && kind === 'map') {
+        return explainKind(def as z.core.$ZodDiscriminatedUnionDef, value as object, at, problems);
+      }
       return def.error === undefined ? explainUnion(optionsOf(def.options), value, at, problems) : undefined;
     case 'string':
     case 'number':
@@ -111,6 +114,21 @@ function explainUnion(options: readonly Schema[], value: unknown, at: Path, prob
   }
   if (kind === 'map' && sameKind.length > 1) return explainOneKey(sameKind, value as object, at, problems);
   return undefined;
+}
+
+/** Maps of which one key says of which kind they are, such as the protocol of a listener. */
+function explainKind(
+  { options, discriminator }: z.core.$ZodDiscriminatedUnionDef,
+  value: object,
+  at: Path,
+  problems: Problem[],
+): unknown {
+  const written = (value as Readonly<Record<string, unknown>>)[discriminator];
+  const kinds = (option: z.core.$ZodType) => [...(option._zod.propValues?.[discriminator] ?? [])];
+  const option = options.find((one) => kinds(one).some((kind) => kind === written));
+  if (option !== undefined) return explain(option, value, at, problems);
+  const words = options.flatMap(kinds).filter((kind) => typeof kind === 'string');
+  return explain(z.enum(words), written, [...at, discriminator], problems);
 }
 
 /** Maps of which each has a key of its own, such as the filters. */

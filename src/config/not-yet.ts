@@ -11,7 +11,7 @@ interface NotYet {
 
 /** Parts of the configuration language that come with later versions. Delete a line when its part lands. */
 const NOT_YET: readonly NotYet[] = [
-  { at: ['listeners', '*', 'protocol'], values: ['tcp', 'udp'], changesParent: true },
+  { at: ['listeners', '*', 'protocol'], values: ['udp'], changesParent: true },
   { at: ['listeners', '*', 'tls'] },
   { at: ['listeners', '*', 'proxyProtocol'] },
   { at: ['pools', '*', 'protocol'], values: ['h2', 'h2c'] },

@@ -12,7 +12,7 @@ export interface Key {
   readonly default: string | undefined;
   readonly required: boolean;
   readonly description: string;
-  /** Path of the section that says more. */
+  /** Heading of the section that says more. */
   readonly section: string | undefined;
 }
 
@@ -20,6 +20,8 @@ export interface Key {
 export interface Section {
   /** `pools[].healthCheck`; empty for the top. */
   readonly path: string;
+  /** `protocol: tcp`: the kind of map that it is about, where there are several and it is not the usual one; else empty. */
+  readonly kind: string;
   readonly description: string;
   readonly keys: readonly Key[];
 }
@@ -27,8 +29,13 @@ export interface Section {
 /** Everything that can be written in a configuration, read off the schema. */
 export function referenceSections(): Section[] {
   const sections: Section[] = [];
-  collect(config, '', 'The top of the file.', { sections, seen: new Map() });
+  collect(config, { path: '', kind: '' }, 'The top of the file.', { sections, seen: new Map() });
   return sections;
+}
+
+/** How a section is called: `listeners[].limits (protocol: tcp)`. */
+export function headingOf({ path, kind }: Pick<Section, 'path' | 'kind'>): string {
+  return kind === '' ? path : `${path} (${kind})`;
 }
 
 /** The sections at and below `path`, which may be that of a map, a list or one key. */
@@ -42,29 +49,42 @@ export function sectionsUnder(sections: readonly Section[], path: string): Secti
 
 interface Collected {
   readonly sections: Section[];
-  /** Where each map is described; one that stands in several places is described once. */
+  /** Heading of the section that describes each map; one that stands in several places is described once. */
   readonly seen: Map<Schema, string>;
 }
 
-function collect(schema: z.core.$ZodType, path: string, description: string, into: Collected): void {
+type Place = Pick<Section, 'path' | 'kind'>;
+
+function collect(schema: z.core.$ZodType, at: Place, description: string, into: Collected): void {
+  const { def } = unwrap(schema)._zod;
+  if ('discriminator' in def) {
+    const { options, discriminator } = def as z.core.$ZodDiscriminatedUnionDef;
+    for (const option of options) {
+      const values = [...(option._zod.propValues?.[discriminator] ?? [])];
+      const kind = values.includes(undefined) ? at.kind : `${discriminator}: ${String(values[0])}`;
+      collect(option, { path: at.path, kind }, description, into);
+    }
+    return;
+  }
   const maps = optionsOf([schema]).filter((option) => option._zod.def.type === 'object');
   if (maps.length === 0) return;
   const keys: Key[] = [];
   const inner: (() => void)[] = [];
   for (const map of maps) {
-    const { def } = map._zod;
-    if (def.type !== 'object') continue;
-    for (const [name, value] of Object.entries(def.shape)) {
-      const below = sectionBelow(value, path === '' ? name : `${path}.${name}`);
+    if (map._zod.def.type !== 'object') continue;
+    for (const [name, value] of Object.entries(map._zod.def.shape)) {
+      const below = sectionBelow(value, at.path === '' ? name : `${at.path}.${name}`);
       const earlier = below === undefined ? undefined : into.seen.get(below.schema);
-      const key = { name, ...describe(value, maps.length > 1), section: earlier ?? below?.path };
+      const place = below === undefined ? undefined : { path: below.path, kind: at.kind };
+      const section = earlier ?? (place === undefined ? undefined : headingOf(place));
+      const key = { name, ...describe(value, maps.length > 1), section };
       keys.push(key);
-      if (below === undefined || earlier !== undefined) continue;
-      into.seen.set(below.schema, below.path);
-      inner.push(() => collect(below.schema, below.path, key.description, into));
+      if (below === undefined || place === undefined || earlier !== undefined) continue;
+      into.seen.set(below.schema, headingOf(place));
+      inner.push(() => collect(below.schema, place, key.description, into));
     }
   }
-  into.sections.push({ path, description, keys });
+  into.sections.push({ ...at, description, keys });
   for (const next of inner) next();
 }
 

@@ -10,7 +10,7 @@ let events: string[];
 
 beforeEach(() => {
   time = new FakeTime();
-  queue = new PoolQueue(time.wheel);
+  queue = new PoolQueue(time.wheel, { queued: 0 });
   events = [];
 });
 afterEach(() => time.restore());

@@ -1,6 +1,6 @@
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 
-/** A request that waits until an endpoint has room. */
+/** A request or session that waits until an endpoint has room. */
 export interface QueueWaiter {
   /** It wants one certain endpoint: others behind it need not wait for that one. */
   readonly waitsForOne: boolean;
@@ -23,10 +23,13 @@ export interface QueueTicket {
 export class PoolQueue {
   readonly #tickets = new Set<QueueTicket>();
   readonly #wheel: TimerWheel;
+  readonly #pool: { queued: number };
   #waking = false;
 
-  constructor(wheel: TimerWheel) {
+  /** @param pool Told how many wait. */
+  constructor(wheel: TimerWheel, pool: { queued: number }) {
     this.#wheel = wheel;
+    this.#pool = pool;
   }
 
   get length(): number {
@@ -40,24 +43,30 @@ export class PoolQueue {
       waiter,
       deadline: new Deadline(this.#wheel, {
         onDeadline: () => {
-          this.#tickets.delete(ticket);
+          this.#remove(ticket);
           waiter.onQueueTimeout();
         },
       }),
     };
     ticket.deadline.start(timeoutMs);
     this.#tickets.add(ticket);
+    this.#pool.queued = this.#tickets.size;
     return ticket;
   }
 
   leave(ticket: QueueTicket): void {
     ticket.deadline.cancel();
+    this.#remove(ticket);
+  }
+
+  #remove(ticket: QueueTicket): void {
     this.#tickets.delete(ticket);
+    this.#pool.queued = this.#tickets.size;
   }
 
   /** An endpoint has room, or the set of endpoints changed: serves in order until one cannot be served. */
   wake(): void {
-    if (this.#waking) return;
+    if (this.#waking || this.#tickets.size === 0) return;
     this.#waking = true;
     try {
       for (const ticket of this.#tickets) {

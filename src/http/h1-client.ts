@@ -2,6 +2,8 @@ import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, type RequestHead, ResponseHead } from '../model/message.ts';
 import type { CloseCause, Connection, ConnectionHandler } from '../net/connection.ts';
+import { ConnectionSide } from '../net/connection-side.ts';
+import type { RelaySide } from '../net/relay.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
@@ -9,9 +11,8 @@ import { hasBody } from './h1-request.ts';
 import { MAX_RESPONSE_HEAD, ResponseParser } from './h1-response.ts';
 import { writeChunk, writeLastChunk, writeRequestHead } from './h1-write.ts';
 import { HeadBuffer } from './head-buffer.ts';
-import { type EndpointStream, failureOfClose, type ResponseConsumer, type TunnelEnd } from './streams.ts';
+import { type EndpointStream, failureOfClose, type ResponseConsumer } from './streams.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
-import { ConnectionTunnelEnd } from './tunnel-end.ts';
 
 /** Who keeps the connection between exchanges. */
 export interface EndpointConnectionOwner {
@@ -174,12 +175,12 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     else if (this.#state === State.Head) this.#timeHead();
   }
 
-  startTunnel(): TunnelEnd {
+  startTunnel(): RelaySide {
     const leftover = this.#leftover ?? Buffer.alloc(0);
     this.#leftover = undefined;
     this.#end();
     this.#owner.onGone(this);
-    return new ConnectionTunnelEnd(this.#connection, leftover);
+    return new ConnectionSide(this.#connection, leftover);
   }
 
   // ---- the response ----

@@ -2,6 +2,8 @@ import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { ConnectionSide } from '../net/connection-side.ts';
+import type { RelaySide } from '../net/relay.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
@@ -9,10 +11,9 @@ import { hasBody, type RequestParser } from './h1-request.ts';
 import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1-write.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
-import type { ClientStream, RequestConsumer, RequestHandler, TunnelEnd } from './streams.ts';
+import type { ClientStream, RequestConsumer, RequestHandler } from './streams.ts';
 import { CR } from './tables.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
-import { ConnectionTunnelEnd } from './tunnel-end.ts';
 
 /** What the connections of one listener share. */
 export interface ServerSettings {
@@ -430,7 +431,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       this.#deadline.start(this.#settings.timeouts.requestBody);
   }
 
-  startTunnel(head: ResponseHead): TunnelEnd {
+  startTunnel(head: ResponseHead): RelaySide {
     this.bytesSent += writeResponseHead(this.#connection, head, false, Persistence.Default);
     const leftover = this.#pipelined ?? Buffer.alloc(0);
     this.#pipelined = undefined;
@@ -438,7 +439,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#responding = false;
     this.#reading = Reading.Over;
     this.#deadline.cancel();
-    return new ConnectionTunnelEnd(this.#connection, leftover);
+    return new ConnectionSide(this.#connection, leftover);
   }
 
   /** Stops taking requests: an idle connection ends now, a busy one after its response. */

@@ -1,7 +1,8 @@
 import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { RequestHead, ResponseHead } from '../model/message.ts';
-import type { CloseCause, ConnectionHandler } from '../net/connection.ts';
+import type { CloseCause } from '../net/connection.ts';
+import type { RelaySide } from '../net/relay.ts';
 
 /**
  * The four sides of an exchange, the same for every version of HTTP. A codec at the front turns a client's bytes into calls of
@@ -38,7 +39,7 @@ export interface ClientStream {
   pauseRequest(): void;
   resumeRequest(): void;
   /** Sends the 101 and gives up the connection: from now on it is a tunnel. */
-  startTunnel(head: ResponseHead): TunnelEnd;
+  startTunnel(head: ResponseHead): RelaySide;
 }
 
 /** What happens to a request while it is served. */
@@ -81,7 +82,7 @@ export interface EndpointStream {
   pauseResponse(): void;
   resumeResponse(): void;
   /** After a 101: gives up the connection, which becomes a tunnel. */
-  startTunnel(): TunnelEnd;
+  startTunnel(): RelaySide;
 }
 
 /** What comes back from an endpoint. */
@@ -96,22 +97,6 @@ export interface ResponseConsumer {
   onAttemptFailed(code: FailureCode, detail: string): void;
   onEndpointCongested(): void;
   onEndpointDrain(): void;
-}
-
-/** One end of a tunnel. */
-export interface TunnelEnd {
-  /** Bytes that came behind the head and belong to the tunnel. */
-  readonly leftover: Buffer;
-  /** The peer has sent FIN already. */
-  readonly readEnded: boolean;
-  setHandler(handler: ConnectionHandler): void;
-  write(bytes: Buffer, start: number, end: number): void;
-  readonly bufferedBytes: number;
-  pause(): void;
-  resume(): void;
-  shutdown(): void;
-  close(): void;
-  reset(): void;
 }
 
 /** How a connection of an endpoint ended, as a failure of the attempt that was under way on it. */

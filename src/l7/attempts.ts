@@ -136,7 +136,6 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     } else if (this.#boundUsable || this.#anyFull(pool.view.available)) {
       const { size, timeout } = pool.config.queue;
       this.#ticket = queue.enter(this, size, timeout);
-      pool.queued = queue.length;
       this.#sinceMs = turnNowMs();
       if (this.#ticket !== undefined) return;
       pool.stats.queueFull++;
@@ -178,9 +177,8 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   }
 
   onQueueTimeout(): void {
-    const { pool, queue } = this.#l7Pool;
+    const { pool } = this.#l7Pool;
     this.#ticket = undefined;
-    pool.queued = queue.length;
     pool.stats.queueTimeouts++;
     this.queuedMs += turnNowMs() - this.#sinceMs;
     if (this.#bound !== undefined && !this.#strict) {
@@ -333,9 +331,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     if (this.#ticket !== undefined) {
-      const { queue, pool } = this.#l7Pool;
-      queue.leave(this.#ticket);
-      pool.queued = queue.length;
+      this.#l7Pool.queue.leave(this.#ticket);
       this.#ticket = undefined;
     }
     this.#connector?.cancel(this);
@@ -348,6 +344,6 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     if (!this.#acquired) return;
     this.#acquired = false;
     this.#shared.balancer.release(this.#l7Pool.pool, this.endpoint!);
-    this.#l7Pool.wakeQueue();
+    this.#l7Pool.queue.wake();
   }
 }

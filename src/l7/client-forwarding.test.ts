@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 
 import { requestHead } from '../../test/support/request-head.ts';
-import { listener as listenerSchema, type ListenerConfig } from '../config/schema/listener.ts';
+import { httpListener as listenerSchema, type HttpListenerConfig } from '../config/schema/listener.ts';
 import type { RequestHead } from '../model/message.ts';
 import { type ClientForwarding, ForwardingPolicy } from './client-forwarding.ts';
 
-function listener(more: object = {}): ListenerConfig {
+function listener(more: object = {}): HttpListenerConfig {
   return listenerSchema.parse({ name: 'web', address: ':8080', routes: [{ pool: 'p' }], ...more });
 }
 

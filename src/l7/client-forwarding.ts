@@ -1,4 +1,4 @@
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { type FieldBlock, fieldBlock, type FieldLine, fieldLine, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
@@ -40,7 +40,7 @@ export class ForwardingPolicy {
    * @param instance Tells this Pointsman from all others, and is the same in all its workers and after a restart: a
    * request that comes back here is a loop, one that came through another of the same pseudonym is not.
    */
-  constructor(listener: ListenerConfig, instance: string) {
+  constructor(listener: HttpListenerConfig, instance: string) {
     const { xForwarded, forwarded, via } = listener.forwarding;
     this.trusted = new NetworkSet(listener.trustedProxies);
     this.xForwarded = xForwarded;

@@ -8,6 +8,7 @@ import type { Fields } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline } from '../net/timer-wheel.ts';
+import { Relay } from '../net/relay.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
@@ -18,7 +19,6 @@ import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
 import { isIdempotent } from './retry.ts';
 import { type CompiledRoute, pickArm, redirectReply } from './route.ts';
-import { Tunnel } from './tunnel.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
@@ -357,7 +357,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#stage = Stage.Tunnel;
     stats.tunnelsOpen++;
     endpoint.tunnels++;
-    const tunnel = new Tunnel(
+    const tunnel = new Relay(
       this.client.startTunnel(head),
       this.#stream!.startTunnel(),
       shared.wheel,
@@ -369,7 +369,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     tunnel.begin();
   }
 
-  #onTunnelOver(tunnel: Tunnel): void {
+  #onTunnelOver(tunnel: Relay): void {
     const endpoint = this.attempts!.endpoint!;
     this.#listener.stats.tunnelsOpen--;
     endpoint.tunnels--;
@@ -378,7 +378,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     endpoint.stats.bytesOut += tunnel.bytesToEndpoint;
     this.responseBytes = tunnel.bytesToClient;
     this.requestBytes = tunnel.bytesToEndpoint;
-    if (tunnel.failure !== undefined) this.failure = tunnel.failure;
+    if (tunnel.ending === 'idle') this.failure = 'tunnel_idle';
     this.attempts!.leave();
     this.#finish();
   }

@@ -3,7 +3,8 @@ import { expect, test } from 'bun:test';
 import { requestHead } from '../../test/support/request-head.ts';
 import { type HashKeyConfig, pool as poolSchema, POLICY_NAMES } from '../config/schema/pool.ts';
 import { hashString } from '../util/hash.ts';
-import { hashedKey, hashKeyOf } from './hash-key.ts';
+import { hashedKey } from '../model/hashed-key.ts';
+import { hashKeyOf } from './hash-key.ts';
 
 const request = requestHead(
   'GET',

@@ -1,7 +1,7 @@
 import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
 import { RequestParser } from '../http/h1-request.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
@@ -9,13 +9,13 @@ import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
+import type { Relay } from '../net/relay.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
 import type { Router } from './router.ts';
-import type { Tunnel } from './tunnel.ts';
 
 export type { L7Shared } from './l7-shared.ts';
 
@@ -30,10 +30,10 @@ export class L7Listener implements Acceptor, RequestHandler {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;
-  timeouts: ListenerConfig['timeouts'];
+  timeouts: HttpListenerConfig['timeouts'];
   router: Router<L7Pool>;
   /** Upgraded connections, and where they lead. */
-  readonly tunnels = new Map<Tunnel, Endpoint>();
+  readonly tunnels = new Map<Relay, Endpoint>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<H1ServerConnection>();
@@ -41,7 +41,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   #maxConnections: number;
 
   constructor(
-    config: ListenerConfig,
+    config: HttpListenerConfig,
     router: Router<L7Pool>,
     forwarding: ForwardingPolicy,
     stats: ListenerStats,
@@ -61,7 +61,7 @@ export class L7Listener implements Acceptor, RequestHandler {
    * Adopts a new configuration. Nothing is closed: requests under way end as they began, and the next one of a connection
    * follows the new routes, limits and timeouts.
    */
-  configure(config: ListenerConfig, router: Router<L7Pool>, forwarding: ForwardingPolicy): void {
+  configure(config: HttpListenerConfig, router: Router<L7Pool>, forwarding: ForwardingPolicy): void {
     const settings = this.#settingsOf(config, forwarding, this.#settings);
     this.#settings.successor = settings;
     this.#settings = settings;
@@ -71,7 +71,11 @@ export class L7Listener implements Acceptor, RequestHandler {
     this.#countRoutes();
   }
 
-  #settingsOf(config: ListenerConfig, forwarding: ForwardingPolicy, before?: ServerSettings): ServerSettings {
+  #settingsOf(
+    config: HttpListenerConfig,
+    forwarding: ForwardingPolicy,
+    before?: ServerSettings,
+  ): ServerSettings {
     const { bodyBytes, headerBytes, requestsPerConnection } = config.limits;
     return {
       parser: new RequestParser(config.limits),
@@ -225,7 +229,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   }
 
   /** Asks both ends of the tunnels to `endpoint` to close. */
-  closeTunnels(endpoint: Endpoint): void {
+  closeSessions(endpoint: Endpoint): void {
     for (const [tunnel, to] of this.tunnels) if (to === endpoint) tunnel.shutdown();
   }
 

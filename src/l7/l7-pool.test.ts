@@ -82,7 +82,7 @@ test('who waits in the queue is asked again when an endpoint returns', () => {
   const waits = proxy.connect().send(GET);
   expect(proxy.pool.queued).toBe(1);
   proxy.balanced.change('b', { health: 'healthy' });
-  runTurn(() => proxy.l7Pool.wakeQueue());
+  runTurn(() => proxy.l7Pool.queue.wake());
   expect([proxy.pool.queued, proxy.inFlight]).toEqual([0, [1, 1]]);
   proxy.network.pendingDials[1]!.accept().send(OK);
   expect(statusOf(waits)).toBe(200);

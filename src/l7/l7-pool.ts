@@ -49,7 +49,7 @@ export class L7Pool {
     this.#dial = connect;
     this.#timeouts = { ...pool.config.timeouts };
     this.#connecting = connectorSettings(pool.config);
-    this.queue = new PoolQueue(wheel);
+    this.queue = new PoolQueue(wheel, pool);
   }
 
   /** Adopts what a new configuration asks of it; connections and whoever waits in the queue stay. */
@@ -92,13 +92,6 @@ export class L7Pool {
     if (connector === undefined) return;
     connector.retireIdle();
     connector.forEach((session) => session.failUnanswered('endpoint_unhealthy', reason));
-  }
-
-  /** Requests that wait for room are asked again. */
-  wakeQueue(): void {
-    if (this.queue.length === 0) return;
-    this.queue.wake();
-    this.pool.queued = this.queue.length;
   }
 
   /** Keeps no connection any more: those in use close when their exchange is over. */

@@ -2,21 +2,13 @@ import type { RouteConfig } from '../config/schema/listener.ts';
 import { type FieldLine, fieldLine } from '../model/fields.ts';
 import type { Filter, LocalReply } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
+import { compileArms, drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Random } from '../util/random.ts';
 import { type PathPattern, pathMatches } from './route-patterns.ts';
 import type { CompiledMatch } from './route-predicates.ts';
 
-/** One pool of a weighted choice. An arm of weight 0 takes only requests that are bound to it. */
-export interface SplitArm<P> {
-  readonly pool: P;
-  readonly weight: number;
-}
-
-export interface Split<P> {
+export interface Split<P> extends WeightedArms<P> {
   readonly kind: 'split';
-  readonly arms: readonly SplitArm<P>[];
-  /** Sum of the weights, above 0. */
-  readonly totalWeight: number;
 }
 
 export interface Redirect {
@@ -69,12 +61,7 @@ export function compileAction<P>(
   pool: (name: string) => P,
 ): RouteAction<P> {
   if (config.pool !== undefined) return { kind: 'pool', pool: pool(config.pool) };
-  if (config.split !== undefined) {
-    const arms = config.split.map((arm) => ({ pool: pool(arm.pool), weight: arm.weight }));
-    const totalWeight = arms.reduce((sum, arm) => sum + arm.weight, 0);
-    if (totalWeight === 0) throw new RangeError('every arm of the split has weight 0');
-    return { kind: 'split', arms, totalWeight };
-  }
+  if (config.split !== undefined) return { kind: 'split', ...compileArms(config.split, pool) };
   if (config.reply !== undefined) return { kind: 'reply', reply: compileReply(config.reply) };
   if (config.redirect !== undefined) {
     const { to, status } = config.redirect;
@@ -98,12 +85,7 @@ export function pickArm<P>(
   for (let index = 0; index < arms.length; index++) {
     if (isBound(arms[index]!.pool, request)) return arms[index]!.pool;
   }
-  let left = random.next() * split.totalWeight;
-  for (let index = 0; index < arms.length; index++) {
-    left -= arms[index]!.weight;
-    if (left < 0) return arms[index]!.pool;
-  }
-  return arms.findLast((arm) => arm.weight > 0)!.pool;
+  return drawArm(split, random);
 }
 
 /** The rest of a path below the prefix of the first pattern that fits: without leading slash. */

@@ -417,6 +417,30 @@ export const FAILURES = {
     'connection_read_timeout',
     'No byte passed through the tunnel for timeouts.tunnel.',
   ),
+  session_idle: row(
+    0,
+    'pointsman',
+    'tunnel',
+    'never',
+    'connection_read_timeout',
+    'No byte passed through the TCP session for timeouts.idle of the listener.',
+  ),
+  session_expired: row(
+    0,
+    'pointsman',
+    'tunnel',
+    'never',
+    'connection_terminated',
+    'The TCP session was as old as timeouts.session of the listener allows.',
+  ),
+  endpoint_drained: row(
+    0,
+    'pointsman',
+    'tunnel',
+    'never',
+    'connection_terminated',
+    'The endpoint was draining or disabled and its deadline came before the TCP session ended.',
+  ),
 
   // Ourselves.
   connection_limit: row(

@@ -2,12 +2,14 @@ import { balancer } from '../balancer/flow.ts';
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
 import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
+import { poolsOf } from '../config/pool-references.ts';
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import { OutlierDetector } from '../health/outlier-detector.ts';
+import { L4Pool } from '../l4/l4-pool.ts';
 import type { L7Listener } from '../l7/l7-listener.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
 import type { AccessLog } from '../model/access-entry.ts';
@@ -20,8 +22,10 @@ import { TimerWheel } from '../net/timer-wheel.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
+import type { ServedPool } from './listener-kinds.ts';
 import { ListenerPlan } from './listener-plan.ts';
 import { poolParts } from './pool-parts.ts';
+import type { ServedListener } from './served-listener.ts';
 
 /** What a data plane is told and tells. */
 export interface DataPlaneOptions {
@@ -42,8 +46,8 @@ export interface ApplyReport {
 
 /** Pools as they would be, made and undone without anybody noticing. */
 interface PoolPlan {
-  readonly all: Map<string, L7Pool>;
-  readonly created: readonly L7Pool[];
+  readonly all: Map<string, ServedPool>;
+  readonly created: readonly ServedPool[];
 }
 
 /**
@@ -60,17 +64,17 @@ export class DataPlane {
   #config: Config | undefined = undefined;
   #revision = 0;
   #stopped = false;
-  #pools = new Map<string, L7Pool>();
+  #pools = new Map<string, ServedPool>();
   #listeners: readonly ListenerPlan[] = [];
   /** Listeners that are gone from the configuration, as long as they have connections. */
-  #leaving: L7Listener[] = [];
+  #leaving: ServedListener[] = [];
 
   /** Nothing listens and nothing is probed before the first `apply`. */
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { log } = options;
     this.#publisher = new Publisher({ clock: systemClock, random: systemRandom }, log, (pool) =>
-      runTurn(() => this.#pools.get(pool.name)?.wakeQueue()),
+      runTurn(() => this.#pools.get(pool.name)?.l7.queue.wake()),
     );
     this.#health = new HealthMonitor({
       clock: systemClock,
@@ -115,7 +119,7 @@ export class DataPlane {
     } catch (error) {
       runTurn(() => {
         for (const listener of listeners) listener.abandon();
-        for (const l7Pool of pools.created) this.#closePool(l7Pool);
+        for (const served of pools.created) this.#closePool(served);
       });
       throw error;
     }
@@ -125,16 +129,17 @@ export class DataPlane {
   }
 
   #planPools(config: Config): PoolPlan {
-    const all = new Map<string, L7Pool>();
-    const created: L7Pool[] = [];
+    const all = new Map<string, ServedPool>();
+    const created: ServedPool[] = [];
     for (const poolConfig of config.pools) {
-      let l7Pool = this.#pools.get(poolConfig.name);
-      if (l7Pool === undefined) {
+      let served = this.#pools.get(poolConfig.name);
+      if (served === undefined) {
         const pool = createPool(poolConfig, this.#publisher);
-        l7Pool = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial);
-        created.push(l7Pool);
+        const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial);
+        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial) };
+        created.push(served);
       }
-      all.set(poolConfig.name, l7Pool);
+      all.set(poolConfig.name, served);
     }
     return { all, created };
   }
@@ -166,17 +171,17 @@ export class DataPlane {
       listener.served.leave();
       this.#leaving.push(listener.served);
     }
-    for (const l7Pool of poolsBefore.values()) {
-      if (pools.all.get(l7Pool.pool.name) === l7Pool) continue;
-      this.#health.forget(l7Pool.pool);
-      this.#closePool(l7Pool);
+    for (const served of poolsBefore.values()) {
+      if (pools.all.get(served.pool.name) === served) continue;
+      this.#health.forget(served.pool);
+      this.#closePool(served);
     }
   }
 
   /** Requests under way and those that wait in its queue still end as they would have. */
-  #closePool(l7Pool: L7Pool): void {
-    this.#publisher.forget(l7Pool.pool);
-    l7Pool.close();
+  #closePool({ pool, l7 }: ServedPool): void {
+    this.#publisher.forget(pool);
+    l7.close();
   }
 
   /** Puts another configuration of one pool into force; nothing for a pool that there is not. */
@@ -189,22 +194,21 @@ export class DataPlane {
   }
 
   #configurePool(config: PoolConfig): void {
-    const l7Pool = this.#pools.get(config.name)!;
-    const { pool } = l7Pool;
+    const { pool, l7 } = this.#pools.get(config.name)!;
     if (Bun.deepEquals(pool.config, config)) return;
-    l7Pool.configure(config, poolParts(pool, config, l7Pool.affinity));
+    l7.configure(config, poolParts(pool, config, l7.affinity));
     const { removed } = updatePool(pool, config, this.#publisher);
-    l7Pool.forget(removed);
+    l7.forget(removed);
     this.#health.watch(pool);
   }
 
   /** What health found: requests that wait on a dead endpoint go elsewhere, those that wait in the queue are asked again. */
   onTransition(transition: Transition): void {
-    const l7Pool = this.#pools.get(transition.pool.name);
+    const l7 = this.#pools.get(transition.pool.name)?.l7;
     runTurn(() => {
       if (transition.kind === 'ejected') this.#outliers.forgive(transition.endpoint);
-      if (transition.kind === 'unhealthy') l7Pool?.abandon(transition.endpoint, transition.reason);
-      l7Pool?.wakeQueue();
+      if (transition.kind === 'unhealthy') l7?.abandon(transition.endpoint, transition.reason);
+      l7?.queue.wake();
     });
     this.#options.transitions.onTransition(transition);
   }
@@ -231,31 +235,29 @@ export class DataPlane {
     return this.#listeners.map(({ config, served, door }) => ({
       name: config.name,
       address: formatAddress({ host: config.address.host, port: door?.port ?? config.address.port }),
-      pools: [
-        ...new Set(config.routes.flatMap((route) => route.pool ?? route.split?.map((arm) => arm.pool) ?? [])),
-      ],
+      pools: poolsOf(config),
       stats: served.stats,
     }));
   }
 
   idleConnections(endpoint: Endpoint): number {
-    return this.#pools.get(endpoint.pool)?.connector(endpoint).idleCount ?? 0;
+    return this.#pools.get(endpoint.pool)?.l7.connector(endpoint).idleCount ?? 0;
   }
 
   /** Listeners in force and those that leave. */
-  #served(): readonly L7Listener[] {
+  #served(): readonly ServedListener[] {
     return [...this.#listeners.map(({ served }) => served), ...this.#leaving];
   }
 
-  /** Requests and tunnels under way. */
+  /** Requests, tunnels and sessions under way. */
   get busy(): number {
     return this.#served().reduce((sum, { busy }) => sum + busy, 0);
   }
 
-  /** Asks both ends of the tunnels to an endpoint to close. */
-  closeTunnels(endpoint: Endpoint): void {
+  /** Asks both ends of the tunnels and sessions with an endpoint to close. */
+  closeSessions(endpoint: Endpoint): void {
     runTurn(() => {
-      for (const served of this.#served()) served.closeTunnels(endpoint);
+      for (const served of this.#served()) served.closeSessions(endpoint);
     });
   }
 
@@ -285,6 +287,6 @@ export class DataPlane {
   close(): void {
     this.#health.stop();
     this.#publisher.stop();
-    for (const pool of this.#pools.values()) pool.close();
+    for (const { l7 } of this.#pools.values()) l7.close();
   }
 }

@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from '../config/schema/address.ts';
-import type { L7Listener } from '../l7/l7-listener.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
+import type { ServedListener } from './served-listener.ts';
 
 /** What to do about the errors that everybody meets. */
 function hint(code: string): string {
@@ -17,12 +17,12 @@ function hint(code: string): string {
 export class Door implements Acceptor {
   /** As configured: port 0 stays 0. */
   readonly address: Address;
-  #to: L7Listener;
+  #to: ServedListener;
   /** Listeners that it led to before, as long as they have connections. */
-  #former: L7Listener[] = [];
+  #former: ServedListener[] = [];
   #socket: ListeningSocket | undefined = undefined;
 
-  private constructor(address: Address, to: L7Listener) {
+  private constructor(address: Address, to: ServedListener) {
     this.address = address;
     this.#to = to;
   }
@@ -31,7 +31,7 @@ export class Door implements Acceptor {
    * Listens.
    * @throws Error naming the listener and the address, with the code of the system.
    */
-  static async open(address: Address, to: L7Listener): Promise<Door> {
+  static async open(address: Address, to: ServedListener): Promise<Door> {
     const door = new Door(address, to);
     try {
       door.#socket = await listen(address.host, address.port, door);
@@ -57,7 +57,7 @@ export class Door implements Acceptor {
   }
 
   /** From now on connections are served by `listener`; those that were accepted stay with theirs. */
-  leadTo(listener: L7Listener): void {
+  leadTo(listener: ServedListener): void {
     if (listener === this.#to) return;
     this.#former = [...this.#former.filter((other) => other !== listener), this.#to];
     this.#to = listener;

@@ -55,7 +55,7 @@ beforeEach(() => {
   control = createEndpointControl(config, {
     pools: () => pools,
     updatePool: update,
-    closeTunnels: (endpoint) => void tunnelsClosed.push(endpoint.name),
+    closeSessions: (endpoint) => void tunnelsClosed.push(endpoint.name),
     transitions: { onTransition: () => {} },
     clock,
     log,

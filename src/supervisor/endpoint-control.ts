@@ -24,7 +24,7 @@ export interface EndpointControlDeps {
   /** Puts another configuration of one pool into force, as a reload does. */
   updatePool(config: PoolConfig): void;
   /** Asks both ends of the tunnels to an endpoint to close. */
-  closeTunnels(endpoint: Endpoint): void;
+  closeSessions(endpoint: Endpoint): void;
   readonly transitions: TransitionListener;
   readonly clock: Clock;
   readonly log: Log;
@@ -232,7 +232,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
       this.#leave(pool, endpoint, 'deadline');
       return;
     }
-    this.#deps.closeTunnels(endpoint);
+    this.#deps.closeSessions(endpoint);
     if (endpoint.admin !== 'draining') return;
     this.#overlay.setState(pool.name, endpoint.name, 'disabled', this.#stamp('deadline'));
     this.#apply(pool.name);
@@ -247,7 +247,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
   /** Out of the pool. Requests under way finish; tunnels, which may have no end, are closed. */
   #leave(pool: Pool, endpoint: Endpoint, by: string): void {
-    this.#deps.closeTunnels(endpoint);
+    this.#deps.closeSessions(endpoint);
     this.#overlay.remove(pool.name, endpoint.name, this.#stamp(by));
     this.#apply(pool.name);
     this.#note('endpoint-removed', { pool: pool.name, endpoint: endpoint.name, by, ...leftOf(endpoint) });

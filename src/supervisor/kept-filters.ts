@@ -1,5 +1,5 @@
 import type { FilterConfig } from '../config/schema/filters.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { pairRoutes } from '../config/route-pairs.ts';
 import type { Filter } from '../model/filter.ts';
 
@@ -17,7 +17,11 @@ export class KeptFilters {
   readonly #byRoute: Kept[][];
 
   /** @param filters Those in force, by route and place. */
-  constructor(before: ListenerConfig, filters: readonly (readonly Filter[])[], after: ListenerConfig) {
+  constructor(
+    before: HttpListenerConfig,
+    filters: readonly (readonly Filter[])[],
+    after: HttpListenerConfig,
+  ) {
     this.#byRoute = pairRoutes(before.routes, after.routes).map((index) => {
       if (index === undefined) return [];
       const configs = before.routes[index]!.filters;

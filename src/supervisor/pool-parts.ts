@@ -1,16 +1,11 @@
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { parseStatusSet } from '../config/status-set.ts';
 import { CookieAffinity } from '../filters/affinity/cookie-affinity.ts';
-import { type HashKey, hashKeyOf } from '../l7/hash-key.ts';
+import { hashKeyOf } from '../l7/hash-key.ts';
 import type { L7PoolParts } from '../l7/l7-pool.ts';
 import type { Affinity } from '../model/filter.ts';
+import { hashedKey } from '../model/hashed-key.ts';
 import type { Pool } from '../model/pool.ts';
-
-/** What requests are hashed on; undefined when the policy does not hash. `ip-hash` always takes the client's address. */
-function hashOf({ policy, hash }: PoolConfig): HashKey | undefined {
-  if (policy === 'ip-hash') return hashKeyOf('client-ip');
-  return policy === 'ring-hash' || policy === 'maglev' ? hashKeyOf(hash.key) : undefined;
-}
 
 /**
  * What a configuration links to a pool.
@@ -18,10 +13,11 @@ function hashOf({ policy, hash }: PoolConfig): HashKey | undefined {
  */
 export function poolParts(pool: Pool, config: PoolConfig, before?: Affinity): L7PoolParts {
   const { affinity, retry } = config;
+  const key = hashedKey(config);
   const same = before !== undefined && Bun.deepEquals(affinity, pool.config.affinity);
   return {
     affinity: same ? before : affinity === undefined ? undefined : new CookieAffinity(pool, affinity),
-    hashKey: hashOf(config),
+    hashKey: key === undefined ? undefined : hashKeyOf(key),
     retryStatus: retry.statuses.length === 0 ? undefined : parseStatusSet(retry.statuses),
   };
 }

@@ -110,7 +110,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     const endpoints = createEndpointControl(config, {
       pools: () => running.pools(),
       updatePool: (pool) => running.updatePool(pool),
-      closeTunnels: (endpoint) => running.closeTunnels(endpoint),
+      closeSessions: (endpoint) => running.closeSessions(endpoint),
       transitions: counters,
       clock,
       log,

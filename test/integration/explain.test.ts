@@ -7,6 +7,7 @@ import { decide, type Decision } from '../../src/cli/explain-decision.ts';
 import { askedRequest } from '../../src/cli/explain-request.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { config as schema } from '../../src/config/schema/config.ts';
+import { isHttp } from '../../src/config/schema/listener.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
@@ -114,7 +115,11 @@ function explain({ method, target, lines }: Question): Decision {
   const asked = askedRequest(method, target, lines);
   if (typeof asked === 'string') throw new Error(asked);
   const parsed = schema.parse({ admin: false, ...config });
-  return decide(parsed, asked, { listener: parsed.listeners[0]!, peerIp: '127.0.0.1', instance: hostname() });
+  return decide(parsed, asked, {
+    listener: parsed.listeners.find(isHttp)!,
+    peerIp: '127.0.0.1',
+    instance: hostname(),
+  });
 }
 
 async function send(wire: Wire, { method, target, lines }: Question): Promise<HttpMessage> {

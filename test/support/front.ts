@@ -3,7 +3,8 @@ import type { ScriptedEndpoint } from './scripted-endpoint.ts';
 import { ask, dial } from './wire.ts';
 import type { HttpMessage } from './strict-http.ts';
 
-export type ListenerInput = TestConfig['listeners'][number];
+/** A listener that speaks HTTP. */
+export type ListenerInput = Extract<TestConfig['listeners'][number], { readonly routes: unknown }>;
 export type PoolInput = NonNullable<TestConfig['pools']>[number];
 
 /** One listener `web` before one pool `web` of these endpoints. */

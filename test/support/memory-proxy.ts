@@ -1,5 +1,5 @@
 import { balancer } from '../../src/balancer/flow.ts';
-import { listener as listenerSchema } from '../../src/config/schema/listener.ts';
+import { httpListener as listenerSchema } from '../../src/config/schema/listener.ts';
 import { parseStatusSet } from '../../src/config/status-set.ts';
 import { CookieAffinity } from '../../src/filters/affinity/cookie-affinity.ts';
 import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';

@@ -45,12 +45,13 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
 
 function checkListeners(draft: Draft<Config>, report: Report): void {
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
-    for (const [place, proxies] of (listener?.trustedProxies ?? []).entries()) {
+    if (listener?.protocol !== 'http') continue;
+    for (const [place, proxies] of (listener.trustedProxies ?? []).entries()) {
       if (proxies?.endsWith('/0') !== true) continue;
       const message = `${proxies} believes every client what it says of its own address`;
       report.warning({ code: 'risky', at: ['listeners', index, 'trustedProxies', place], message });
     }
-    const { requestLine, headerBytes } = listener?.limits ?? {};
+    const { requestLine, headerBytes } = listener.limits ?? {};
     if (requestLine === undefined || headerBytes === undefined || requestLine <= headerBytes) continue;
     const at: Path = ['listeners', index, 'limits'];
     const key = report.written([...at, 'headerBytes']) ? 'headerBytes' : 'requestLine';

@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts';
 import type { Path } from '../issue.ts';
+import { poolsOf } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
 import type { ListenerConfig } from '../schema/listener.ts';
 import type { HashKeyConfig, PolicyName, PoolConfig } from '../schema/pool.ts';
@@ -23,6 +24,7 @@ type HashInput = 'client-ip' | 'path' | 'host' | 'header' | 'cookie' | 'query';
 /** What a listener knows of its clients, by protocol: what may be hashed and whether a cookie can be set. */
 const SUPPLIES: Readonly<Record<ListenerConfig['protocol'], readonly HashInput[]>> = {
   http: ['client-ip', 'path', 'host', 'header', 'cookie', 'query'],
+  tcp: ['client-ip'],
 };
 
 /** Every policy gets what it needs, and settings of hashing stand only where something is hashed. */
@@ -90,7 +92,7 @@ function checkSupply(
 ): void {
   const key = pool.policy !== undefined && NEEDS[pool.policy] === 'hash' ? pool.hash?.key : undefined;
   for (const listener of draft.listeners ?? []) {
-    if (listener?.protocol === undefined || pool.name === undefined || !leadsTo(listener, pool.name))
+    if (listener?.protocol === undefined || pool.name === undefined || !poolsOf(listener).includes(pool.name))
       continue;
     const supplied = supplies[listener.protocol] ?? [];
     const from = `listener "${listener.name ?? ''}" speaks ${listener.protocol}`;
@@ -109,12 +111,6 @@ function checkSupply(
 function inputOf(key: Draft<HashKeyConfig>): HashInput {
   if (typeof key === 'string') return key;
   return 'header' in key ? 'header' : 'cookie' in key ? 'cookie' : 'query';
-}
-
-function leadsTo(listener: Draft<ListenerConfig>, pool: string): boolean {
-  return (listener.routes ?? []).some(
-    (route) => route?.pool === pool || route?.split?.some((arm) => arm?.pool === pool) === true,
-  );
 }
 
 function isPrime(number: number): boolean {

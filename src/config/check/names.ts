@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts';
 import { formatPath, type Path } from '../issue.ts';
+import { httpRoutes, poolReferences } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
 import { formatAddress } from '../schema/address.ts';
 import { didYouMean } from '../suggest.ts';
@@ -32,7 +33,7 @@ export function checkNames(draft: Draft<Config>, report: Report): void {
     'a pool',
   );
   for (const [index, listener] of listeners.entries()) {
-    const names = (listener?.routes ?? []).map((route) => route?.name);
+    const names = httpRoutes(listener).map((route) => route?.name);
     unique(names, (route) => ['listeners', index, 'routes', route, 'name'], 'a route');
   }
   for (const [index, pool] of pools.entries()) {
@@ -69,8 +70,7 @@ function checkReferences(draft: Draft<Config>, report: Report): void {
   const complete = draft.pools !== undefined && known.length === names.length;
   const existing = new Set(known);
   const used = new Set<string>();
-  const refer = (name: string | undefined, at: Path) => {
-    if (name === undefined) return;
+  const refer = (name: string, at: Path) => {
     used.add(name);
     if (!complete || existing.has(name)) return;
     const hint = didYouMean(name, known, 'pools');
@@ -81,13 +81,7 @@ function checkReferences(draft: Draft<Config>, report: Report): void {
     report.error({ code: 'reference', at, message, ...(hint === undefined ? {} : { hint }) });
   };
   for (const [index, listener] of listeners.entries()) {
-    for (const [place, route] of (listener?.routes ?? []).entries()) {
-      const at: Path = ['listeners', index, 'routes', place];
-      refer(route?.pool, [...at, 'pool']);
-      for (const [arm, { pool }] of (route?.split ?? []).map((one) => one ?? {}).entries()) {
-        refer(pool, [...at, 'split', arm, 'pool']);
-      }
-    }
+    for (const { pool, at } of poolReferences(listener)) refer(pool, ['listeners', index, ...at]);
   }
   for (const [index, name] of names.entries()) {
     if (name === undefined || used.has(name)) continue;

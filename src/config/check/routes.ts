@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts';
 import type { Path } from '../issue.ts';
+import { httpRoutes } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
 import type { RouteConfig } from '../schema/listener.ts';
 import type { Report } from './report.ts';
@@ -11,15 +12,18 @@ const ACTIONS = ['pool', 'split', 'reply', 'redirect'] as const;
 /** Each route says one thing to do, and can be reached. */
 export function checkRoutes(draft: Draft<Config>, report: Report): void {
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
-    const routes = listener?.routes ?? [];
+    const routes = httpRoutes(listener);
     for (const [place, route] of routes.entries()) {
       if (route === undefined) continue;
       const at: Path = ['listeners', index, 'routes', place];
       checkAction(at, report);
-      checkSplit(route, at, report);
+      checkSplit(route.split ?? [], at, report);
       checkFilters(route, at, report);
     }
     checkReach(routes, ['listeners', index, 'routes'], report);
+    if (listener?.protocol !== 'tcp') continue;
+    checkTarget(['listeners', index], report);
+    checkSplit(listener.split ?? [], ['listeners', index], report);
   }
 }
 
@@ -65,8 +69,20 @@ function checkAction(at: Path, report: Report): void {
   report.error({ code: 'conflict', at: [...at, written[1]!], on: 'key', message, hint: one });
 }
 
-function checkSplit(route: Draft<RouteConfig>, at: Path, report: Report): void {
-  const arms = route.split ?? [];
+/** A listener without routes names its pool, or several. */
+function checkTarget(at: Path, report: Report): void {
+  const written = (['pool', 'split'] as const).filter((key) => report.written([...at, key]));
+  if (written.length === 1) return;
+  const hint = 'a tcp listener has either pool or split';
+  if (written.length === 0) {
+    report.error({ code: 'missing', at, message: 'the listener does not say where sessions go', hint });
+  } else {
+    const message = 'the listener has "pool" and "split" at once';
+    report.error({ code: 'conflict', at: [...at, 'split'], on: 'key', message, hint });
+  }
+}
+
+function checkSplit(arms: NonNullable<Draft<RouteConfig>['split']>, at: Path, report: Report): void {
   if (arms.length > 0 && arms.every((arm) => arm?.weight === 0)) {
     const message = 'every weight of the split is 0, so no request could go anywhere';
     report.error({ code: 'conflict', at: [...at, 'split'], on: 'key', message });

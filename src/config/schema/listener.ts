@@ -1,16 +1,12 @@
 import { z } from 'zod';
 
-import { listenAddress } from './address.ts';
 import { filter } from './filters.ts';
+import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
 import { match, network } from './match.ts';
 import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from './syntax.ts';
+import { tcpListener } from './tcp-listener.ts';
 import { fieldValue, name, text } from './text.ts';
 import { headSize, positiveDuration, size } from './units.ts';
-
-const splitArm = z.strictObject({
-  pool: z.string().meta({ description: 'Name of a pool.' }),
-  weight: z.number().int().min(0).max(1_000_000).meta({ description: 'Share of the traffic; 0 is none.' }),
-});
 
 /** Exactly one of `pool`, `split`, `reply`, `redirect`. */
 export const route = z.strictObject({
@@ -58,13 +54,16 @@ export type RouteConfig = z.output<typeof route>;
 
 const viaGrammar: Grammar = (value) => (value === '' ? undefined : tokenGrammar(value));
 
-export const listener = z.strictObject({
-  name: name.meta({ description: 'Shown in metrics and logs.' }),
-  address: listenAddress.meta({
-    description:
-      'Where it listens. `:8080` is every IPv4 interface, `[::]:8080` every interface, port 0 any free port.',
-  }),
-  protocol: z.enum(['http']).default('http').meta({ description: 'What is spoken to clients.' }),
+/** A listener that speaks HTTP. It is one of these when nothing is said. */
+export const httpListener = z.strictObject({
+  name: listenerName,
+  address: listenerAddress,
+  // A literal with the default inside: so the union below finds this one for `http` and for nothing.
+  protocol: z
+    .literal('http')
+    .optional()
+    .default('http')
+    .meta({ description: '`http` (or nothing): requests are routed one by one.' }),
   routes: z.array(route).min(1).meta({ description: 'Where requests go: the first route that matches.' }),
   trustedProxies: z
     .array(network)
@@ -119,4 +118,14 @@ export const listener = z.strictObject({
     .meta({ description: 'How much clients may send.' }),
 });
 
+export type HttpListenerConfig = z.output<typeof httpListener>;
+
+/** A listener: what else it may say depends on its `protocol`. */
+export const listener = z.discriminatedUnion('protocol', [httpListener, tcpListener]);
+
 export type ListenerConfig = z.output<typeof listener>;
+
+/** Whether a listener speaks HTTP. */
+export function isHttp(config: ListenerConfig): config is HttpListenerConfig {
+  return config.protocol === 'http';
+}

@@ -1,8 +1,8 @@
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
-import type { TunnelEnd } from './streams.ts';
+import type { Connection, ConnectionHandler } from './connection.ts';
+import type { RelaySide } from './relay.ts';
 
-/** One end of a tunnel that has a whole connection to itself. */
-export class ConnectionTunnelEnd implements TunnelEnd {
+/** One side of a relay that has a whole connection to itself. */
+export class ConnectionSide implements RelaySide {
   readonly leftover: Buffer;
   readonly #connection: Connection;
 

@@ -3,9 +3,9 @@ import * as fc from 'fast-check';
 
 import { FakeTime } from '../../test/support/fake-time.ts';
 import { MemoryNetwork, type MemoryPeer } from '../../test/support/memory-connection.ts';
-import { ConnectionTunnelEnd } from '../http/tunnel-end.ts';
-import { runTurn } from '../net/turn.ts';
-import { Tunnel } from './tunnel.ts';
+import { ConnectionSide } from './connection-side.ts';
+import { Relay } from './relay.ts';
+import { runTurn } from './turn.ts';
 
 const IDLE_MS = 3_600_000;
 const TICK_MS = 50;
@@ -22,12 +22,12 @@ afterEach(() => time.restore());
 interface Rig {
   readonly client: MemoryPeer;
   readonly endpoint: MemoryPeer;
-  readonly tunnel: Tunnel;
+  readonly relay: Relay;
   /** Times that the end of it was told. */
   readonly finished: () => number;
 }
 
-/** A tunnel; `before` happens to the connections while they are not one yet. */
+/** A relay; `before` happens to the connections while they are not one yet. */
 function open(
   before: (client: MemoryPeer, endpoint: MemoryPeer) => void = () => {},
   leftovers: readonly [client: string, endpoint: string] = ['', ''],
@@ -35,16 +35,16 @@ function open(
   const [client, endpoint] = [network.peer(), network.peer('10.0.0.1', 80)];
   before(client, endpoint);
   let count = 0;
-  let tunnel!: Tunnel;
+  let relay!: Relay;
   runTurn(() => {
     const [left, right] = [client, endpoint].map(
-      ({ connection }, index) => new ConnectionTunnelEnd(connection, Buffer.from(leftovers[index]!)),
+      ({ connection }, index) => new ConnectionSide(connection, Buffer.from(leftovers[index]!)),
     );
-    tunnel = new Tunnel(left!, right!, time.wheel, IDLE_MS, () => count++);
-    tunnel.begin();
+    relay = new Relay(left!, right!, time.wheel, IDLE_MS, () => count++);
+    relay.begin();
   });
   network.settle();
-  return { client, endpoint, tunnel, finished: () => count };
+  return { client, endpoint, relay, finished: () => count };
 }
 
 function standings({ client, endpoint }: Rig): string[] {
@@ -57,7 +57,7 @@ describe('bytes', () => {
     rig.client.send('hello');
     rig.endpoint.send('hi');
     expect([rig.endpoint.received, rig.client.received]).toEqual(['early client hello', 'early endpoint hi']);
-    expect([rig.tunnel.bytesToEndpoint, rig.tunnel.bytesToClient]).toEqual([18, 17]);
+    expect([rig.relay.bytesToEndpoint, rig.relay.bytesToClient]).toEqual([18, 17]);
   });
 
   test.each(['client', 'endpoint'] as const)('are held back when the %s does not read', (slow) => {
@@ -105,13 +105,13 @@ describe('the end', () => {
       expect(rig.finished()).toBe(0);
       rig[second].fin();
       expect([standings(rig), rig.finished()]).toEqual([['closed', 'closed'], 1]);
-      expect(rig.tunnel.failure).toBeUndefined();
+      expect(rig.relay.ending).toBe('ended');
       time.advance(2 * IDLE_MS);
       expect(rig.finished()).toBe(1);
     },
   );
 
-  test('a FIN that came before there was a tunnel counts', () => {
+  test('a FIN that came before there was a relay counts', () => {
     const rig = open((client) => {
       client.connection.handler = { onData() {}, onEnd() {}, onCongested() {}, onDrain() {}, onClose() {} };
       client.fin();
@@ -142,6 +142,7 @@ describe('the end', () => {
     const rig = open();
     rig[side].reset();
     expect([standings(rig), rig.finished()]).toEqual([['reset', 'reset'], 1]);
+    expect(rig.relay.ending).toBe(`${side}-gone`);
   });
 
   test('a reset takes along what was not taken yet', () => {
@@ -164,17 +165,13 @@ describe('time', () => {
     time.advance(IDLE_MS - 1);
     expect(rig.finished()).toBe(0);
     time.advance(TICK_MS + 1);
-    expect([standings(rig), rig.finished(), rig.tunnel.failure]).toEqual([
-      ['closed', 'closed'],
-      1,
-      'tunnel_idle',
-    ]);
+    expect([standings(rig), rig.finished(), rig.relay.ending]).toEqual([['closed', 'closed'], 1, 'idle']);
     expect(time.clock.pending).toBe(0);
   });
 
   test('asked to end, both get a FIN and a moment; what they still say does not prolong it', () => {
     const rig = open();
-    runTurn(() => rig.tunnel.shutdown());
+    runTurn(() => rig.relay.shutdown());
     expect(standings(rig)).toEqual(['fin', 'fin']);
     for (let second = 0; second < 4; second++) {
       time.advance(1000);
@@ -183,17 +180,13 @@ describe('time', () => {
     }
     expect(rig.finished()).toBe(0);
     time.advance(1000 + TICK_MS);
-    expect([standings(rig), rig.finished(), rig.tunnel.failure]).toEqual([
-      ['closed', 'closed'],
-      1,
-      undefined,
-    ]);
+    expect([standings(rig), rig.finished(), rig.relay.ending]).toEqual([['closed', 'closed'], 1, 'asked']);
   });
 
   test('asked to end, it is over as soon as both have ended', () => {
     const rig = open();
-    runTurn(() => rig.tunnel.shutdown());
-    runTurn(() => rig.tunnel.shutdown());
+    runTurn(() => rig.relay.shutdown());
+    runTurn(() => rig.relay.shutdown());
     rig.client.fin();
     rig.endpoint.fin();
     expect([standings(rig), rig.finished()]).toEqual([['closed', 'closed'], 1]);

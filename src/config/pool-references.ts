@@ -1,0 +1,37 @@
+import type { Draft } from './draft.ts';
+import type { Path } from './issue.ts';
+import type { ListenerConfig, RouteConfig } from './schema/listener.ts';
+
+/** A place where a listener names a pool. */
+export interface PoolReference {
+  readonly pool: string;
+  /** Below the listener. */
+  readonly at: Path;
+}
+
+/** The routes of a listener; none when it does not speak HTTP. */
+export function httpRoutes(
+  listener: Draft<ListenerConfig> | undefined,
+): readonly (Draft<RouteConfig> | undefined)[] {
+  return listener?.protocol === 'http' ? (listener.routes ?? []) : [];
+}
+
+/** Every place where a listener of any protocol names a pool, in order. */
+export function poolReferences(listener: Draft<ListenerConfig> | undefined): PoolReference[] {
+  if (listener === undefined) return [];
+  if (listener.protocol === 'tcp') return choices(listener, []);
+  return httpRoutes(listener).flatMap((route, index) => choices(route ?? {}, ['routes', index]));
+}
+
+/** Names of the pools that a listener leads to, each once. */
+export function poolsOf(listener: Draft<ListenerConfig>): string[] {
+  return [...new Set(poolReferences(listener).map(({ pool }) => pool))];
+}
+
+function choices({ pool, split }: Draft<Pick<RouteConfig, 'pool' | 'split'>>, at: Path): PoolReference[] {
+  const references: PoolReference[] = pool === undefined ? [] : [{ pool, at: [...at, 'pool'] }];
+  for (const [place, arm] of (split ?? []).entries()) {
+    if (arm?.pool !== undefined) references.push({ pool: arm.pool, at: [...at, 'split', place, 'pool'] });
+  }
+  return references;
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
+import { duration, positiveDuration } from './units.ts';
+
+/** A listener that passes bytes on and does not look into them. Exactly one of `pool`, `split`. */
+export const tcpListener = z.strictObject({
+  name: listenerName,
+  address: listenerAddress,
+  protocol: z.literal('tcp').meta({ description: '`tcp`: bytes are passed on as they come.' }),
+  pool: z.string().optional().meta({ description: 'Name of the pool that takes the sessions.' }),
+  split: z.array(splitArm).min(1).optional().meta({ description: 'Weighted choice between pools.' }),
+  timeouts: z
+    .strictObject({
+      idle: positiveDuration.prefault('10m').meta({ description: 'Without a byte in either direction.' }),
+      session: duration
+        .prefault('0')
+        .meta({ description: 'How old a session may get, busy or not; 0 is no limit.' }),
+    })
+    .prefault({})
+    .meta({ description: 'How long sessions may last.' }),
+  limits: z
+    .strictObject({
+      connections: z
+        .number()
+        .int()
+        .min(1)
+        .default(100_000)
+        .meta({ description: 'Open client connections; further ones are closed at once.' }),
+    })
+    .prefault({})
+    .meta({ description: 'How many clients may come.' }),
+});
+
+export type TcpListenerConfig = z.output<typeof tcpListener>;

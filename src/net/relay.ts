@@ -1,0 +1,223 @@
+import type { CloseCause, ConnectionHandler } from './connection.ts';
+import { Deadline, type TimerWheel } from './timer-wheel.ts';
+
+/** How long one direction may stay open after the other has ended because of an error or a drain, milliseconds. */
+const CLOSE_GRACE_MS = 5000;
+
+/** One side of a relay. */
+export interface RelaySide {
+  /** Bytes that came before the relay began and belong to it. */
+  readonly leftover: Buffer;
+  /** The peer has sent FIN already. */
+  readonly readEnded: boolean;
+  setHandler(handler: ConnectionHandler): void;
+  write(bytes: Buffer, start: number, end: number): void;
+  readonly bufferedBytes: number;
+  pause(): void;
+  resume(): void;
+  shutdown(): void;
+  close(): void;
+  reset(): void;
+}
+
+/** Counts what passes, piece by piece, for who cannot wait until the end. */
+export interface RelayMeter {
+  relayed(bytesToEndpoint: number, bytesToClient: number): void;
+}
+
+/**
+ * Why a relay is over: both sides had sent FIN and everything was delivered; one side was gone, which the other was told in the same
+ * manner; nothing passed for too long; or it was asked to end.
+ */
+export type RelayEnding = 'ended' | 'client-gone' | 'endpoint-gone' | 'idle' | 'asked';
+
+/** One direction of a relay: what arrives at `from` goes to `to`. */
+class Direction implements ConnectionHandler {
+  readonly #relay: Relay;
+  readonly #from: RelaySide;
+  readonly #to: RelaySide;
+  readonly #fromClient: boolean;
+  readonly #meter: RelayMeter | undefined;
+  bytes = 0;
+  ended = false;
+  /** The other direction, whose flow depends on what `from` takes. */
+  opposite: Direction | undefined = undefined;
+
+  constructor(
+    relay: Relay,
+    from: RelaySide,
+    to: RelaySide,
+    fromClient: boolean,
+    meter: RelayMeter | undefined,
+  ) {
+    this.#relay = relay;
+    this.#from = from;
+    this.#to = to;
+    this.#fromClient = fromClient;
+    this.#meter = meter;
+  }
+
+  /** Serves `from` from now on. */
+  attach(): void {
+    this.#from.setHandler(this);
+  }
+
+  /** Passes on what has come before. */
+  begin(): void {
+    if (!this.drained) this.hold();
+    const { leftover, readEnded } = this.#from;
+    if (leftover.length > 0) this.onData(leftover);
+    if (readEnded) this.onEnd();
+  }
+
+  onData(bytes: Buffer): void {
+    if (this.#relay.closing) return;
+    const { length } = bytes;
+    this.bytes += length;
+    this.#meter?.relayed(this.#fromClient ? length : 0, this.#fromClient ? 0 : length);
+    this.#relay.active();
+    this.#to.write(bytes, 0, length);
+  }
+
+  onEnd(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#to.shutdown();
+    this.#relay.ended();
+  }
+
+  /** `from` does not take what the opposite direction writes: stop reading there. */
+  onCongested(): void {
+    this.opposite!.hold();
+  }
+
+  onDrain(): void {
+    this.#relay.active();
+    this.opposite!.go();
+    this.#relay.ended();
+  }
+
+  hold(): void {
+    this.#from.pause();
+  }
+
+  go(): void {
+    this.#from.resume();
+  }
+
+  get drained(): boolean {
+    return this.#to.bufferedBytes === 0;
+  }
+
+  onClose(cause: CloseCause): void {
+    this.#relay.broken(this.#to, this.#fromClient ? 'client-gone' : 'endpoint-gone', cause);
+  }
+}
+
+/**
+ * Two connections joined: bytes as they come, each direction held back by its receiver and ended on its own (half-close), a reset
+ * passed on as a reset, and one idle time for both. A tunnel of HTTP and a TCP session are both one.
+ */
+export class Relay {
+  /** Why it is over; undefined before. */
+  ending: RelayEnding | undefined = undefined;
+  readonly #toEndpoint: Direction;
+  readonly #toClient: Direction;
+  readonly #client: RelaySide;
+  readonly #endpoint: RelaySide;
+  readonly #idleMs: number;
+  readonly #deadline: Deadline;
+  readonly #finished: (relay: Relay) => void;
+  /** Both sides were asked to end. */
+  closing = false;
+
+  /** @param idleMs How long it may be without a byte in either direction. */
+  constructor(
+    client: RelaySide,
+    endpoint: RelaySide,
+    wheel: TimerWheel,
+    idleMs: number,
+    finished: (relay: Relay) => void,
+    meter?: RelayMeter,
+  ) {
+    this.#client = client;
+    this.#endpoint = endpoint;
+    this.#idleMs = idleMs;
+    this.#finished = finished;
+    this.#deadline = new Deadline(wheel, this);
+    this.#toEndpoint = new Direction(this, client, endpoint, true, meter);
+    this.#toClient = new Direction(this, endpoint, client, false, meter);
+    this.#toEndpoint.opposite = this.#toClient;
+    this.#toClient.opposite = this.#toEndpoint;
+  }
+
+  get bytesToClient(): number {
+    return this.#toClient.bytes;
+  }
+
+  get bytesToEndpoint(): number {
+    return this.#toEndpoint.bytes;
+  }
+
+  /** Lets bytes flow, those first that came before. */
+  begin(): void {
+    this.#deadline.start(this.#idleMs);
+    // Both, before a byte flows: who gets one may be congested.
+    this.#toEndpoint.attach();
+    this.#toClient.attach();
+    this.#toEndpoint.begin();
+    if (this.ending === undefined) this.#toClient.begin();
+  }
+
+  /** A byte passed. */
+  active(): void {
+    if (this.ending === undefined && !this.closing) this.#deadline.start(this.#idleMs);
+  }
+
+  /** One direction has ended, or drained; when both have, so has the relay. */
+  ended(): void {
+    if (this.ending !== undefined || !this.#toEndpoint.ended || !this.#toClient.ended) return;
+    if (!this.#toEndpoint.drained || !this.#toClient.drained) return;
+    this.#over(this.closing ? 'asked' : 'ended');
+    this.#client.close();
+    this.#endpoint.close();
+  }
+
+  /** One connection is gone: so is the other, in the same manner. */
+  broken(other: RelaySide, ending: RelayEnding, cause: CloseCause): void {
+    if (this.ending !== undefined) return;
+    this.#over(this.closing ? 'asked' : ending);
+    if (cause === 'closed') other.close();
+    else other.reset();
+  }
+
+  /** Asks both sides to end, and cuts them if they do not. */
+  shutdown(): void {
+    if (this.ending !== undefined || this.closing) return;
+    this.closing = true;
+    this.#client.shutdown();
+    this.#endpoint.shutdown();
+    this.#deadline.start(CLOSE_GRACE_MS);
+  }
+
+  /** Ends both sides at once, by resets. */
+  cut(): void {
+    if (this.ending !== undefined) return;
+    this.#over('asked');
+    this.#client.reset();
+    this.#endpoint.reset();
+  }
+
+  onDeadline(): void {
+    if (this.ending !== undefined) return;
+    this.#over(this.closing ? 'asked' : 'idle');
+    this.#client.close();
+    this.#endpoint.close();
+  }
+
+  #over(ending: RelayEnding): void {
+    this.ending = ending;
+    this.#deadline.cancel();
+    this.#finished(this);
+  }
+}

@@ -1,0 +1,107 @@
+import type { HttpListenerConfig, ListenerConfig } from '../config/schema/listener.ts';
+import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
+import { createFilter } from '../filters/registry.ts';
+import type { L4Pool } from '../l4/l4-pool.ts';
+import { TcpListener, type TcpTarget } from '../l4/tcp-listener.ts';
+import { ForwardingPolicy } from '../l7/client-forwarding.ts';
+import { L7Listener } from '../l7/l7-listener.ts';
+import type { L7Pool } from '../l7/l7-pool.ts';
+import { compileRoutes, type Router } from '../l7/router.ts';
+import { ListenerStats } from '../model/listener-stats.ts';
+import type { Pool } from '../model/pool.ts';
+import { compileArms } from '../model/weighted-arms.ts';
+import { KeptFilters } from './kept-filters.ts';
+import type { ServedListener } from './served-listener.ts';
+
+/** A pool with all that carries traffic to it, by protocol of the listener. */
+export interface ServedPool {
+  readonly pool: Pool;
+  readonly l7: L7Pool;
+  readonly l4: L4Pool;
+}
+
+/** What a listener is made from besides its configuration. */
+export interface ListenerParts {
+  readonly pools: ReadonlyMap<string, ServedPool>;
+  readonly shared: L7Listener['shared'];
+  readonly instance: string;
+}
+
+/** The listener of that name in force. */
+export interface KnownListener {
+  readonly config: ListenerConfig;
+  readonly served: ServedListener;
+}
+
+/** A listener as it will be. Until `adopt`, nothing that is in force was touched. */
+export interface PreparedListener {
+  /** The one in force, if it can be changed to this; else a new one. */
+  readonly served: ServedListener;
+  readonly adopt: () => void;
+}
+
+/**
+ * Makes the listener of a configuration, of whatever protocol, or prepares the change of the one in force.
+ * @throws RangeError or SyntaxError on what the check of a configuration refuses.
+ */
+export function prepareListener(
+  config: ListenerConfig,
+  known: KnownListener | undefined,
+  parts: ListenerParts,
+): PreparedListener {
+  if (config.protocol === 'tcp') return prepareTcp(config, known, parts);
+  return prepareHttp(config, known, parts);
+}
+
+function adoptsNothing(): void {}
+
+function prepareHttp(
+  config: HttpListenerConfig,
+  known: KnownListener | undefined,
+  parts: ListenerParts,
+): PreparedListener {
+  const before = known?.config.protocol === 'http' ? known.config : undefined;
+  const same = known?.served instanceof L7Listener ? known.served : undefined;
+  const router = compileHttp(config, before, same, parts);
+  const forwarding = new ForwardingPolicy(config, parts.instance);
+  if (same !== undefined) return { served: same, adopt: () => same.configure(config, router, forwarding) };
+  const served = new L7Listener(config, router, forwarding, new ListenerStats(), parts.shared);
+  return { served, adopt: adoptsNothing };
+}
+
+function compileHttp(
+  config: HttpListenerConfig,
+  before: HttpListenerConfig | undefined,
+  same: L7Listener | undefined,
+  { pools, shared }: ListenerParts,
+): Router<L7Pool> {
+  const filters = same?.router.routes.map((route) => route.filters) ?? [];
+  const kept = before === undefined ? undefined : new KeptFilters(before, filters, config);
+  return compileRoutes<L7Pool>(config.routes, {
+    pool: (name) => poolNamed(name, pools).l7,
+    filter: (filter, route) => kept?.take(route, filter) ?? createFilter(filter, { log: shared.log }),
+  });
+}
+
+function prepareTcp(
+  config: TcpListenerConfig,
+  known: KnownListener | undefined,
+  { pools, shared }: ListenerParts,
+): PreparedListener {
+  const same = known?.served instanceof TcpListener ? known.served : undefined;
+  const target = targetOf(config, (name) => poolNamed(name, pools).l4);
+  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
+  return { served: new TcpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
+}
+
+function targetOf({ pool, split }: TcpListenerConfig, named: (name: string) => L4Pool): TcpTarget {
+  if (pool !== undefined) return named(pool);
+  if (split !== undefined) return compileArms(split, named);
+  throw new RangeError('a tcp listener needs pool or split');
+}
+
+function poolNamed(name: string, pools: ReadonlyMap<string, ServedPool>): ServedPool {
+  const pool = pools.get(name);
+  if (pool === undefined) throw new RangeError(`there is no pool "${name}"`);
+  return pool;
+}

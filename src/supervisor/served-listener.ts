@@ -1,0 +1,22 @@
+import type { Endpoint } from '../model/endpoint.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
+import type { ConnectionHandler } from '../net/connection.ts';
+import type { Acceptor } from '../net/listen.ts';
+
+/** A listener of any protocol that takes connections, as the supervisor drives it. */
+export interface ServedListener extends Acceptor {
+  readonly name: string;
+  readonly stats: ListenerStats;
+  /** Requests, tunnels and sessions under way. */
+  readonly busy: number;
+  /** Whether that handler was given out here, and is not released yet. */
+  serves(handler: ConnectionHandler): boolean;
+  /** Takes no more requests; what is under way goes on. */
+  drain(): void;
+  /** It is not in the configuration any more: whoever is there may finish. */
+  leave(): void;
+  /** Asks both ends of the tunnels and sessions with `endpoint` to close. */
+  closeSessions(endpoint: Endpoint): void;
+  /** Ends what is still under way. Returns how much that was. */
+  cut(): number;
+}
