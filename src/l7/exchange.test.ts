@@ -210,6 +210,11 @@ describe('a switch of protocols', () => {
     const client = proxy.connect().send(UPGRADE);
     const endpoint = proxy.acceptDial().send(SWITCH);
     runTurn(() => expect(proxy.listener.cut()).toBe(1));
+    // Close frames with 1001; then time to answer them; then FIN, and time to answer that.
+    expect(client.received).toEndWith('\x88\x02\x03\xe9');
+    expect(endpoint.received.slice(-8)).toStartWith('\x88\x82');
+    expect([client.standing, endpoint.standing]).toEqual(['open', 'open']);
+    proxy.advance(2000 + TICK_MS);
     expect([client.standing, endpoint.standing]).toEqual(['fin', 'fin']);
     proxy.advance(5000 + TICK_MS);
     expect([client.standing, endpoint.standing, proxy.log.length]).toEqual(['closed', 'closed', 1]);

@@ -8,7 +8,6 @@ import type { Fields } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline } from '../net/timer-wheel.ts';
-import { Relay } from '../net/relay.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
@@ -19,6 +18,7 @@ import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
 import { isIdempotent } from './retry.ts';
 import { type CompiledRoute, pickArm, redirectReply } from './route.ts';
+import { openTunnel, type Tunnel } from './tunnel.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
@@ -357,28 +357,33 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#stage = Stage.Tunnel;
     stats.tunnelsOpen++;
     endpoint.tunnels++;
-    const tunnel = new Relay(
+    const tunnel = openTunnel(
+      head.upgrade,
       this.client.startTunnel(head),
       this.#stream!.startTunnel(),
-      shared.wheel,
-      timeouts.tunnel,
-      () => this.#onTunnelOver(tunnel),
+      endpoint,
+      {
+        wheel: shared.wheel,
+        random: shared.random,
+        idleMs: timeouts.tunnel,
+        finished: () => this.#onTunnelOver(tunnel),
+      },
     );
     this.#stream = undefined;
-    this.#listener.tunnels.set(tunnel, endpoint);
-    tunnel.begin();
+    this.#listener.tunnels.add(tunnel);
+    tunnel.relay.begin();
   }
 
-  #onTunnelOver(tunnel: Relay): void {
-    const endpoint = this.attempts!.endpoint!;
+  #onTunnelOver(tunnel: Tunnel): void {
+    const { endpoint, relay } = tunnel;
     this.#listener.stats.tunnelsOpen--;
     endpoint.tunnels--;
     this.#listener.tunnels.delete(tunnel);
-    endpoint.stats.bytesIn += tunnel.bytesToClient;
-    endpoint.stats.bytesOut += tunnel.bytesToEndpoint;
-    this.responseBytes = tunnel.bytesToClient;
-    this.requestBytes = tunnel.bytesToEndpoint;
-    if (tunnel.ending === 'idle') this.failure = 'tunnel_idle';
+    endpoint.stats.bytesIn += relay.bytesToClient;
+    endpoint.stats.bytesOut += relay.bytesToEndpoint;
+    this.responseBytes = relay.bytesToClient;
+    this.requestBytes = relay.bytesToEndpoint;
+    if (relay.ending === 'idle') this.failure = 'tunnel_idle';
     this.attempts!.leave();
     this.#finish();
   }

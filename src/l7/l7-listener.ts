@@ -1,5 +1,6 @@
 import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
 import { RequestParser } from '../http/h1-request.ts';
+import { CloseCode } from '../http/websocket-frames.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
@@ -9,9 +10,9 @@ import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
-import type { Relay } from '../net/relay.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
@@ -21,6 +22,10 @@ export type { L7Shared } from './l7-shared.ts';
 
 /** How long a connection of a listener that leaves is open for one more request, milliseconds. */
 const LAST_REQUEST_MS = 1000;
+
+/** So many tunnels of an endpoint that goes are ended at once, and then as many after each pause. */
+const TUNNELS_AT_ONCE = 100;
+const SPREAD_MS = 100;
 
 const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
@@ -33,7 +38,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   timeouts: HttpListenerConfig['timeouts'];
   router: Router<L7Pool>;
   /** Upgraded connections, and where they lead. */
-  readonly tunnels = new Map<Relay, Endpoint>();
+  readonly tunnels = new Set<Tunnel>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<H1ServerConnection>();
@@ -230,13 +235,22 @@ export class L7Listener implements Acceptor, RequestHandler {
 
   /** Asks both ends of the tunnels to `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void {
-    for (const [tunnel, to] of this.tunnels) if (to === endpoint) tunnel.shutdown();
+    const concerned = [...this.tunnels].filter((tunnel) => tunnel.endpoint === endpoint);
+    this.#endSpread(concerned, 0);
+  }
+
+  /** A few at a time: all of them come back as new connections. */
+  #endSpread(tunnels: readonly Tunnel[], from: number): void {
+    const to = from + TUNNELS_AT_ONCE;
+    for (const tunnel of tunnels.slice(from, to)) tunnel.end(CloseCode.ServiceRestart);
+    if (to < tunnels.length)
+      this.shared.clock.after(SPREAD_MS, () => runTurn(() => this.#endSpread(tunnels, to)));
   }
 
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;
-    for (const tunnel of this.tunnels.keys()) tunnel.shutdown();
+    for (const tunnel of this.tunnels) tunnel.end(CloseCode.GoingAway);
     for (const connection of this.#connections) connection.cut();
     return cut;
   }
