@@ -14,8 +14,8 @@ test('every key of every section has a type and a description', () => {
 });
 
 test('a part is found by its path, with or without brackets', () => {
-  const paths = sectionsUnder(sections, 'pools.healthCheck').map((section) => section.path);
-  expect(paths).toEqual(['pools[].healthCheck', 'pools[].healthCheck.http', 'pools[].healthCheck.http.body']);
+  const paths = sectionsUnder(sections, 'pools.healthCheck.http').map((section) => section.path);
+  expect(paths).toEqual(['pools[].healthCheck.http', 'pools[].healthCheck.http.body']);
   expect(sectionsUnder(sections, 'pools[0].queue').map((section) => section.path)).toEqual(['pools[].queue']);
   expect(sectionsUnder(sections, '')).toHaveLength(sections.length);
   expect(sectionsUnder(sections, 'nothing')).toEqual([]);

@@ -1,4 +1,3 @@
-import type { Address } from '../config/schema/address.ts';
 import type { HealthCheckConfig } from '../config/schema/pool.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
@@ -12,8 +11,8 @@ import {
   initialCheckState,
   withJitter,
 } from './health-state.ts';
-import { httpProbe } from './http-probe.ts';
-import type { Probe, ProbeDeps, ProbeResult } from './probe.ts';
+import type { ProbeDeps, ProbeResult } from './probe.ts';
+import { probeOf } from './probe-of.ts';
 import { ProbeLoop } from './probe-loop.ts';
 import { tcpProbe } from './tcp-probe.ts';
 import type { Transitions } from './transitions.ts';
@@ -77,7 +76,8 @@ export class EndpointWatch {
       if (healthCheck !== undefined) {
         const onResult = (result: ProbeResult, startedMs: number): number =>
           this.#onCheck(healthCheck, result, startedMs);
-        this.#check = new ProbeLoop(this.#deps.clock, this.#probeOf(healthCheck), onResult, firstDelayMs);
+        const probe = probeOf(this.#deps, this.#endpoint.config.address, healthCheck);
+        this.#check = new ProbeLoop(this.#deps.clock, probe, onResult, firstDelayMs);
       } else if (this.#endpoint.health !== 'unknown') {
         this.#state = initialCheckState('unknown');
         this.#transitions.setHealth(this.#pool, this.#endpoint, 'unknown', 'no longer checked');
@@ -111,14 +111,6 @@ export class EndpointWatch {
     this.#check?.stop();
     this.#recovery?.stop();
     this.#ejection?.cancelTimer();
-  }
-
-  #probeOf(config: HealthCheckConfig): Probe {
-    const { host, port } = this.#endpoint.config.address;
-    const address: Address = { host, port: config.port ?? port };
-    return config.http === undefined
-      ? tcpProbe(this.#deps, address, config.timeout)
-      : httpProbe(this.#deps, address, config.http, config.timeout);
   }
 
   /** One result of the active check; returns the time to the next. */

@@ -1,14 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
+import { probeDeps } from '../../test/support/probe-deps.ts';
 import { healthCheck } from '../config/schema/pool.ts';
-import { dial } from '../net/dial.ts';
-import { TimerWheel } from '../net/timer-wheel.ts';
-import { systemClock } from '../util/clock.ts';
 import { httpProbe } from './http-probe.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 import { tcpProbe } from './tcp-probe.ts';
 
-const deps = { clock: systemClock, wheel: new TimerWheel(), dial };
+const deps = probeDeps();
 const TIMEOUT_MS = 200;
 
 type ServerSocket = Bun.Socket<{ received: string }>;

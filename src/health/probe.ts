@@ -1,6 +1,9 @@
 import type { FailureCode } from '../model/failures.ts';
+import type { connectDatagrams } from '../net/datagrams.ts';
 import type { dial } from '../net/dial.ts';
+import type { resolveHost } from '../net/resolve.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
+import type { tlsHandshake } from '../net/tls-handshake.ts';
 import type { Clock } from '../util/clock.ts';
 
 /** What probes need of the outside. */
@@ -8,6 +11,9 @@ export interface ProbeDeps {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly dial: typeof dial;
+  readonly resolve: typeof resolveHost;
+  readonly connectDatagrams: typeof connectDatagrams;
+  readonly tlsHandshake: typeof tlsHandshake;
 }
 
 export interface ProbeResult {
@@ -31,4 +37,16 @@ const DIAL_FAILURES: Partial<Record<FailureCode, string>> = {
 /** A failed dial in words. */
 export function describeDialFailure(code: FailureCode, detail: string): string {
   return `${DIAL_FAILURES[code] ?? 'cannot connect'} (${detail})`;
+}
+
+/** More of an answer is not shown. */
+const MAX_SHOWN_BYTES = 48;
+
+/** Bytes of a peer for people: quoted, on one line, cut when long. */
+export function shownBytes(bytes: Buffer): string {
+  const shown = JSON.stringify(bytes.toString('latin1', 0, MAX_SHOWN_BYTES)).replaceAll(
+    /[\x7f-\xff]/g,
+    (character) => String.raw`\x${character.charCodeAt(0).toString(16)}`,
+  );
+  return bytes.length > MAX_SHOWN_BYTES ? `${shown.slice(0, -1)}..."` : shown;
 }

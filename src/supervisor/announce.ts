@@ -1,6 +1,7 @@
 import type { AdminServer } from '../admin/server.ts';
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
+import { CHECK_KINDS } from '../config/schema/health-check.ts';
 import type { Log } from '../model/ports.ts';
 import type { ListenerView } from '../model/runtime-view.ts';
 import manifest from '../../package.json' with { type: 'json' };
@@ -29,7 +30,7 @@ export function announce(
       healthCheck === undefined
         ? 'none'
         : healthCheck.http === undefined
-          ? 'tcp'
+          ? (CHECK_KINDS.find((kind) => healthCheck[kind] !== undefined) ?? 'tcp')
           : `http ${healthCheck.http.path}`;
     const list = endpoints.map((endpoint) =>
       endpoint.name === formatAddress(endpoint.address)

@@ -17,8 +17,11 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, Transition, TransitionListener } from '../model/ports.ts';
 import type { ListenerView } from '../model/runtime-view.ts';
+import { connectDatagrams } from '../net/datagrams.ts';
 import { dial } from '../net/dial.ts';
+import { resolveHost } from '../net/resolve.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
+import { tlsHandshake } from '../net/tls-handshake.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
@@ -81,6 +84,9 @@ export class DataPlane {
       random: systemRandom,
       wheel: this.#wheel,
       dial,
+      resolve: resolveHost,
+      connectDatagrams,
+      tlsHandshake,
       publisher: this.#publisher,
       transitions: this,
       log,

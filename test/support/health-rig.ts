@@ -4,9 +4,12 @@ import { availability, Endpoint } from '../../src/model/endpoint.ts';
 import { Pool } from '../../src/model/pool.ts';
 import type { Log, LogFields, Transition } from '../../src/model/ports.ts';
 import type { Connection } from '../../src/net/connection.ts';
+import { connectDatagrams } from '../../src/net/datagrams.ts';
 import type { dial } from '../../src/net/dial.ts';
 import { OutlierDetector } from '../../src/health/outlier-detector.ts';
+import { resolveHost } from '../../src/net/resolve.ts';
 import { TimerWheel } from '../../src/net/timer-wheel.ts';
+import { tlsHandshake } from '../../src/net/tls-handshake.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { FakeClock } from '../../src/util/fake-clock.ts';
 
@@ -99,6 +102,9 @@ export class HealthRig {
       random: { next: () => random },
       wheel: new TimerWheel(),
       dial: this.#dial,
+      resolve: resolveHost,
+      connectDatagrams,
+      tlsHandshake,
       publisher: this.record,
       transitions: {
         onTransition: (transition) => {

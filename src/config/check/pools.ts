@@ -1,6 +1,7 @@
 import type { Draft } from '../draft.ts';
 import type { Path } from '../issue.ts';
 import type { Config } from '../schema/config.ts';
+import { CHECK_KINDS, type HealthCheckConfig } from '../schema/health-check.ts';
 import type { PoolConfig } from '../schema/pool.ts';
 import { formatDurationMs } from '../schema/units.ts';
 import type { Report } from './report.ts';
@@ -34,9 +35,11 @@ function checkHealthCheck(pool: Draft<PoolConfig>, at: Path, report: Report): vo
   const check = pool.healthCheck;
   if (check === undefined) return;
   const place = [...at, 'healthCheck'];
-  if (report.written([...place, 'http']) && report.written([...place, 'tcp'])) {
-    const message = 'a health check is either "http" or "tcp"';
-    report.error({ code: 'conflict', at: [...place, 'tcp'], on: 'key', message, hint: 'keep one of them' });
+  const kinds = CHECK_KINDS.filter((kind) => report.written([...place, kind]));
+  if (kinds.length > 1) {
+    const message = `a health check is of one kind, not ${kinds.map((kind) => `"${kind}"`).join(' and ')} at once`;
+    const where = [...place, kinds[1]!];
+    report.error({ code: 'conflict', at: where, on: 'key', message, hint: 'keep one of them' });
   }
   if (check.timeout !== undefined && check.interval !== undefined && check.timeout > check.interval) {
     const key = report.written([...place, 'timeout']) ? 'timeout' : 'interval';
@@ -56,6 +59,21 @@ function checkHealthCheck(pool: Draft<PoolConfig>, at: Path, report: Report): vo
   if (http?.method === 'HEAD' && http.body !== undefined) {
     const message = 'a response to HEAD has no body, so this check could never pass';
     report.error({ code: 'conflict', at: [...place, 'http', 'body'], on: 'key', message });
+  }
+  checkDialogue(check, place, report);
+}
+
+/** Checks that send and expect something, or log in. */
+function checkDialogue(check: Draft<HealthCheckConfig>, place: Path, report: Report): void {
+  const { tcp, redis } = check;
+  if (tcp?.steps !== undefined && (tcp.send !== undefined || tcp.expect !== undefined)) {
+    const message = '"steps" says all that is sent and expected; "send" and "expect" cannot stand beside it';
+    const hint = 'make them the first step';
+    report.error({ code: 'conflict', at: [...place, 'tcp', 'steps'], on: 'key', message, hint });
+  }
+  if (redis?.username !== undefined && redis.password === undefined) {
+    const message = 'a username without a password';
+    report.error({ code: 'conflict', at: [...place, 'redis', 'username'], on: 'key', message });
   }
 }
 

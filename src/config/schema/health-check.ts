@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { tcpCheck, udpCheck } from './send-expect.ts';
+import { postgresCheck, redisCheck, smtpCheck, tlsCheck } from './service-checks.ts';
 import { statusRange } from './status-range.ts';
 import { checkHeaderGrammar, checkPathGrammar, isHost, quote, regexGrammar, type Grammar } from './syntax.ts';
 import { fieldValue, text } from './text.ts';
@@ -10,7 +12,10 @@ const checkHostGrammar: Grammar = (value) =>
     ? undefined
     : `${quote(value)} is not a host`;
 
-/** Active health check. Exactly one of `http`, `tcp`; TCP when neither is given. */
+/** What an endpoint can be asked by; a check has one of them at most. */
+export const CHECK_KINDS = ['http', 'tcp', 'tls', 'udp', 'redis', 'postgres', 'smtp'] as const;
+
+/** Active health check: one of `CHECK_KINDS`; TCP when none is given. */
 export const healthCheck = z.strictObject({
   http: z
     .strictObject({
@@ -44,7 +49,23 @@ export const healthCheck = z.strictObject({
     })
     .optional()
     .meta({ description: 'Sends a request and judges the response.' }),
-  tcp: z.strictObject({}).optional().meta({ description: 'Opens a connection and closes it: `{}`.' }),
+  tcp: tcpCheck.optional().meta({
+    description: 'Opens a connection and closes it: `{}`. With `send` and `expect`, talks in between.',
+  }),
+  tls: tlsCheck
+    .optional()
+    .meta({ description: 'Opens a connection, completes a TLS handshake and closes it.' }),
+  udp: udpCheck.optional().meta({ description: 'Sends a datagram and waits for the answer.' }),
+  redis: redisCheck.optional().meta({
+    description:
+      'Sends PING to a Redis; one that is loading its data, or wants a password that it was not given, fails.',
+  }),
+  postgres: postgresCheck.optional().meta({
+    description: 'Begins a session with a PostgreSQL; one that is starting up, shutting down or full fails.',
+  }),
+  smtp: smtpCheck
+    .optional()
+    .meta({ description: 'Waits for the greeting of a mail server, says EHLO and QUIT.' }),
   interval: positiveDuration.prefault('5s').meta({ description: 'Start to start.' }),
   fastInterval: positiveDuration.prefault('1s').meta({
     description:

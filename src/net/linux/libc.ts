@@ -16,6 +16,8 @@ function load() {
     setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
     recv: { args: [i32, pointer, i32, i32], returns: i32 },
     send: { args: [i32, pointer, i32, i32], returns: i32 },
+    recvmmsg: { args: [i32, pointer, i32, i32, pointer], returns: i32 },
+    sendmmsg: { args: [i32, pointer, i32, i32], returns: i32 },
     shutdown: { args: [i32, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
     epoll_create1: { args: [i32], returns: i32 },
@@ -54,7 +56,7 @@ export function errno(): number {
 }
 
 /** Symbolic name of an error number, such as `EADDRINUSE`. */
-function errorName(number: number): string {
+export function errorName(number: number): string {
   return getSystemErrorName(-number);
 }
 
@@ -74,7 +76,13 @@ export function fixed(sizeBytes: number): Buffer {
 }
 
 export const E = {
+  PERM: 1,
   AGAIN: 11,
+  ACCES: 13,
+  PROTO: 71,
+  NETUNREACH: 101,
+  CONNREFUSED: 111,
+  HOSTUNREACH: 113,
   INTR: 4,
   INPROGRESS: 115,
   MFILE: 24,
@@ -95,11 +103,15 @@ export const EPOLL = {
   MOD: 3,
   CLOEXEC: 0o2000000,
 } as const;
-export const SOCK = { STREAM: 1, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const AF = { INET: 2, INET6: 10 } as const;
-export const SOL = { SOCKET: 1, TCP: 6, IPV6: 41 } as const;
-export const SO = { REUSEADDR: 2, ERROR: 4, LINGER: 13, REUSEPORT: 15 } as const;
+export const SOL = { SOCKET: 1, IP: 0, TCP: 6, IPV6: 41 } as const;
+export const SO = { REUSEADDR: 2, ERROR: 4, SNDBUF: 7, RCVBUF: 8, LINGER: 13, REUSEPORT: 15 } as const;
 export const TCP_NODELAY = 1;
 export const IPV6_V6ONLY = 26;
-export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+/** Ask for the address that a datagram was sent to, and say from which one an answer leaves: ip(7), ipv6(7). */
+export const IP_PKTINFO = 8;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
+export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 export const SHUT_WR = 1;

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+
+import { isHost, quote, type Grammar } from './syntax.ts';
+import { text } from './text.ts';
+
+const nameGrammar: Grammar = (value) =>
+  value === '' || /[\0\r\n]/.test(value) || Buffer.byteLength(value) > 255
+    ? `${quote(value)} cannot be sent: 1 to 255 bytes without NUL and line breaks`
+    : undefined;
+const serviceName = text(nameGrammar);
+
+const hostGrammar: Grammar = (value) => (isHost(value) ? undefined : `${quote(value)} is not a host name`);
+const hostName = text(hostGrammar);
+
+/** `healthCheck.redis` */
+export const redisCheck = z.strictObject({
+  username: serviceName.optional().meta({ description: 'For AUTH with an ACL user. Needs `password`.' }),
+  password: serviceName.optional().meta({ description: 'For AUTH. Default: no AUTH is sent.' }),
+  role: z.enum(['any', 'primary', 'replica']).default('any').meta({
+    description: '`primary`: takes writes. `replica`: its link to the primary is up. Asked for by ROLE.',
+  }),
+});
+
+export type RedisCheck = z.output<typeof redisCheck>;
+
+/** `healthCheck.postgres` */
+export const postgresCheck = z.strictObject({
+  user: serviceName.default('pointsman').meta({
+    description:
+      'Role named in the start-up message. It need not exist and no password is sent, but the server logs a role that it does not know.',
+  }),
+  database: serviceName.default('postgres').meta({ description: 'Database named in the start-up message.' }),
+  startup: z.boolean().default(true).meta({
+    description:
+      '`false`: asks only whether the server speaks TLS. That leaves nothing in its log, but does not see that it is starting up, shutting down or full.',
+  }),
+});
+
+export type PostgresCheck = z.output<typeof postgresCheck>;
+
+/** `healthCheck.smtp` */
+export const smtpCheck = z.strictObject({
+  hello: hostName.default('localhost').meta({ description: 'Name in EHLO.' }),
+});
+
+export type SmtpCheck = z.output<typeof smtpCheck>;
+
+/** `healthCheck.tls` */
+export const tlsCheck = z.strictObject({
+  sni: hostName.optional().meta({
+    description:
+      'Name sent and, when verified, expected in the certificate. Default: the host of the endpoint.',
+  }),
+  verify: z.boolean().default(true).meta({
+    description: 'Whether the certificate must be trusted, in force and of that name. `false`: any will do.',
+  }),
+  ca: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'File of certificates (PEM) to trust. Default: those of the runtime.' }),
+  alpn: z
+    .array(z.string().min(1).max(255))
+    .min(1)
+    .max(8)
+    .optional()
+    .meta({ description: 'Protocols to offer; the endpoint must choose one of them.' }),
+});
+
+export type TlsCheck = z.output<typeof tlsCheck>;

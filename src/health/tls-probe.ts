@@ -1,0 +1,38 @@
+import type { Address } from '../config/schema/address.ts';
+import type { TlsCheck } from '../config/schema/service-checks.ts';
+import type { HandshakeOptions, HandshakeOutcome } from '../net/tls-handshake.ts';
+import { runTurn } from '../net/turn.ts';
+import type { Probe, ProbeDeps, ProbeResult } from './probe.ts';
+
+/** Connects and completes a TLS handshake within `timeoutMs`, then closes without sending anything. */
+export function tlsProbe(deps: ProbeDeps, address: Address, check: TlsCheck, timeoutMs: number): Probe {
+  const options: HandshakeOptions = {
+    host: address.host,
+    port: address.port,
+    serverName: check.sni ?? address.host,
+    verify: check.verify,
+    caFile: check.ca,
+    alpn: check.alpn ?? [],
+  };
+  return (done) => {
+    const giveUp = deps.tlsHandshake(options, (outcome) => {
+      cancelTimeout();
+      done(judge(outcome, options));
+    });
+    const cancelTimeout = deps.clock.after(timeoutMs, () => {
+      giveUp();
+      runTurn(() => done({ passed: false, detail: `no TLS handshake within ${timeoutMs} ms` }));
+    });
+    return () => {
+      cancelTimeout();
+      giveUp();
+    };
+  };
+}
+
+function judge({ version, alpn, error }: HandshakeOutcome, options: HandshakeOptions): ProbeResult {
+  if (version === undefined) return { passed: false, detail: `no TLS handshake: ${error ?? 'failed'}` };
+  if (options.alpn.length > 0 && (alpn === undefined || !options.alpn.includes(alpn)))
+    return { passed: false, detail: `${version}, but none of the protocols ${options.alpn.join(', ')}` };
+  return { passed: true, detail: alpn === undefined ? version : `${version}, ${alpn}` };
+}

@@ -1,0 +1,92 @@
+import { afterEach, expect, test } from 'bun:test';
+
+import { probeDeps } from '../../test/support/probe-deps.ts';
+import { healthCheck } from '../config/schema/pool.ts';
+import { probeOf } from './probe-of.ts';
+import type { ProbeResult } from './probe.ts';
+
+const deps = probeDeps();
+const sockets: { close(): void }[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.close();
+});
+
+async function answering(answer: (asked: Buffer) => readonly string[]): Promise<number> {
+  const socket = await Bun.udpSocket({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(self, bytes, port, ip) {
+        for (const text of answer(bytes)) self.send(text, port, ip);
+      },
+    },
+  });
+  sockets.push(socket);
+  return socket.port;
+}
+
+function check(
+  port: number,
+  udp: Readonly<Record<string, unknown>>,
+  timeoutMs = 10_000,
+  host = '127.0.0.1',
+): Promise<ProbeResult> {
+  const config = healthCheck.parse({ udp, timeout: `${timeoutMs}ms` });
+  const probe = probeOf(deps, { host, port }, config);
+  return new Promise((resolve) => {
+    probe(resolve);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port: 0 });
+  const { port } = socket;
+  socket.close();
+  return port;
+}
+
+test('an answer as expected', async () => {
+  const port = await answering((asked) => [`echo ${asked.toString()}`]);
+  expect(await check(port, { send: 'x', expect: { prefix: 'echo x' } })).toEqual({
+    passed: true,
+    detail: 'it answered',
+  });
+});
+
+test('an empty datagram is sent and answered', async () => {
+  const port = await answering((asked) => [asked.length === 0 ? 'empty' : 'not']);
+  expect((await check(port, { expect: 'empty' })).passed).toBe(true);
+});
+
+test('other answers are passed over', async () => {
+  const port = await answering(() => ['late', 'right']);
+  expect((await check(port, { send: 'x', expect: 'right' })).passed).toBe(true);
+  expect(await check(port, { send: 'x', expect: 'never' }, 200)).toEqual({
+    passed: false,
+    detail: 'no answer that contains "never" within 200 ms, but "right"',
+  });
+});
+
+test('silence fails when an answer is expected, and only then', async () => {
+  const port = await answering(() => []);
+  expect(await check(port, { send: 'x', expect: 'y' }, 200)).toEqual({
+    passed: false,
+    detail: 'no answer within 200 ms',
+  });
+  expect(await check(port, { send: 'x' }, 200)).toEqual({
+    passed: true,
+    detail: 'not refused within 200 ms',
+  });
+});
+
+test('a port where nobody listens refuses', async () => {
+  const port = await freePort();
+  const refused = { passed: false, detail: 'refused (ECONNREFUSED)' } as const;
+  expect(await check(port, { send: 'x' })).toEqual(refused);
+  expect(await check(port, { send: 'x', expect: 'y' })).toEqual(refused);
+});
+
+test('a name that nobody knows', async () => {
+  const result = await check(1, { send: 'x' }, 10_000, 'nowhere.invalid');
+  expect(result.passed).toBe(false);
+});

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+
+import { runTurn } from './turn.ts';
+
+export interface HandshakeOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Name sent and, when verified, expected in the certificate. */
+  readonly serverName: string;
+  readonly verify: boolean;
+  /** File of certificates to trust, PEM; undefined for those of the runtime. */
+  readonly caFile: string | undefined;
+  readonly alpn: readonly string[];
+}
+
+export interface HandshakeOutcome {
+  /** `TLSv1.3`; undefined when there was none, and then `error` says why. */
+  readonly version: string | undefined;
+  readonly alpn: string | undefined;
+  readonly error: string | undefined;
+}
+
+/**
+ * Connects, completes a TLS handshake and closes. `done` is called once, and not before this returns. The returned function gives
+ * up: then `done` is not called. There is no deadline: the caller has one.
+ */
+export function tlsHandshake(
+  options: HandshakeOptions,
+  done: (outcome: HandshakeOutcome) => void,
+): () => void {
+  let over = false;
+  let socket: TLSSocket | undefined;
+  const finish = (outcome: HandshakeOutcome): void => {
+    if (over) return;
+    over = true;
+    socket?.destroy();
+    runTurn(() => done(outcome));
+  };
+  const fail = (error: unknown): void =>
+    finish({ version: undefined, alpn: undefined, error: reasonOf(error) });
+  try {
+    socket = connect({
+      host: options.host,
+      port: options.port,
+      // A name only: RFC 6066 section 3 has no addresses in it.
+      ...(isIP(options.serverName) === 0 ? { servername: options.serverName } : {}),
+      rejectUnauthorized: options.verify,
+      ...(options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) }),
+      ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
+    });
+  } catch (error) {
+    queueMicrotask(() => fail(error));
+    return () => {
+      over = true;
+    };
+  }
+  const connected = socket;
+  connected.once('secureConnect', () => {
+    const chosen = connected.alpnProtocol;
+    finish({
+      version: connected.getProtocol() ?? 'TLS',
+      alpn: typeof chosen === 'string' ? chosen : undefined,
+      error: undefined,
+    });
+  });
+  connected.on('error', fail);
+  connected.once('close', () => fail(new Error('the endpoint closed the connection')));
+  return () => {
+    over = true;
+    connected.destroy();
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  return code === '' || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}
