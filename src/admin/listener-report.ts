@@ -35,7 +35,7 @@ export function reportListener({ name, address, pools, stats }: ListenerView): L
     requests: stats.requests,
     responses: responsesByClass(stats.statuses),
     unanswered: stats.statuses[0] ?? 0,
-    failures: Object.fromEntries([...stats.failures].filter(([, count]) => count > 0)),
+    failures: Object.fromEntries(stats.failures().filter(([, count]) => count > 0)),
     bytesReceived: stats.bytesIn,
     bytesSent: stats.bytesOut,
     routes: stats.routes.map((route) => ({ name: route.name, requests: route.requests })),

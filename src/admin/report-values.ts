@@ -6,7 +6,7 @@ export function wallTime(clock: Clock, monotonicMs: number): string {
 }
 
 /** Counters by first digit of the status, as `{"1xx": 0, ...}`. */
-export function responsesByClass(statuses: readonly number[]): Record<string, number> {
+export function responsesByClass(statuses: Float64Array): Record<string, number> {
   const responses: Record<string, number> = {};
   for (let digit = 1; digit <= 5; digit++) responses[`${digit}xx`] = statuses[digit] ?? 0;
   return responses;

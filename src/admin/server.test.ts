@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
+import { setCounts } from '../../test/support/set-counts.ts';
 import { sampleAdminState, SampleRuntime } from '../../test/support/sample-runtime.ts';
 import { admin } from '../config/schema/admin.ts';
 import type { Endpoint } from '../model/endpoint.ts';
@@ -185,12 +186,12 @@ describe('/api/v1', () => {
       ejectedUntilMs: 90_000,
       ejectReason: '5 failures in a row',
       ejections: 2,
-      inFlight: 2,
     });
+    b.counts.inFlight.set(2);
     Object.assign(b.stats, { requests: 10, errors: 4, retries: 1, bytesOut: 11, bytesIn: 12 });
     Object.assign(b.stats, { connectionsOpened: 5, connectionsReused: 6, connectFailures: 7 });
     b.stats.statuses[5] = 4;
-    Object.assign(web, { activeRequests: 3, activeRetries: 1, queued: 2 });
+    setCounts(web.counts, { activeRequests: 3, activeRetries: 1, queued: 2 });
     Object.assign(web.stats, {
       requests: 20,
       retries: 5,
@@ -233,7 +234,9 @@ describe('/api/v1', () => {
 
   test('listeners', async () => {
     const stats = runtime.addListener('http', ['web']);
-    Object.assign(stats, { connectionsOpen: 1, connectionsTotal: 2, connectionsRejected: 3, tunnelsOpen: 4 });
+    Object.assign(stats, { connectionsTotal: 2, connectionsRejected: 3 });
+    stats.connections.set(1);
+    stats.tunnels.set(4);
     Object.assign(stats, { requests: 5, bytesIn: 6, bytesOut: 7 });
     stats.statuses[0] = 8;
     stats.statuses[2] = 9;

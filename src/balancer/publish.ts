@@ -1,4 +1,4 @@
-import type { Endpoint, PeerLoad } from '../model/endpoint.ts';
+import { type Endpoint, PeerLoad } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, PoolPublisher } from '../model/ports.ts';
 import type { CancelTimer } from '../util/clock.ts';
@@ -141,12 +141,9 @@ function nextReadmissionMs(endpoints: readonly Endpoint[], nowMs: number): numbe
 
 /** Endpoints that are balanced together count their load together; one that is out counts for itself. */
 function groupPeers(all: readonly Endpoint[], levels: readonly Level[]): void {
-  for (const endpoint of all) endpoint.peers = { inFlight: endpoint.inFlight };
+  for (const endpoint of all) endpoint.peers = new PeerLoad([endpoint]);
   for (const { members } of levels) {
-    const peers: PeerLoad = { inFlight: 0 };
-    for (const endpoint of members) {
-      peers.inFlight += endpoint.inFlight;
-      endpoint.peers = peers;
-    }
+    const peers = new PeerLoad(members);
+    for (const endpoint of members) endpoint.peers = peers;
   }
 }

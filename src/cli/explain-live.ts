@@ -38,7 +38,7 @@ export function adopt(endpoint: Endpoint, report: EndpointReport, clock: Clock):
   endpoint.admin = state.admin as AdminState;
   endpoint.health = state.health as HealthState;
   endpoint.healthReason = state.reason;
-  endpoint.inFlight = active;
+  endpoint.counts.inFlight.set(active);
   if (state.ejected === null) return;
   endpoint.ejectedUntilMs = clock.nowMs() + Date.parse(state.ejected.until) - clock.wallMs();
   endpoint.ejectReason = state.ejected.reason;

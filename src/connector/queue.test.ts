@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { FakeTime } from '../../test/support/fake-time.ts';
+import { Places } from '../model/shared/places.ts';
+import { privateWords } from '../model/shared/shared-count.ts';
 import { PoolQueue, type QueueTicket, type QueueWaiter } from './queue.ts';
 
 let time: FakeTime;
@@ -10,7 +12,7 @@ let events: string[];
 
 beforeEach(() => {
   time = new FakeTime();
-  queue = new PoolQueue(time.wheel, { queued: 0 });
+  queue = new PoolQueue(time.wheel, new Places(privateWords()));
   events = [];
 });
 afterEach(() => time.restore());

@@ -1,3 +1,4 @@
+import type { Places } from '../model/shared/places.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 
 /** A request or session that waits until an endpoint has room. */
@@ -23,22 +24,23 @@ export interface QueueTicket {
 export class PoolQueue {
   readonly #tickets = new Set<QueueTicket>();
   readonly #wheel: TimerWheel;
-  readonly #pool: { queued: number };
+  readonly #queued: Places;
   #waking = false;
 
-  /** @param pool Told how many wait. */
-  constructor(wheel: TimerWheel, pool: { queued: number }) {
+  /** @param queued Counts who waits, in all workers. */
+  constructor(wheel: TimerWheel, queued: Places) {
     this.#wheel = wheel;
-    this.#pool = pool;
+    this.#queued = queued;
   }
 
+  /** Requests of this process that wait. */
   get length(): number {
     return this.#tickets.size;
   }
 
-  /** Queues `waiter` for at most `timeoutMs`; undefined when `size` requests wait already. */
+  /** Queues `waiter` for at most `timeoutMs`; undefined when `size` requests wait already, in all workers. */
   enter(waiter: QueueWaiter, size: number, timeoutMs: number): QueueTicket | undefined {
-    if (this.#tickets.size >= size) return undefined;
+    if (!this.#queued.take(size)) return undefined;
     const ticket: QueueTicket = {
       waiter,
       deadline: new Deadline(this.#wheel, {
@@ -50,7 +52,6 @@ export class PoolQueue {
     };
     ticket.deadline.start(timeoutMs);
     this.#tickets.add(ticket);
-    this.#pool.queued = this.#tickets.size;
     return ticket;
   }
 
@@ -60,8 +61,7 @@ export class PoolQueue {
   }
 
   #remove(ticket: QueueTicket): void {
-    this.#tickets.delete(ticket);
-    this.#pool.queued = this.#tickets.size;
+    if (this.#tickets.delete(ticket)) this.#queued.give();
   }
 
   /** An endpoint has room, or the set of endpoints changed: serves in order until one cannot be served. */

@@ -59,13 +59,13 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   /** @returns why there is no endpoint; undefined when one is dialled or waited for. */
   begin(): FailureCode | undefined {
     const { pool } = this.#l4Pool;
-    pool.activeRequests++;
+    pool.counts.activeRequests.add(1);
     pool.stats.requests++;
     return this.#attempt();
   }
 
   #attempt(): FailureCode | undefined {
-    const endpoint = this.#shared.balancer.pick(this.#l4Pool.pool, this);
+    const endpoint = this.#shared.balancer.take(this.#l4Pool.pool, this);
     if (endpoint === undefined) return this.#queueOrGiveUp();
     this.#connect(endpoint);
     return undefined;
@@ -91,7 +91,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   }
 
   onRoom(): boolean {
-    const endpoint = this.#shared.balancer.pick(this.#l4Pool.pool, this);
+    const endpoint = this.#shared.balancer.take(this.#l4Pool.pool, this);
     if (endpoint === undefined) return false;
     this.#ticket = undefined;
     this.queuedMs += turnNowMs() - this.#sinceMs;
@@ -106,9 +106,9 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
     this.#owner.onGivenUp('queue_timeout');
   }
 
+  /** Uses the place that was taken at `endpoint`. */
   #connect(endpoint: Endpoint): void {
     const { pool } = this.#l4Pool;
-    this.#shared.balancer.acquire(pool, endpoint);
     this.#acquired = true;
     this.endpoint = endpoint;
     endpoint.stats.requests++;
@@ -148,7 +148,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
 
   /** The session is over: lets go of queue, dial and place, whichever there is. Once. */
   end(): void {
-    this.#l4Pool.pool.activeRequests--;
+    this.#l4Pool.pool.counts.activeRequests.add(-1);
     this.#cancelDial?.();
     this.#cancelDial = undefined;
     if (this.#ticket !== undefined) this.#l4Pool.queue.leave(this.#ticket);

@@ -41,7 +41,7 @@ export class TcpListener implements Acceptor {
 
   accept(connection: Connection): ConnectionHandler | undefined {
     const { stats } = this;
-    if (stats.connectionsOpen >= this.#limits.connections) {
+    if (!stats.connections.take(this.#limits.connections)) {
       stats.connectionsRejected++;
       stats.countFailure('connection_limit');
       return undefined;
@@ -51,14 +51,16 @@ export class TcpListener implements Acceptor {
     const pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
     const session = new TcpSession(this, pool, connection);
     this.#sessions.add(session);
-    if (!session.begin()) return undefined;
-    stats.connectionsOpen++;
+    if (!session.begin()) {
+      stats.connections.give();
+      return undefined;
+    }
     this.#connections.add(session);
     return session;
   }
 
   released(handler: ConnectionHandler): void {
-    this.stats.connectionsOpen--;
+    this.stats.connections.give();
     this.#connections.delete(handler);
   }
 

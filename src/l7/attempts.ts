@@ -8,7 +8,7 @@ import type { PickRequest } from '../model/picker.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
-import { backoffMs, isFree, judgeRetry, type RetryVerdict } from './retry.ts';
+import { backoffMs, isFree, judgeRetry, retryBudget, type RetryVerdict } from './retry.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
 
@@ -88,7 +88,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   begin(): void {
     const { pool, hashKey, affinity } = this.#l7Pool;
     const { request, clientIp } = this.#owner;
-    pool.activeRequests++;
+    pool.counts.activeRequests.add(1);
     pool.stats.requests++;
     if (hashKey !== undefined) this.hash = hashKey(request, clientIp);
     if (affinity !== undefined) this.#bound = affinity.bound(request);
@@ -98,12 +98,12 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   /** The exchange is over. */
   end(): void {
     const { pool } = this.#l7Pool;
-    pool.activeRequests--;
-    if (this.#charged) pool.activeRetries--;
+    pool.counts.activeRequests.add(-1);
+    if (this.#charged) pool.counts.activeRetries.give();
   }
 
   #attempt(): void {
-    const endpoint = this.#choose();
+    const endpoint = this.#take();
     if (endpoint === undefined) this.#queueOrGiveUp();
     else this.#connect(endpoint);
   }
@@ -120,13 +120,16 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     );
   }
 
-  /** The endpoint that the client is bound to while it may be used, else one by the policy. */
-  #choose(): Endpoint | undefined {
-    if (this.#bound !== undefined) {
-      if (this.#boundUsable) return this.#bound.full ? undefined : this.#bound;
+  /** Takes a place: at the endpoint that the client is bound to while that may be used, else at one by the policy. */
+  #take(): Endpoint | undefined {
+    const { balancer } = this.#shared;
+    const { pool } = this.#l7Pool;
+    const bound = this.#bound;
+    if (bound !== undefined) {
+      if (this.#boundUsable) return balancer.acquire(pool, bound) ? bound : undefined;
       if (this.#strict) return undefined;
     }
-    return this.#shared.balancer.pick(this.#l7Pool.pool, this);
+    return balancer.take(pool, this);
   }
 
   #queueOrGiveUp(): void {
@@ -168,7 +171,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   }
 
   onRoom(): boolean {
-    const endpoint = this.#choose();
+    const endpoint = this.#take();
     if (endpoint === undefined) return false;
     this.#ticket = undefined;
     this.queuedMs += turnNowMs() - this.#sinceMs;
@@ -184,7 +187,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     if (this.#bound !== undefined && !this.#strict) {
       // It waited long enough for the endpoint it is bound to: another will do.
       this.#bound = undefined;
-      const endpoint = this.#choose();
+      const endpoint = this.#take();
       if (endpoint !== undefined) {
         this.#connect(endpoint);
         return;
@@ -195,8 +198,8 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
 
   // ---- reaching the endpoint ----
 
+  /** Uses the place that was taken at `endpoint`. */
   #connect(endpoint: Endpoint): void {
-    this.#shared.balancer.acquire(this.#l7Pool.pool, endpoint);
     this.#acquired = true;
     this.endpoint = endpoint;
     this.count++;
@@ -287,8 +290,8 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   #retryOrGiveUp(code: FailureCode, detail: string): void {
     const verdict = this.#judge(code);
     if (verdict === 'no') this.#owner.onGivenUp(code, detail);
-    else if (verdict === 'later') this.#waitForBudget(code, detail);
-    else this.#retry(code);
+    else if (verdict === 'now' && this.#retry(code)) return;
+    else this.#waitForBudget(code, detail);
   }
 
   #waitForBudget(code: FailureCode, detail: string): void {
@@ -303,20 +306,22 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     this.#after(delayMs, () => this.#retryOrGiveUp(code, detail));
   }
 
-  #retry(code: FailureCode): void {
+  /** False when the budget has no place. */
+  #retry(code: FailureCode): boolean {
     const { pool } = this.#l7Pool;
-    this.#retries++;
-    pool.stats.retries++;
     // Where the endpoint may have worked on it, another attempt adds to its work: that is what the budget bounds.
     const costly = FAILURES[code].retry === 'idempotent' && !isFree(code);
     if (costly && !this.#charged) {
+      if (!pool.counts.activeRetries.take(retryBudget(pool))) return false;
       this.#charged = true;
-      pool.activeRetries++;
     }
+    this.#retries++;
+    pool.stats.retries++;
     if (costly) this.#costlyRetries++;
     if (costly && this.#costlyRetries > 1)
       this.#after(backoffMs(this.#costlyRetries, this.#shared.random), () => this.#attempt());
     else this.#attempt();
+    return true;
   }
 
   #after(delayMs: number, run: () => void): void {

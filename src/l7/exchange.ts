@@ -355,8 +355,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.ttfbMs = turnNowMs() - this.startMs;
     this.#decorate(head);
     this.#stage = Stage.Tunnel;
-    stats.tunnelsOpen++;
-    endpoint.tunnels++;
+    stats.tunnels.add(1);
+    endpoint.counts.tunnels.add(1);
     const tunnel = openTunnel(
       head.upgrade,
       this.client.startTunnel(head),
@@ -376,8 +376,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   #onTunnelOver(tunnel: Tunnel): void {
     const { endpoint, relay } = tunnel;
-    this.#listener.stats.tunnelsOpen--;
-    endpoint.tunnels--;
+    this.#listener.stats.tunnels.add(-1);
+    endpoint.counts.tunnels.add(-1);
     this.#listener.tunnels.delete(tunnel);
     endpoint.stats.bytesIn += relay.bytesToClient;
     endpoint.stats.bytesOut += relay.bytesToEndpoint;

@@ -106,12 +106,11 @@ export class L7Listener implements Acceptor, RequestHandler {
 
   accept(connection: Connection): ConnectionHandler | undefined {
     const { stats } = this;
-    if (stats.connectionsOpen >= this.#maxConnections) {
+    if (!stats.connections.take(this.#maxConnections)) {
       stats.connectionsRejected++;
       stats.countFailure('connection_limit');
       return undefined;
     }
-    stats.connectionsOpen++;
     stats.connectionsTotal++;
     const served = new H1ServerConnection(connection, this.#settings);
     this.#connections.add(served);
@@ -119,7 +118,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   }
 
   released(handler: ConnectionHandler): void {
-    this.stats.connectionsOpen--;
+    this.stats.connections.give();
     const served = handler as H1ServerConnection;
     this.#connections.delete(served);
     served.recycle();

@@ -49,7 +49,7 @@ export class L7Pool {
     this.#dial = connect;
     this.#timeouts = { ...pool.config.timeouts };
     this.#connecting = connectorSettings(pool.config);
-    this.queue = new PoolQueue(wheel, pool);
+    this.queue = new PoolQueue(wheel, pool.counts.queued);
   }
 
   /** Adopts what a new configuration asks of it; connections and whoever waits in the queue stay. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { setCounts } from '../../test/support/set-counts.ts';
 import { PolicyPool } from '../../test/support/policy-pool.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { seededRandom } from '../util/random.ts';
@@ -84,7 +85,7 @@ describe('the budget', () => {
       [100, 19, 'now'],
       [100, 20, 'later'],
     ] as const) {
-      Object.assign(one, { activeRequests, activeRetries });
+      setCounts(one.counts, { activeRequests, activeRetries, queued: 0 });
       expect([activeRequests, activeRetries, verdict()]).toEqual([activeRequests, activeRetries, expected]);
       // Who holds a place has it.
       expect(verdict(true)).toBe('now');

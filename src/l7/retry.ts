@@ -45,13 +45,13 @@ export function judgeRetry(pool: Pool, situation: RetrySituation): RetryVerdict 
   if (isFree(code)) return 'now';
   if (nothingSent(code)) return 'now';
   if (attempts > retry.attempts) return 'no';
-  return charged || withinBudget(pool) ? 'now' : 'later';
+  return charged || pool.activeRetries < retryBudget(pool) ? 'now' : 'later';
 }
 
-/** Retries under way stay below `budgetPercent` of the requests under way, but some are always allowed. */
-function withinBudget(pool: Pool): boolean {
+/** Retries that may be under way: `budgetPercent` of the requests under way, but some are always allowed. */
+export function retryBudget(pool: Pool): number {
   const { budgetPercent, minRetries } = pool.config.retry;
-  return pool.activeRetries < Math.max(minRetries, (pool.activeRequests * budgetPercent) / 100);
+  return Math.ceil(Math.max(minRetries, (pool.activeRequests * budgetPercent) / 100));
 }
 
 /** Full jitter: anything up to 25 ms doubled for each retry before, at most 250 ms. */

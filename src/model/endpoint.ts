@@ -1,5 +1,7 @@
 import type { EndpointConfig } from '../config/schema/pool.ts';
-import { EndpointStats } from './endpoint-stats.ts';
+import { ENDPOINT_TOTALS, EndpointStats } from './endpoint-stats.ts';
+import { type EndpointCells, type EndpointCounts, privateEndpoint } from './shared/cells.ts';
+import type { Places } from './shared/places.ts';
 
 /** The operator's will. */
 export type AdminState = 'enabled' | 'draining' | 'disabled';
@@ -23,9 +25,24 @@ export interface LatencyMetric {
 }
 
 /** What the endpoints that are balanced together carry, for policies that bound the share of one. */
-export interface PeerLoad {
-  /** Sum of their `inFlight`. */
-  inFlight: number;
+export class PeerLoad {
+  readonly #members: readonly Endpoint[];
+  /** Of this process, kept by acquire and release. */
+  own = 0;
+
+  constructor(members: readonly Endpoint[]) {
+    this.#members = members;
+    for (const { counts } of members) this.own += counts.inFlight.own;
+  }
+
+  /** Sum of the `inFlight` of all. */
+  get inFlight(): number {
+    let sum = this.own;
+    // With one worker there are no others, and nothing to add up.
+    if (this.#members[0]?.counts.inFlight.alone !== false) return sum;
+    for (const { counts } of this.#members) sum += counts.inFlight.others;
+    return sum;
+  }
 }
 
 /** An endpoint that the operator takes out: since when, until when, and what was left at the end. */
@@ -65,28 +82,40 @@ export class Endpoint {
   warmingSinceMs = -1;
   /** Weight in force: the configured one, scaled by slow start. Pickers read this, above 0 whenever they see it. */
   effectiveWeight: number;
-  /** Requests under way, from the pick (so waiting connects count) to the end of the response or tunnel. */
-  inFlight = 0;
-  /** Those of them that are tunnels. */
-  tunnels = 0;
-  /** Shared with the endpoints it is balanced with; kept exact by acquire, release and publish. */
-  peers: PeerLoad = { inFlight: 0 };
+  readonly counts: EndpointCounts;
+  readonly #inFlight: Places;
+  /** Shared with the endpoints it is balanced with; set by publish. */
+  peers: PeerLoad;
   /** In flight at most, from `maxConnections` scaled by slow start; Infinity without a limit. */
   limit: number;
   latency: LatencyMetric | undefined = undefined;
-  readonly stats = new EndpointStats();
+  readonly stats: EndpointStats;
 
-  constructor(pool: string, config: EndpointConfig) {
+  constructor(pool: string, config: EndpointConfig, cells: EndpointCells = privateEndpoint(ENDPOINT_TOTALS)) {
     this.pool = pool;
     this.name = config.name;
     this.config = config;
     this.admin = config.state;
     this.effectiveWeight = config.weight;
     this.limit = config.maxConnections === 0 ? Number.POSITIVE_INFINITY : config.maxConnections;
+    this.counts = cells.counts;
+    this.#inFlight = cells.counts.inFlight;
+    this.stats = new EndpointStats(cells.totals);
+    this.peers = new PeerLoad([this]);
+  }
+
+  /** Requests under way in all workers, from the pick (so waiting connects count) to the end of the response or tunnel. */
+  get inFlight(): number {
+    return this.#inFlight.sum;
+  }
+
+  /** Those of them that are tunnels. */
+  get tunnels(): number {
+    return this.counts.tunnels.sum;
   }
 
   get full(): boolean {
-    return this.inFlight >= this.limit;
+    return this.limit !== Number.POSITIVE_INFINITY && this.#inFlight.sum >= this.limit;
   }
 }
 

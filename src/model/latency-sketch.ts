@@ -23,19 +23,36 @@ export function bucketUpperMs(bucket: number): number {
   return (2 ** octave * (1 + ((bucket % SUB_BUCKETS) + 1) / SUB_BUCKETS) - 1) * UNIT_MS;
 }
 
+/** 64-bit words of memory that a sketch needs. */
+export const SKETCH_WORDS: number = SKETCH_BUCKETS + 2;
+
 /**
  * Latency distribution in log-linear buckets (the idea of HDR histograms): quantiles within 6.25 %, fixed memory,
- * and two sketches merge or subtract by adding or subtracting their counts.
+ * and two sketches merge or subtract by adding or subtracting their words.
  */
 export class LatencySketch {
-  readonly counts = new Float64Array(SKETCH_BUCKETS);
-  count = 0;
-  sumMs = 0;
+  readonly counts: Float64Array;
+  /** Count and sum. */
+  readonly #sums: Float64Array;
+
+  /** @param words `SKETCH_WORDS` of them, with what was recorded before. */
+  constructor(words: Float64Array = new Float64Array(SKETCH_WORDS)) {
+    this.counts = words.subarray(0, SKETCH_BUCKETS);
+    this.#sums = words.subarray(SKETCH_BUCKETS, SKETCH_WORDS);
+  }
+
+  get count(): number {
+    return this.#sums[0]!;
+  }
+
+  get sumMs(): number {
+    return this.#sums[1]!;
+  }
 
   record(ms: number): void {
     this.counts[bucketOf(ms)]!++;
-    this.count++;
-    this.sumMs += ms;
+    this.#sums[0]!++;
+    this.#sums[1]! += ms;
   }
 }
 

@@ -1,43 +1,126 @@
 import { FAILURES, type FailureCode } from './failures.ts';
-import { LatencySketch } from './latency-sketch.ts';
+import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
+import { type ListenerCells, privateListener } from './shared/cells.ts';
+import type { Places } from './shared/places.ts';
+import type { SharedCount } from './shared/shared-count.ts';
+
+const CODES = Object.keys(FAILURES) as readonly FailureCode[];
+const CODE_INDEX: ReadonlyMap<FailureCode, number> = new Map(CODES.map((code, index) => [code, index]));
+
+const STATUSES_AT = 5;
+const FAILURES_AT = STATUSES_AT + 6;
+const SKETCH_AT = FAILURES_AT + CODES.length;
+
+/** 64-bit words of memory that the counters of a listener need. */
+const LISTENER_TOTALS: number = SKETCH_AT + SKETCH_WORDS;
+
+/** 64-bit words of memory that the counters of a route need. */
+const ROUTE_TOTALS = 1;
 
 /** Requests that a route took, for metrics. */
 export class RouteStats {
   readonly name: string;
-  requests = 0;
+  readonly #totals: Float64Array;
 
-  constructor(name: string) {
+  constructor(name: string, totals: Float64Array = new Float64Array(ROUTE_TOTALS)) {
     this.name = name;
+    this.#totals = totals;
+  }
+
+  get requests(): number {
+    return this.#totals[0]!;
+  }
+
+  set requests(count: number) {
+    this.#totals[0] = count;
   }
 }
 
 /** Counters of one listener since the start, written by the data path, read by metrics and the admin API. */
 export class ListenerStats {
   /** Client connections open now. */
-  connectionsOpen = 0;
-  connectionsTotal = 0;
-  /** Connections closed at once because of `limits.connections`. */
-  connectionsRejected = 0;
-  /** Requests whose head was read, or that failed before it was. */
-  requests = 0;
-  /** Responses by first digit of the status, index 1 to 5; index 0 counts requests that got none. */
-  readonly statuses: number[] = [0, 0, 0, 0, 0, 0];
-  /** Requests and connections ended by Pointsman, by reason. Every code is there from the start. */
-  readonly failures: Map<FailureCode, number> = new Map(
-    (Object.keys(FAILURES) as FailureCode[]).map((code) => [code, 0]),
-  );
-  /** Bytes read from clients. */
-  bytesIn = 0;
-  /** Bytes written to clients. */
-  bytesOut = 0;
+  readonly connections: Places;
   /** Upgraded connections open now. */
-  tunnelsOpen = 0;
+  readonly tunnels: SharedCount;
+  readonly #totals: Float64Array;
+  /** Responses by first digit of the status, index 1 to 5; index 0 counts requests that got none. */
+  readonly statuses: Float64Array;
+  /** Requests and connections ended by Pointsman, by reason, in the order of `FAILURES`. */
+  readonly #failures: Float64Array;
   /** From the first byte of a request to the end of its response, milliseconds. */
-  readonly latency = new LatencySketch();
+  readonly latency: LatencySketch;
   /** The routes of the snapshot in force, in their order. */
   routes: readonly RouteStats[] = [];
 
+  constructor({ counts, totals }: ListenerCells = privateListener(LISTENER_TOTALS)) {
+    this.connections = counts.connections;
+    this.tunnels = counts.tunnels;
+    this.#totals = totals;
+    this.statuses = totals.subarray(STATUSES_AT, FAILURES_AT);
+    this.#failures = totals.subarray(FAILURES_AT, SKETCH_AT);
+    this.latency = new LatencySketch(totals.subarray(SKETCH_AT, LISTENER_TOTALS));
+  }
+
+  /** Client connections open now, of all workers. */
+  get connectionsOpen(): number {
+    return this.connections.sum;
+  }
+
+  /** Upgraded connections open now, of all workers. */
+  get tunnelsOpen(): number {
+    return this.tunnels.sum;
+  }
+
+  get connectionsTotal(): number {
+    return this.#totals[0]!;
+  }
+
+  set connectionsTotal(count: number) {
+    this.#totals[0] = count;
+  }
+
+  /** Connections closed at once because of `limits.connections`. */
+  get connectionsRejected(): number {
+    return this.#totals[1]!;
+  }
+
+  set connectionsRejected(count: number) {
+    this.#totals[1] = count;
+  }
+
+  /** Requests whose head was read, or that failed before it was. */
+  get requests(): number {
+    return this.#totals[2]!;
+  }
+
+  set requests(count: number) {
+    this.#totals[2] = count;
+  }
+
+  /** Bytes read from clients. */
+  get bytesIn(): number {
+    return this.#totals[3]!;
+  }
+
+  set bytesIn(count: number) {
+    this.#totals[3] = count;
+  }
+
+  /** Bytes written to clients. */
+  get bytesOut(): number {
+    return this.#totals[4]!;
+  }
+
+  set bytesOut(count: number) {
+    this.#totals[4] = count;
+  }
+
   countFailure(code: FailureCode): void {
-    this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+    this.#failures[CODE_INDEX.get(code)!]!++;
+  }
+
+  /** Requests and connections ended by Pointsman, by reason. Every code is there from the start. */
+  failures(): readonly (readonly [code: FailureCode, count: number])[] {
+    return CODES.map((code, index) => [code, this.#failures[index]!]);
   }
 }

@@ -19,7 +19,5 @@ export interface Picker {
 
 /** Whether this request may go to that endpoint now. */
 export function canTake(endpoint: Endpoint, request: PickRequest): boolean {
-  return (
-    endpoint.inFlight < endpoint.limit && (request.tried.length === 0 || !request.tried.includes(endpoint))
-  );
+  return !endpoint.full && (request.tried.length === 0 || !request.tried.includes(endpoint));
 }

@@ -1,6 +1,8 @@
 import type { PoolConfig } from '../config/schema/pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Picker } from './picker.ts';
+import { POOL_TOTALS, PoolStats } from './pool-stats.ts';
+import { type PoolCells, type PoolCounts, privatePool } from './shared/cells.ts';
 
 /** What readers see of a pool, published as one immutable object whenever something changes. */
 export interface PoolView {
@@ -20,25 +22,29 @@ export class Pool {
   readonly name: string;
   config: PoolConfig;
   view: PoolView;
-  /** Exchanges routed here that have not ended. */
-  activeRequests = 0;
-  /** Retries under way, for the budget. */
-  activeRetries = 0;
-  /** Requests that wait in the queue now. */
-  queued = 0;
-  /** Totals since the start. */
-  readonly stats = {
-    requests: 0,
-    retries: 0,
-    retriesDenied: 0,
-    queueFull: 0,
-    queueTimeouts: 0,
-    noEndpoint: 0,
-  };
+  readonly counts: PoolCounts;
+  readonly stats: PoolStats;
 
-  constructor(config: PoolConfig, view: PoolView) {
+  constructor(config: PoolConfig, view: PoolView, cells: PoolCells = privatePool(POOL_TOTALS)) {
     this.name = config.name;
     this.config = config;
     this.view = view;
+    this.counts = cells.counts;
+    this.stats = new PoolStats(cells.totals);
+  }
+
+  /** Exchanges and sessions routed here, in all workers, that have not ended. */
+  get activeRequests(): number {
+    return this.counts.activeRequests.sum;
+  }
+
+  /** Retries under way in all workers, for the budget. */
+  get activeRetries(): number {
+    return this.counts.activeRetries.sum;
+  }
+
+  /** Requests that wait in the queues of all workers. */
+  get queued(): number {
+    return this.counts.queued.sum;
   }
 }

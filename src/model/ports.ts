@@ -10,12 +10,16 @@ export interface PoolPublisher {
 }
 
 /**
- * Implemented by `balancer/`: which endpoint takes a request. `pick` and `acquire` belong into the same synchronous
- * step, so that no other request sees the place as free. `release` is called once for each `acquire`.
+ * Implemented by `balancer/`: which endpoint takes a request. A pick that is followed is acquired in the same synchronous step,
+ * so that no other request of this process sees the place as free. `release` is called once for each place.
  */
 export interface Balancer {
+  /** Who would take it, without taking. */
   pick(pool: Pool, request: PickRequest): Endpoint | undefined;
-  acquire(pool: Pool, endpoint: Endpoint): void;
+  /** Picks and acquires. */
+  take(pool: Pool, request: PickRequest): Endpoint | undefined;
+  /** Acquires a certain one; false when it is full, perhaps because another worker took the last place just now. */
+  acquire(pool: Pool, endpoint: Endpoint): boolean;
   release(pool: Pool, endpoint: Endpoint): void;
 }
 

@@ -170,7 +170,7 @@ export class DataPlane {
     this.#listeners = listeners;
     const doors = new Set(listeners.map(({ door }) => door));
     const served = new Set(listeners.map((listener) => listener.served));
-    this.#leaving = this.#leaving.filter(({ stats }) => stats.connectionsOpen > 0);
+    this.#leaving = this.#leaving.filter(({ stats }) => stats.connections.own > 0);
     for (const listener of listenersBefore) {
       if (!doors.has(listener.door)) listener.door?.stop();
       if (served.has(listener.served)) continue;

@@ -74,7 +74,7 @@ export class Door implements Acceptor {
   }
 
   released(handler: ConnectionHandler): void {
-    if (this.#former.length > 0) this.#former = this.#former.filter(({ stats }) => stats.connectionsOpen > 0);
+    if (this.#former.length > 0) this.#former = this.#former.filter(({ stats }) => stats.connections.own > 0);
     const owner = this.#former.find((listener) => listener.serves(handler)) ?? this.#to;
     owner.released(handler);
   }

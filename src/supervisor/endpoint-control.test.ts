@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'bun:test';
 
+import { setCounts } from '../../test/support/set-counts.ts';
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
 import { config as schema, type Config } from '../config/schema/config.ts';
@@ -94,7 +95,7 @@ describe('state', () => {
   });
 
   test('at the deadline it is disabled, its tunnels are closed and what was left is kept', () => {
-    Object.assign(at('a'), { inFlight: 3, tunnels: 2 });
+    setCounts(at('a').counts, { inFlight: 3, tunnels: 2 });
     control.change('web', 'a', { state: 'draining', deadlineMs: 1000 }, 'me');
     clock.advance(999);
     expect([at('a').admin, tunnelsClosed]).toEqual(['draining', []]);
@@ -160,11 +161,11 @@ describe('membership', () => {
 
   test('it leaves when it is empty', () => {
     const a = at('a');
-    a.inFlight = 1;
+    a.counts.inFlight.set(1);
     control.remove('web', 'a', { force: false, deadlineMs: 60_000 }, 'me');
     clock.advance(10_000);
     expect([names(), a.admin, a.drain?.leaves]).toEqual([['a', 'b'], 'draining', true]);
-    a.inFlight = 0;
+    a.counts.inFlight.set(0);
     clock.advance(50);
     expect(names()).toEqual(['b']);
     expect(control.changes()).toMatchObject([{ endpoint: 'a', kind: 'removed', file: '10.0.0.1:80' }]);
@@ -172,8 +173,8 @@ describe('membership', () => {
 
   test('or at the deadline, or at once; and not when it was enabled again', () => {
     control.add('web', added(), 'me');
-    at('a').inFlight = 1;
-    at('b').inFlight = 1;
+    at('a').counts.inFlight.set(1);
+    at('b').counts.inFlight.set(1);
     control.remove('web', 'a', { force: false, deadlineMs: 1000 }, 'me');
     control.change('web', 'a', { state: 'enabled' }, 'me');
     clock.advance(1000);
@@ -186,7 +187,7 @@ describe('membership', () => {
   });
 
   test('the last one stays', () => {
-    at('a').inFlight = 1;
+    at('a').counts.inFlight.set(1);
     control.remove('web', 'a', { force: false, deadlineMs: undefined }, 'me');
     expect(control.remove('web', 'b', { force: true, deadlineMs: undefined }, 'me')).toMatchObject({
       code: 'conflict',
@@ -241,11 +242,11 @@ describe('a reload', () => {
   });
 
   test('calls off a removal when the file says what is wanted', () => {
-    at('a').inFlight = 1;
+    at('a').counts.inFlight.set(1);
     control.remove('web', 'a', { force: false, deadlineMs: 1000 }, 'me');
     reload(parse([{ ...A, state: 'disabled' }, B]));
     expect([at('a').admin, at('a').drain]).toEqual(['disabled', undefined]);
-    at('a').inFlight = 0;
+    at('a').counts.inFlight.set(0);
     clock.advance(1000);
     expect(names()).toEqual(['a', 'b']);
   });

@@ -91,8 +91,8 @@ export const LISTENER_METRICS: readonly Metric[] = [
     'counter',
     ['code'],
     'Requests and connections that Pointsman ended, by failure code; see failures.md.',
-    ({ failures }, listener, sink) => {
-      for (const [code, count] of failures) sink.value([listener, code], count);
+    (stats, listener, sink) => {
+      for (const [code, count] of stats.failures()) sink.value([listener, code], count);
     },
   ),
   perListener(

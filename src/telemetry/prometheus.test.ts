@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { setCounts } from '../../test/support/set-counts.ts';
 import { SampleRuntime } from '../../test/support/sample-runtime.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES } from '../model/failures.ts';
@@ -183,14 +184,14 @@ describe('listeners', () => {
     const { runtime, value } = setUp();
     const stats = runtime.addListener('http', ['web']);
     Object.assign(stats, {
-      connectionsOpen: 3,
       connectionsTotal: 10,
       connectionsRejected: 1,
-      tunnelsOpen: 2,
     });
     Object.assign(stats, { requests: 50, bytesIn: 5000, bytesOut: 1e12 });
     stats.statuses[0] = 4;
     stats.statuses[5] = 6;
+    stats.connections.set(3);
+    stats.tunnels.set(2);
     stats.countFailure('no_route');
     stats.countFailure('no_route');
     const listener = 'http';
@@ -232,7 +233,7 @@ describe('pools', () => {
   test('give their counters', async () => {
     const { web, a, value } = setUp();
     const pool = 'web';
-    Object.assign(web, { activeRequests: 5, activeRetries: 1, queued: 4 });
+    setCounts(web.counts, { activeRequests: 5, activeRetries: 1, queued: 4 });
     Object.assign(web.stats, {
       requests: 9,
       retries: 3,
@@ -264,7 +265,7 @@ describe('endpoints', () => {
     Object.assign(b.stats, { requests: 20, errors: 2, retries: 1, bytesOut: 300, bytesIn: 4000 });
     Object.assign(b.stats, { connectionsOpened: 6, connectionsReused: 14, connectFailures: 3 });
     b.stats.statuses[2] = 17;
-    b.inFlight = 4;
+    b.counts.inFlight.set(4);
     b.effectiveWeight = 1.5;
     runtime.idle.set(b, 5);
     for (const kind of ['ejected', 'readmitted', 'ejected'] as const)

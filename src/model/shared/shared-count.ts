@@ -1,0 +1,60 @@
+/** The count lies in the lower bits of a word; above are marks that `Places` needs. */
+export const COUNT_MASK = 0xff_ffff;
+
+/** Where the words of one count lie: one for each worker, `stride` apart. */
+export interface WordsOfWorkers {
+  readonly words: Int32Array;
+  /** Index of the word of worker 0. */
+  readonly first: number;
+  readonly stride: number;
+  readonly workers: number;
+  /** Worker whose word this process writes; -1 for one that only reads. */
+  readonly own: number;
+}
+
+/** A count of this process alone. */
+export function privateWords(): WordsOfWorkers {
+  return { words: new Int32Array(1), first: 0, stride: 1, workers: 1, own: 0 };
+}
+
+/**
+ * Something that all workers count together: one word for each, written by nobody else, so that no two processors fight for it and
+ * what a dead worker held is known exactly.
+ */
+export class SharedCount {
+  readonly #words: Int32Array;
+  readonly #first: number;
+  readonly #stride: number;
+  readonly #end: number;
+  readonly #own: number;
+
+  constructor({ words, first, stride, workers, own }: WordsOfWorkers) {
+    this.#words = words;
+    this.#first = first;
+    this.#stride = stride;
+    this.#end = first + workers * stride;
+    this.#own = own < 0 ? -1 : first + own * stride;
+  }
+
+  /** Of all workers. */
+  get sum(): number {
+    const words = this.#words;
+    let sum = words[this.#first]!;
+    for (let at = this.#first + this.#stride; at < this.#end; at += this.#stride) sum += words[at]!;
+    return sum;
+  }
+
+  /** Of this process. */
+  get own(): number {
+    return this.#words[this.#own] ?? 0;
+  }
+
+  /** Counts for this process; `delta` may be negative. */
+  add(delta: number): void {
+    this.#words[this.#own]! += delta;
+  }
+
+  set(own: number): void {
+    this.#words[this.#own] = own;
+  }
+}
