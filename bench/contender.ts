@@ -1,7 +1,7 @@
 import { freePorts, pinned } from './machine.ts';
 import { cpuNsBetween, foreignCores, readCpu, readMachine, readMemoryBytes } from './measure.ts';
 import type { BenchOptions } from './options.ts';
-import type { ProxyKind } from './proxies/proxy.ts';
+import type { Job, ProxyKind } from './proxies/proxy.ts';
 import type { CaseResult, IdleResult, Sample } from './results.ts';
 import type { Case, Held, Target } from './scenarios/scenario.ts';
 import type { Daemon, Workspace } from './workspace.ts';
@@ -49,7 +49,8 @@ export class Contender {
     workspace: Workspace,
   ): Promise<Contender> {
     const [port = 0] = freePorts(1);
-    const job = {
+    const job: Job = {
+      protocol: item.protocol ?? 'http',
       port,
       endpointPorts,
       routeCount: item.routeCount,

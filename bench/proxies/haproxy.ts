@@ -7,6 +7,11 @@ const FORWARDING = `
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header Via "1.1 haproxy"`;
 
+const HTTP = `  timeout http-request 10s
+  timeout http-keep-alive 600s
+  http-reuse always
+`;
+
 /** HAProxy: one thread, connections to endpoints reused and checked, routes in a prefix map (its fastest way). */
 export const haproxy: ProxyKind = {
   name: 'HAProxy',
@@ -33,16 +38,13 @@ global
   tune.pool-low-fd-ratio 90
   tune.pool-high-fd-ratio 95
 defaults
-  mode http
+  mode ${job.protocol}
   maxconn ${job.connections}
   timeout connect 2s
   timeout client 600s
-  timeout server 30s
-  timeout http-request 10s
-  timeout http-keep-alive 600s
-  http-reuse always
-frontend clients
-  bind 127.0.0.1:${job.port} backlog 4096${job.sameHeaders ? FORWARDING : ''}
+  timeout server ${job.protocol === 'http' ? '30s' : '600s'}
+${job.protocol === 'http' ? HTTP : ''}frontend clients
+  bind 127.0.0.1:${job.port} backlog 4096${job.sameHeaders && job.protocol === 'http' ? FORWARDING : ''}
 ${routing(job, workspace)}
   default_backend endpoints
 backend endpoints

@@ -19,24 +19,27 @@ export function pointsmanAt(path: string): ProxyKind {
   };
 }
 
-function configuration(job: Job): ConfigInput {
+function listener(job: Job): ConfigInput['listeners'][number] {
+  const named = { name: 'clients', address: `127.0.0.1:${job.port}` };
+  if (job.protocol === 'tcp') return { ...named, protocol: 'tcp', pool: 'endpoints' };
   const routes = routePaths(job.routeCount).map((prefix) => ({
     match: { path: `${prefix}*` },
     pool: 'endpoints',
   }));
   return {
+    ...named,
+    routes: [...routes, { pool: 'endpoints' }],
+    timeouts: { idle: '10m' },
+    // The others write no Forwarded header: with the same headers, neither does Pointsman.
+    ...(job.sameHeaders ? { forwarding: { forwarded: false } } : {}),
+  };
+}
+
+function configuration(job: Job): ConfigInput {
+  return {
     workers: 1,
     admin: { address: '127.0.0.1:0' },
-    listeners: [
-      {
-        name: 'clients',
-        address: `127.0.0.1:${job.port}`,
-        routes: [...routes, { pool: 'endpoints' }],
-        timeouts: { idle: '10m' },
-        // The others write no Forwarded header: with the same headers, neither does Pointsman.
-        ...(job.sameHeaders ? { forwarding: { forwarded: false } } : {}),
-      },
-    ],
+    listeners: [listener(job)],
     pools: [
       {
         name: 'endpoints',

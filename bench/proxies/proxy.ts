@@ -2,6 +2,8 @@ import type { Workspace } from '../workspace.ts';
 
 /** The job that every proxy is given, in its own language. */
 export interface Job {
+  /** `tcp`: bytes are passed on, and nobody looks at the requests in them. */
+  readonly protocol: 'http' | 'tcp';
   readonly port: number;
   readonly endpointPorts: readonly number[];
   /** Path prefixes `/route-00000/` and so on, all leading to the same endpoints; any other path goes there too. */

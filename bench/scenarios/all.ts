@@ -4,6 +4,7 @@ import { keepAlive } from './keep-alive.ts';
 import { largeBodies } from './large-bodies.ts';
 import { newConnections } from './new-connections.ts';
 import { routes } from './routes.ts';
+import { tcp } from './tcp.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario, in the order of the report. */
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   routes,
   idleConnections,
   fixedRate,
+  tcp,
 ];

@@ -7,7 +7,8 @@ import type { Held, Scenario, Target } from './scenario.ts';
 /** How long a helper may take to open its connections, or to answer. */
 const PATIENCE_MS = 60_000;
 
-async function hold(target: Target): Promise<Held> {
+/** Holds connections that lie idle, each after one request. */
+export async function hold(target: Target): Promise<Held> {
   const child = target.workspace.converse(
     pinned('load', [
       process.execPath,

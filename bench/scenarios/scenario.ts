@@ -25,6 +25,8 @@ export interface Held {
 /** One row group of a table: every proxy runs it, in a process of its own. */
 export interface Case {
   readonly title: string;
+  /** What the proxies are configured for; the load speaks HTTP either way. Default: http. */
+  readonly protocol?: 'tcp';
   readonly routeCount: number;
   readonly largeBodies?: boolean;
   /** The load of the counted rounds. */
