@@ -42,6 +42,7 @@ class Sink implements Transport {
   }
   wantRoom(): void {}
   read(): void {}
+  keepAlive(): void {}
   shutdown(): void {}
   close(): void {}
   reset(): void {}

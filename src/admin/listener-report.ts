@@ -5,7 +5,9 @@ import { responsesByClass } from './report-values.ts';
 export interface ListenerReport {
   readonly name: string;
   readonly address: string;
-  /** Pools that its routes can choose. */
+  /** `http`, `tcp`. A listener that does not speak HTTP has sessions (`connections`) and no requests. */
+  readonly protocol: string;
+  /** Pools that it can lead to. */
   readonly pools: readonly string[];
   readonly connections: { readonly open: number; readonly total: number; readonly rejected: number };
   readonly tunnels: number;
@@ -21,10 +23,11 @@ export interface ListenerReport {
   readonly routes: readonly { readonly name: string; readonly requests: number }[];
 }
 
-export function reportListener({ name, address, pools, stats }: ListenerView): ListenerReport {
+export function reportListener({ name, address, protocol, pools, stats }: ListenerView): ListenerReport {
   return {
     name,
     address,
+    protocol,
     pools,
     connections: {
       open: stats.connectionsOpen,

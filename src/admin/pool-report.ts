@@ -1,5 +1,5 @@
 import { formatAddress } from '../config/schema/address.ts';
-import { availability, type Endpoint } from '../model/endpoint.ts';
+import { availability, type Endpoint, type EndpointWork } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { TrafficWindow } from '../model/runtime-view.ts';
 import { responsesByClass, wallTime } from './report-values.ts';
@@ -49,9 +49,11 @@ export interface EndpointReport {
   readonly maxConnections: number;
   /** Attempts since the start. */
   readonly requests: number;
-  /** Requests and tunnels under way. */
+  /** Requests, tunnels and sessions under way. */
   readonly active: number;
   readonly tunnels: number;
+  /** TCP and UDP flows. */
+  readonly sessions: number;
   readonly errors: number;
   readonly retries: number;
   readonly responses: Readonly<Record<string, number>>;
@@ -70,11 +72,12 @@ export interface EndpointReport {
 export interface DrainReport {
   /** Since when; null when the configuration says so. */
   readonly since: string | null;
-  /** When it takes nothing any more and its tunnels are closed; null without a deadline. */
+  /** When it takes nothing any more and its tunnels and sessions are closed; null without a deadline. */
   readonly deadline: string | null;
-  /** Under way, tunnels not counted. */
+  /** Under way, tunnels and sessions not counted. */
   readonly requests: number;
   readonly tunnels: number;
+  readonly sessions: number;
   /** Clients that are bound to it (sticky sessions) may still come back. */
   readonly takesBound: boolean;
   /** Nothing is under way. */
@@ -82,7 +85,7 @@ export interface DrainReport {
   /** It leaves the pool when it is empty, or at the deadline. */
   readonly leaves: boolean;
   /** What was under way when the deadline came; null before. */
-  readonly left: { readonly requests: number; readonly tunnels: number } | null;
+  readonly left: EndpointWork | null;
 }
 
 export function reportPool(pool: Pool, state: AdminState): PoolReport {
@@ -135,6 +138,7 @@ export function reportEndpoint(pool: Pool, endpoint: Endpoint, state: AdminState
     requests: stats.requests,
     active: endpoint.inFlight,
     tunnels: endpoint.tunnels,
+    sessions: endpoint.sessions,
     errors: stats.errors,
     retries: stats.retries,
     responses: responsesByClass(stats.statuses),
@@ -151,14 +155,13 @@ export function reportEndpoint(pool: Pool, endpoint: Endpoint, state: AdminState
 }
 
 function reportDrain(pool: Pool, endpoint: Endpoint, { clock }: AdminState): DrainReport | null {
-  const { admin, drain, inFlight, tunnels } = endpoint;
+  const { admin, drain, inFlight } = endpoint;
   if (admin === 'enabled') return null;
   const untilMs = drain?.untilMs ?? Number.POSITIVE_INFINITY;
   return {
     since: drain === undefined ? null : wallTime(clock, drain.sinceMs),
     deadline: untilMs === Number.POSITIVE_INFINITY ? null : wallTime(clock, untilMs),
-    requests: inFlight - tunnels,
-    tunnels,
+    ...endpoint.work,
     takesBound: pool.config.affinity !== undefined && availability(endpoint, clock.nowMs()) === 'bound-only',
     empty: inFlight === 0,
     leaves: drain?.leaves ?? false,

@@ -163,6 +163,7 @@ describe('/api/v1', () => {
       requests: 0,
       active: 0,
       tunnels: 0,
+      sessions: 0,
       errors: 0,
       retries: 0,
       responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
@@ -247,6 +248,7 @@ describe('/api/v1', () => {
         {
           name: 'http',
           address: '0.0.0.0:8080',
+          protocol: 'http',
           pools: ['web'],
           connections: { open: 1, total: 2, rejected: 3 },
           tunnels: 4,

@@ -6,7 +6,7 @@ import type { ConfigChange } from '../config/diff.ts';
 export interface Touched {
   /** Client connections of a listener, or connections to endpoints. */
   readonly connections: number;
-  /** Requests under way, tunnels not counted; of a listener it is not known. */
+  /** Requests under way, tunnels and sessions not counted; of a listener it is not known. */
   readonly requests: number;
   readonly tunnels: number;
 }
@@ -56,7 +56,7 @@ function ofEndpoints(endpoints: readonly EndpointReport[]): Touched {
   let tunnels = 0;
   let connections = 0;
   for (const endpoint of endpoints) {
-    requests += endpoint.active - endpoint.tunnels;
+    requests += endpoint.active - endpoint.tunnels - endpoint.sessions;
     tunnels += endpoint.tunnels;
     connections += endpoint.active + endpoint.connections.idle;
   }

@@ -11,7 +11,8 @@ export function drainCommand(terminal: Terminal, finish: (code: number) => void)
       state: 'draining',
       description: 'give an endpoint no new clients; those bound to it (sticky sessions) stay',
       wait: 'return when nothing is under way on it any more',
-      deadline: 'then bound clients go elsewhere and its tunnels are closed, such as 60s (default: never)',
+      deadline:
+        'then bound clients go elsewhere, its tunnels and sessions are closed, such as 60s (default: never)',
       help: `Exit code: 0 when done (with --wait: empty), 1 when it cannot be done, 2 when the command line is
 wrong, 3 when something was still under way at the deadline.
 

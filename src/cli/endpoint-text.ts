@@ -1,17 +1,13 @@
 import type { DrainReport, EndpointReport } from '../admin/pool-report.ts';
+import type { EndpointWork } from '../model/endpoint.ts';
 import { counted } from './issues.ts';
 
 /** `2 requests, 1 tunnel`; `nothing`. */
-export function workText({
-  requests,
-  tunnels,
-}: {
-  readonly requests: number;
-  readonly tunnels: number;
-}): string {
+export function workText({ requests, tunnels, sessions }: EndpointWork): string {
   const parts = [];
   if (requests > 0) parts.push(counted(requests, 'request'));
   if (tunnels > 0) parts.push(counted(tunnels, 'tunnel'));
+  if (sessions > 0) parts.push(counted(sessions, 'session'));
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 

@@ -73,7 +73,7 @@ function removeCommand(terminal: Terminal, finish: (code: number) => void): Comm
       .argument('<pool/endpoint>', 'such as web/10.0.0.1:3000')
       .option('--wait', 'return when it has left')
       .option('--deadline <duration>', 'it leaves then at the latest, such as 60s (default: never)')
-      .option('--force', 'it leaves at once; requests under way finish, tunnels are closed'),
+      .option('--force', 'it leaves at once; requests under way finish, tunnels and sessions are closed'),
   );
   return command
     .addHelpText(

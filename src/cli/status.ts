@@ -15,7 +15,7 @@ export function statusCommand(terminal: Terminal, finish: (code: number) => void
     .addHelpText(
       'after',
       `
-IN FLIGHT counts requests and tunnels; REQ/S and P99 cover the last minute.
+IN FLIGHT counts requests, tunnels and sessions; REQ/S (new sessions too) and P99 cover the last minute.
 Exit code: 0 when it answers, 1 when not, 2 when the command line is wrong.
 
 Examples:

@@ -56,7 +56,7 @@ export async function waitUntilEmpty(
     const { drain } = report;
     if (drain === null) throw new AdminError(`${place.shown} was enabled again by somebody else`);
     const { left } = drain;
-    if (left !== null && left.requests + left.tunnels > 0) {
+    if (left !== null && left.requests + left.tunnels + left.sessions > 0) {
       terminal.err(`${place.shown}: ${workText(left)} left at the deadline\n`);
       return { code: EXIT.deadline, report };
     }

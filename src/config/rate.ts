@@ -13,3 +13,8 @@ export function parseRate(text: string): Rate | undefined {
   const periodMs = PERIOD_MS[match?.[2] ?? ''];
   return match === null || periodMs === undefined || requests < 1 ? undefined : { requests, periodMs };
 }
+
+/** How many may come at once when the configuration does not say: what comes back in a second. */
+export function defaultBurst({ requests, periodMs }: Rate): number {
+  return Math.max(1, Math.ceil((requests * 1000) / periodMs));
+}

@@ -84,9 +84,13 @@ export class Connector<S extends Session> {
   dial(waiter: SessionWaiter<S>): void {
     this.#waiting.push(waiter);
     this.#dialling++;
+    const sinceMs = turnNowMs();
     const { host, port } = this.endpoint.config.address;
     this.#dial(this.#wheel, host, port, this.#settings.connectTimeoutMs, {
-      onConnected: (connection) => this.#connected(connection),
+      onConnected: (connection) => {
+        this.endpoint.stats.connect.record(turnNowMs() - sinceMs);
+        return this.#connected(connection);
+      },
       onDialFailed: (code, detail) => {
         this.endpoint.stats.connectFailures++;
         this.#dialling--;

@@ -125,6 +125,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
     this.#cancelDial = undefined;
     this.connectMs = turnNowMs() - this.#sinceMs;
     endpoint.stats.connectionsOpened++;
+    endpoint.stats.connect.record(this.connectMs);
     endpoint.latency?.observe(this.connectMs, turnNowMs());
     this.#shared.observer.observe(this.#l4Pool.pool, endpoint, undefined, 0);
     return this.#owner.onReached(connection);

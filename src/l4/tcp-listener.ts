@@ -1,9 +1,12 @@
 import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
+import { turnNowMs } from '../net/turn.ts';
+import { ClientLimits } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { TcpSession } from './tcp-session.ts';
@@ -16,40 +19,42 @@ export class TcpListener implements Acceptor {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L4Shared;
-  timeouts: TcpListenerConfig['timeouts'];
-  #limits: TcpListenerConfig['limits'];
+  config: TcpListenerConfig;
   #target: TcpTarget;
+  readonly #clients: ClientLimits;
   readonly #sessions = new Set<TcpSession>();
-  /** Connections that are not released yet. */
+  /** Sessions whose client connections are not released yet. */
   readonly #connections = new Set<ConnectionHandler>();
 
   constructor(config: TcpListenerConfig, target: TcpTarget, stats: ListenerStats, shared: L4Shared) {
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
-    this.timeouts = config.timeouts;
-    this.#limits = config.limits;
+    this.config = config;
     this.#target = target;
+    this.#clients = new ClientLimits(config.limits.perClient);
   }
 
   /** Adopts a new configuration, for sessions from now on; those that are open go on as they began. */
   configure(config: TcpListenerConfig, target: TcpTarget): void {
-    this.timeouts = config.timeouts;
-    this.#limits = config.limits;
+    this.config = config;
     this.#target = target;
+    this.#clients.configure(config.limits.perClient);
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
     const { stats } = this;
-    if (!stats.connections.take(this.#limits.connections)) {
-      stats.connectionsRejected++;
-      stats.countFailure('connection_limit');
-      return undefined;
+    const client = this.#clients.keyOf(connection.remoteAddress);
+    const refusal = client === undefined ? undefined : this.#clients.enter(client, turnNowMs());
+    if (refusal !== undefined) return this.#reject(refusal);
+    if (!stats.connections.take(this.config.limits.connections)) {
+      if (client !== undefined) this.#clients.leave(client);
+      return this.#reject('connection_limit');
     }
     stats.connectionsTotal++;
     const target = this.#target;
     const pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
-    const session = new TcpSession(this, pool, connection);
+    const session = new TcpSession(this, pool, connection, client);
     this.#sessions.add(session);
     if (!session.begin()) {
       stats.connections.give();
@@ -57,6 +62,11 @@ export class TcpListener implements Acceptor {
     }
     this.#connections.add(session);
     return session;
+  }
+
+  #reject(code: FailureCode): undefined {
+    this.stats.connectionsRejected++;
+    this.stats.countFailure(code);
   }
 
   released(handler: ConnectionHandler): void {
@@ -69,10 +79,22 @@ export class TcpListener implements Acceptor {
     return this.#connections.has(handler);
   }
 
-  /** A session is over. */
+  /** A session is over: counters and the access log. */
   finished(session: TcpSession): void {
+    const { stats, shared } = this;
     this.#sessions.delete(session);
-    if (session.failure !== undefined) this.stats.countFailure(session.failure);
+    if (session.clientKey !== undefined) this.#clients.leave(session.clientKey);
+    if (session.failure !== undefined) stats.countFailure(session.failure);
+    if (shared.accessLog === undefined) return;
+    const durationMs = turnNowMs() - session.startMs;
+    shared.accessLog.recordSession({
+      startWallMs: shared.clock.wallMs() - durationMs,
+      durationMs,
+      listener: this.name,
+      protocol: 'TCP',
+      failure: session.failure ?? '',
+      ...session.summary(),
+    });
   }
 
   /** Sessions that are open or look for an endpoint. */
@@ -80,19 +102,24 @@ export class TcpListener implements Acceptor {
     return this.#sessions.size;
   }
 
-  /** Sessions end when their clients and endpoints like. */
+  /** Sessions end when their clients and endpoints like: there is no last request to wait for. */
   drain(): void {}
 
   leave(): void {}
 
   /** Asks both ends of the sessions with `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void {
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions)
       if (session.endpoint === endpoint) session.shutdown('endpoint_drained');
-    }
   }
 
-  /** Ends what is still open. Returns how many sessions that was. */
+  /** Resets the sessions with `endpoint`, which is down. */
+  cutSessions(endpoint: Endpoint): void {
+    for (const session of this.#sessions)
+      if (session.endpoint === endpoint) session.cut('endpoint_unhealthy');
+  }
+
+  /** Resets what is still open. Returns how many sessions that was. */
   cut(): number {
     const cut = this.#sessions.size;
     for (const session of this.#sessions) session.cut('shutting_down');

@@ -246,6 +246,11 @@ export class L7Listener implements Acceptor, RequestHandler {
       this.shared.clock.after(SPREAD_MS, () => runTurn(() => this.#endSpread(tunnels, to)));
   }
 
+  /** Resets both ends of the tunnels to `endpoint`, which is down. */
+  cutSessions(endpoint: Endpoint): void {
+    for (const tunnel of this.tunnels) if (tunnel.endpoint === endpoint) tunnel.relay.cut();
+  }
+
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;

@@ -1,3 +1,5 @@
+import type { SessionEntry } from './session-entry.ts';
+
 /**
  * What the access log is told of one request when it ends. Strings that came from the client are as received
  * (one character a byte); whoever writes them escapes them. A recorder keeps no reference to the entry,
@@ -52,4 +54,6 @@ export interface AccessEntry {
 export interface AccessLog {
   /** Takes down one finished request. Never throws and never waits. */
   record(entry: AccessEntry): void;
+  /** Takes down one finished session. Never throws and never waits. */
+  recordSession(entry: SessionEntry): void;
 }

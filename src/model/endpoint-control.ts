@@ -7,7 +7,7 @@ export interface EndpointChange {
   readonly weight?: number;
   /**
    * From now, milliseconds: how long an endpoint that is draining or disabled may finish. Then it takes no bound sessions any
-   * more and its tunnels are closed.
+   * more and its tunnels and sessions are closed.
    */
   readonly deadlineMs?: number;
 }

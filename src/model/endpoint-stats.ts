@@ -1,10 +1,11 @@
 import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
 
 const STATUSES_AT = 8;
-const SKETCH_AT = STATUSES_AT + 6;
+const LATENCY_AT = STATUSES_AT + 6;
+const CONNECT_AT = LATENCY_AT + SKETCH_WORDS;
 
 /** 64-bit words of memory that the counters of an endpoint need. */
-export const ENDPOINT_TOTALS: number = SKETCH_AT + SKETCH_WORDS;
+export const ENDPOINT_TOTALS: number = CONNECT_AT + SKETCH_WORDS;
 
 /**
  * Counters of one endpoint since the start, written by the data path, read by metrics. They lie in a record of 64-bit words that may
@@ -16,15 +17,18 @@ export class EndpointStats {
   readonly statuses: Float64Array;
   /** Time to the end of the response, milliseconds. */
   readonly latency: LatencySketch;
+  /** Time to open a connection, milliseconds; of those that could be opened. */
+  readonly connect: LatencySketch;
 
   /** @param totals `ENDPOINT_TOTALS` words, with what was counted before. */
   constructor(totals: Float64Array) {
     this.#totals = totals;
-    this.statuses = totals.subarray(STATUSES_AT, SKETCH_AT);
-    this.latency = new LatencySketch(totals.subarray(SKETCH_AT, ENDPOINT_TOTALS));
+    this.statuses = totals.subarray(STATUSES_AT, LATENCY_AT);
+    this.latency = new LatencySketch(totals.subarray(LATENCY_AT, CONNECT_AT));
+    this.connect = new LatencySketch(totals.subarray(CONNECT_AT, ENDPOINT_TOTALS));
   }
 
-  /** Attempts that were begun. */
+  /** Attempts that were begun, for requests and for sessions. */
   get requests(): number {
     return this.#totals[0]!;
   }

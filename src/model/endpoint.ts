@@ -45,16 +45,25 @@ export class PeerLoad {
   }
 }
 
+/** What is under way on an endpoint, by kind: requests end by themselves, the others when their clients like. */
+export interface EndpointWork {
+  readonly requests: number;
+  /** Upgraded HTTP connections. */
+  readonly tunnels: number;
+  /** TCP and UDP flows. */
+  readonly sessions: number;
+}
+
 /** An endpoint that the operator takes out: since when, until when, and what was left at the end. */
 export interface Drain {
   /** Monotonic time. */
   readonly sinceMs: number;
-  /** Monotonic time at which it takes nothing any more and its tunnels are closed; Infinity without a deadline. */
+  /** Monotonic time at which it takes nothing any more and its tunnels and sessions are closed; Infinity without a deadline. */
   readonly untilMs: number;
   /** It leaves the pool when it is empty, or at the deadline. */
   readonly leaves: boolean;
   /** What was under way when the deadline came; undefined before. */
-  readonly left: { readonly requests: number; readonly tunnels: number } | undefined;
+  readonly left: EndpointWork | undefined;
 }
 
 /**
@@ -104,7 +113,7 @@ export class Endpoint {
     this.peers = new PeerLoad([this]);
   }
 
-  /** Requests under way in all workers, from the pick (so waiting connects count) to the end of the response or tunnel. */
+  /** Requests and sessions under way in all workers, from the pick (so waiting connects count) to the end of the response or tunnel. */
   get inFlight(): number {
     return this.#inFlight.sum;
   }
@@ -114,8 +123,19 @@ export class Endpoint {
     return this.counts.tunnels.sum;
   }
 
+  /** Those of them that are TCP or UDP sessions. */
+  get sessions(): number {
+    return this.counts.sessions.sum;
+  }
+
   get full(): boolean {
     return this.limit !== Number.POSITIVE_INFINITY && this.#inFlight.sum >= this.limit;
+  }
+
+  /** What is under way on it now. */
+  get work(): EndpointWork {
+    const { inFlight, tunnels, sessions } = this;
+    return { requests: inFlight - tunnels - sessions, tunnels, sessions };
   }
 }
 

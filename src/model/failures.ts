@@ -183,7 +183,7 @@ export const FAILURES = {
     'request',
     'never',
     'connection_terminated',
-    'The client went away before the response was complete. Only in logs and metrics.',
+    'The client went away before the response was complete, or reset its TCP session. Only in logs and metrics.',
   ),
   client_too_slow: row(
     499,
@@ -309,7 +309,7 @@ export const FAILURES = {
     'response-head',
     'idempotent',
     'connection_terminated',
-    'The endpoint reset the connection before its response head was complete.',
+    'The endpoint reset the connection before its response head was complete, or in a TCP session.',
   ),
   endpoint_unhealthy: row(
     502,
@@ -317,7 +317,7 @@ export const FAILURES = {
     'response-head',
     'idempotent',
     'connection_terminated',
-    'The endpoint became unhealthy while the request waited for its response.',
+    'The endpoint became unhealthy while the request waited for its response, or under a TCP session (onEndpointDown).',
   ),
   response_malformed: row(
     502,
@@ -416,6 +416,22 @@ export const FAILURES = {
     'never',
     'connection_read_timeout',
     'No byte passed through the tunnel for timeouts.tunnel.',
+  ),
+  client_connection_limit: row(
+    0,
+    'client',
+    'accept',
+    'never',
+    'connection_limit_reached',
+    'The client has limits.perClient.connections open on a tcp listener; the connection was closed.',
+  ),
+  client_connection_rate: row(
+    0,
+    'client',
+    'accept',
+    'never',
+    'connection_limit_reached',
+    'The client opens connections to a tcp listener faster than limits.perClient.rate; the connection was closed.',
   ),
   session_idle: row(
     0,

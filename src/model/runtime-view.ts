@@ -1,3 +1,4 @@
+import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ListenerStats } from './listener-stats.ts';
 import type { Pool } from './pool.ts';
@@ -7,7 +8,8 @@ export interface ListenerView {
   readonly name: string;
   /** Where it is bound, `host:port` with the real port. */
   readonly address: string;
-  /** Names of the pools that its routes can choose. */
+  readonly protocol: ListenerConfig['protocol'];
+  /** Names of the pools that it can lead to. */
   readonly pools: readonly string[];
   readonly stats: ListenerStats;
 }

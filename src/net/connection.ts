@@ -40,6 +40,8 @@ export interface Connection {
   /** Stops reading: the peer is held back by TCP. */
   pause(): void;
   resume(): void;
+  /** Probes a peer that was silent for so long, in whole seconds from 1; one that does not answer is gone after about as long again. */
+  keepAlive(idleMs: number): void;
   /** Sends FIN when everything is written; reading goes on. */
   shutdown(): void;
   /** Writes what waits as far as the kernel takes it, and closes. */

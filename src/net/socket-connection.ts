@@ -100,6 +100,10 @@ export class SocketConnection implements Connection, TransportEvents {
     this.#transport.read(true);
   }
 
+  keepAlive(idleMs: number): void {
+    if (!this.closed) this.#transport.keepAlive(idleMs);
+  }
+
   shutdown(): void {
     if (owner === this) flushOwner();
     if (this.closed || this.#shutdownWanted) return;

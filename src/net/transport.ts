@@ -11,6 +11,8 @@ export interface Transport {
   wantRoom(wanted: boolean): void;
   /** Whether to read. */
   read(wanted: boolean): void;
+  /** Asks the kernel to probe a peer that was silent for so long (TCP keep-alive), in whole seconds from 1. */
+  keepAlive(idleMs: number): void;
   /** Sends FIN. */
   shutdown(): void;
   close(): void;

@@ -210,13 +210,19 @@ export class DataPlane {
 
   /** What health found: requests that wait on a dead endpoint go elsewhere, those that wait in the queue are asked again. */
   onTransition(transition: Transition): void {
-    const l7 = this.#pools.get(transition.pool.name)?.l7;
+    const { pool, endpoint, kind, reason } = transition;
     runTurn(() => {
-      if (transition.kind === 'ejected') this.#outliers.forgive(transition.endpoint);
-      if (transition.kind === 'unhealthy') l7?.abandon(transition.endpoint, transition.reason);
-      l7?.queue.wake();
+      if (kind === 'ejected') this.#outliers.forgive(endpoint);
+      if (kind === 'unhealthy') this.#onDown(pool, endpoint, reason);
+      this.#pools.get(pool.name)?.l7.queue.wake();
     });
     this.#options.transitions.onTransition(transition);
+  }
+
+  #onDown(pool: Pool, endpoint: Endpoint, reason: string): void {
+    this.#pools.get(pool.name)?.l7.abandon(endpoint, reason);
+    if (pool.config.onEndpointDown !== 'close') return;
+    for (const served of this.#served()) served.cutSessions(endpoint);
   }
 
   /** Number of the snapshot in force; 0 before the first. */
@@ -241,6 +247,7 @@ export class DataPlane {
     return this.#listeners.map(({ config, served, door }) => ({
       name: config.name,
       address: formatAddress({ host: config.address.host, port: door?.port ?? config.address.port }),
+      protocol: config.protocol,
       pools: poolsOf(config),
       stats: served.stats,
     }));

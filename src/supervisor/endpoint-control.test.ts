@@ -95,16 +95,16 @@ describe('state', () => {
   });
 
   test('at the deadline it is disabled, its tunnels are closed and what was left is kept', () => {
-    setCounts(at('a').counts, { inFlight: 3, tunnels: 2 });
+    setCounts(at('a').counts, { inFlight: 3, tunnels: 2, sessions: 0 });
     control.change('web', 'a', { state: 'draining', deadlineMs: 1000 }, 'me');
     clock.advance(999);
     expect([at('a').admin, tunnelsClosed]).toEqual(['draining', []]);
     clock.advance(1);
     expect([at('a').admin, tunnelsClosed]).toEqual(['disabled', ['a']]);
-    expect(at('a').drain?.left).toEqual({ requests: 1, tunnels: 2 });
+    expect(at('a').drain?.left).toEqual({ requests: 1, tunnels: 2, sessions: 0 });
     expect(control.changes()).toMatchObject([{ kind: 'state', value: 'disabled', by: 'deadline' }]);
     expect(logged.slice(1)).toEqual([
-      'endpoint-deadline pool=web endpoint=a requests=1 tunnels=2',
+      'endpoint-deadline pool=web endpoint=a requests=1 tunnels=2 sessions=0',
       'endpoint-admin pool=web endpoint=a state=disabled by=deadline',
     ]);
   });

@@ -23,7 +23,7 @@ export interface EndpointControlDeps {
   pools(): readonly Pool[];
   /** Puts another configuration of one pool into force, as a reload does. */
   updatePool(config: PoolConfig): void;
-  /** Asks both ends of the tunnels to an endpoint to close. */
+  /** Asks both ends of the tunnels and sessions with an endpoint to close. */
   closeSessions(endpoint: Endpoint): void;
   readonly transitions: TransitionListener;
   readonly clock: Clock;
@@ -222,9 +222,9 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#timers.delete(endpoint);
     const { drain } = endpoint;
     if (drain === undefined || !this.#isMember(endpoint)) return;
-    const left = leftOf(endpoint);
+    const left = endpoint.work;
     endpoint.drain = { ...drain, left };
-    if (left.requests + left.tunnels > 0) {
+    if (endpoint.inFlight > 0) {
       const who = { pool: pool.name, endpoint: endpoint.name };
       this.#deps.log.warn('endpoint-deadline', { ...who, ...left });
     }
@@ -245,12 +245,12 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     else this.#deps.clock.after(LOOK_EVERY_MS, () => this.#lookWhetherEmpty(pool, endpoint, by));
   }
 
-  /** Out of the pool. Requests under way finish; tunnels, which may have no end, are closed. */
+  /** Out of the pool. Requests under way finish; tunnels and sessions, which may have no end, are closed. */
   #leave(pool: Pool, endpoint: Endpoint, by: string): void {
     this.#deps.closeSessions(endpoint);
     this.#overlay.remove(pool.name, endpoint.name, this.#stamp(by));
     this.#apply(pool.name);
-    this.#note('endpoint-removed', { pool: pool.name, endpoint: endpoint.name, by, ...leftOf(endpoint) });
+    this.#note('endpoint-removed', { pool: pool.name, endpoint: endpoint.name, by, ...endpoint.work });
   }
 
   #announce(pool: Pool, endpoint: Endpoint, by: string): void {
@@ -286,10 +286,6 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
 function describe(state: AdminState, by: string): string {
   return `${state} by ${by}`;
-}
-
-function leftOf(endpoint: Endpoint): { readonly requests: number; readonly tunnels: number } {
-  return { requests: endpoint.inFlight - endpoint.tunnels, tunnels: endpoint.tunnels };
 }
 
 /** What the file or a discard enabled again is not taken out any more. */

@@ -17,6 +17,8 @@ export interface ServedListener extends Acceptor {
   leave(): void;
   /** Asks both ends of the tunnels and sessions with `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void;
+  /** Resets the tunnels and sessions with `endpoint`, which is down. */
+  cutSessions(endpoint: Endpoint): void;
   /** Ends what is still under way. Returns how much that was. */
   cut(): number;
 }

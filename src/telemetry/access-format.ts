@@ -1,10 +1,11 @@
 import { ACCESS_FIELDS, type AccessField } from '../config/schema/access-log.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
+import type { SessionEntry } from '../model/session-entry.ts';
 import { escapeText, jsonString, logfmtValue } from './escape.ts';
 import { commonTime, isoTime } from './log-time.ts';
 
-/** Makes the line of one request, ASCII with its line end. */
-export type AccessFormatter = (entry: AccessEntry) => string;
+/** Makes the line of one request or session, ASCII with its line end. */
+export type AccessFormatter<Entry = AccessEntry> = (entry: Entry) => string;
 
 /** Undefined and the empty text mean that there is no such thing. */
 type Value = string | number | boolean | undefined;
@@ -22,7 +23,9 @@ function queryOf(target: string): string {
 /** Whole microseconds: nothing is measured more finely, and lines stay short. */
 const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
 
-const VALUE_OF: { readonly [Field in AccessField]: (entry: AccessEntry) => Value } = {
+type ValuesOf<Entry> = { readonly [Field in AccessField]?: (entry: Entry) => Value };
+
+const OF_REQUEST: Required<ValuesOf<AccessEntry>> = {
   time: (entry) => isoTime(entry.startWallMs),
   durationMs: (entry) => milliseconds(entry.durationMs),
   listener: (entry) => entry.listener,
@@ -52,6 +55,25 @@ const VALUE_OF: { readonly [Field in AccessField]: (entry: AccessEntry) => Value
   commonTime: (entry) => commonTime(entry.startWallMs),
 };
 
+/** A session has no request: fields of one stay empty in templates, and are left out where every field is written. */
+const OF_SESSION: ValuesOf<SessionEntry> = {
+  time: (entry) => isoTime(entry.startWallMs),
+  durationMs: (entry) => milliseconds(entry.durationMs),
+  listener: (entry) => entry.listener,
+  pool: (entry) => entry.pool,
+  endpoint: (entry) => entry.endpoint,
+  clientIp: (entry) => entry.clientIp,
+  clientPort: (entry) => entry.clientPort,
+  protocol: (entry) => entry.protocol,
+  requestBytes: (entry) => entry.requestBytes,
+  responseBytes: (entry) => entry.responseBytes,
+  failure: (entry) => entry.failure,
+  attempts: (entry) => entry.attempts,
+  queuedMs: (entry) => milliseconds(entry.queuedMs),
+  connectMs: (entry) => milliseconds(entry.connectMs),
+  commonTime: (entry) => commonTime(entry.startWallMs),
+};
+
 /** The same thing said twice, left out where every field is written. */
 const DERIVED: ReadonlySet<AccessField> = new Set(['path', 'query', 'commonTime']);
 
@@ -59,13 +81,23 @@ const DERIVED: ReadonlySet<AccessField> = new Set(['path', 'query', 'commonTime'
 const COMMON = '${clientIp} - - [${commonTime}] "${method} ${target} ${protocol}" ${status} ${responseBytes}';
 const COMBINED = `${COMMON} "\${referer}" "\${userAgent}"`;
 
-/** Compiles a format that the configuration schema has let through. */
+/** Compiles a format that the configuration schema has let through, for requests. */
 export function compileAccessFormat(format: string): AccessFormatter {
+  return compile(format, OF_REQUEST);
+}
+
+/** ... and for TCP and UDP sessions. */
+export function compileSessionFormat(format: string): AccessFormatter<SessionEntry> {
+  return compile(format, OF_SESSION);
+}
+
+function compile<Entry>(format: string, values: ValuesOf<Entry>): AccessFormatter<Entry> {
   switch (format) {
     case 'json':
-      return everyField('{', (field) => `${jsonString(field)}:`, ',', '}\n', jsonValue);
+      return everyField(values, '{', (field) => `${jsonString(field)}:`, ',', '}\n', jsonValue);
     case 'logfmt':
       return everyField(
+        values,
         '',
         (field) => `${field}=`,
         ' ',
@@ -73,48 +105,53 @@ export function compileAccessFormat(format: string): AccessFormatter {
         (value) => logfmtValue(String(value ?? '')),
       );
     case 'common':
-      return template(COMMON);
+      return template(values, COMMON);
     case 'combined':
-      return template(COMBINED);
+      return template(values, COMBINED);
     default:
-      return template(format);
+      return template(values, format);
   }
 }
 
-interface Piece {
+interface Piece<Entry> {
   /** What stands before the value. */
   readonly before: string;
-  readonly valueOf: (entry: AccessEntry) => Value;
+  readonly valueOf: (entry: Entry) => Value;
 }
 
-function everyField(
+function everyField<Entry>(
+  values: ValuesOf<Entry>,
   start: string,
   label: (field: AccessField) => string,
   separator: string,
   end: string,
   write: (value: Value) => string,
-): AccessFormatter {
-  const pieces = ACCESS_FIELDS.filter((field) => !DERIVED.has(field)).map((field, place) => ({
-    before: (place === 0 ? start : separator) + label(field),
-    valueOf: VALUE_OF[field],
-  }));
+): AccessFormatter<Entry> {
+  const pieces: Piece<Entry>[] = [];
+  for (const field of ACCESS_FIELDS) {
+    const valueOf = values[field];
+    if (valueOf === undefined || DERIVED.has(field)) continue;
+    pieces.push({ before: (pieces.length === 0 ? start : separator) + label(field), valueOf });
+  }
   return join(pieces, end, write);
 }
 
-function template(text: string): AccessFormatter {
-  const pieces: Piece[] = [];
+function template<Entry>(values: ValuesOf<Entry>, text: string): AccessFormatter<Entry> {
+  const pieces: Piece<Entry>[] = [];
   let from = 0;
   for (const match of text.matchAll(/\$\{([^}]*)\}/g)) {
-    pieces.push({
-      before: escapeLiteral(text.slice(from, match.index)),
-      valueOf: VALUE_OF[match[1] as AccessField],
-    });
+    const valueOf = values[match[1] as AccessField] ?? (() => undefined);
+    pieces.push({ before: escapeLiteral(text.slice(from, match.index)), valueOf });
     from = match.index + match[0].length;
   }
   return join(pieces, `${escapeLiteral(text.slice(from))}\n`, templateValue);
 }
 
-function join(pieces: readonly Piece[], end: string, write: (value: Value) => string): AccessFormatter {
+function join<Entry>(
+  pieces: readonly Piece<Entry>[],
+  end: string,
+  write: (value: Value) => string,
+): AccessFormatter<Entry> {
   return (entry) => {
     let line = '';
     for (const piece of pieces) line += piece.before + write(piece.valueOf(entry));

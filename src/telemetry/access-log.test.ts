@@ -6,8 +6,9 @@ import * as fc from 'fast-check';
 
 import { ACCESS_FIELDS } from '../config/schema/access-log.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
+import type { SessionEntry } from '../model/session-entry.ts';
 import { FakeClock } from '../util/fake-clock.ts';
-import { compileAccessFormat } from './access-format.ts';
+import { compileAccessFormat, compileSessionFormat } from './access-format.ts';
 import { BatchedAccessLog } from './access-log.ts';
 import { AppLog } from './log.ts';
 
@@ -44,6 +45,49 @@ const HOSTILE = '/"\r\n1.2.3.4 - - [x] "GET / HTTP/1.1" 200 0\u001b[2J\u0000\\\u
 function line(format: string, changes: Partial<AccessEntry> = {}): string {
   return compileAccessFormat(format)({ ...ENTRY, ...changes });
 }
+
+const SESSION: SessionEntry = {
+  startWallMs: 1_700_000_000_007.9,
+  durationMs: 5012.34567,
+  listener: 'pg',
+  pool: 'db',
+  endpoint: 'pg-1',
+  clientIp: '192.0.2.7',
+  clientPort: 51234,
+  protocol: 'TCP',
+  requestBytes: 512,
+  responseBytes: 4096,
+  failure: 'session_idle',
+  attempts: 2,
+  queuedMs: 0,
+  connectMs: 0.5,
+};
+
+describe('sessions', () => {
+  const sessionLine = (format: string): string => compileSessionFormat(format)(SESSION);
+
+  test('json has every field of a session, and none of a request', () => {
+    const { startWallMs: _, ...fields } = SESSION;
+    expect(JSON.parse(sessionLine('json'))).toEqual({
+      ...fields,
+      time: '2023-11-14T22:13:20.007Z',
+      durationMs: 5012.346,
+    });
+  });
+
+  test('logfmt and templates', () => {
+    expect(sessionLine('logfmt')).toStartWith(
+      'time=2023-11-14T22:13:20.007Z durationMs=5012.346 listener=pg ',
+    );
+    expect(sessionLine('logfmt')).toContain(' failure=session_idle ');
+    expect(sessionLine('${clientIp} ${method} ${endpoint} ${requestBytes}/${responseBytes}')).toBe(
+      '192.0.2.7 - pg-1 512/4096\n',
+    );
+    expect(sessionLine('combined')).toBe(
+      '192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "- - TCP" - 4096 "-" "-"\n',
+    );
+  });
+});
 
 describe('formats', () => {
   test('json has every field under its own name', () => {

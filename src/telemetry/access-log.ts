@@ -1,23 +1,26 @@
 import type { AccessLogConfig } from '../config/schema/access-log.ts';
 import type { AccessEntry, AccessLog } from '../model/access-entry.ts';
+import type { SessionEntry } from '../model/session-entry.ts';
 import type { Log } from '../model/ports.ts';
 import type { Clock } from '../util/clock.ts';
-import { compileAccessFormat, type AccessFormatter } from './access-format.ts';
+import { compileAccessFormat, compileSessionFormat, type AccessFormatter } from './access-format.ts';
 import { LineWriter } from './line-writer.ts';
 
 const FLUSH_EVERY_MS = 200;
 
-/** The access log: one line a request, formatted at once, written in batches off the data path. */
+/** The access log: one line a request or session, formatted at once, written in batches off the data path. */
 export class BatchedAccessLog implements AccessLog {
   readonly #path: string;
-  readonly #format: AccessFormatter;
+  readonly #formatRequest: AccessFormatter;
+  readonly #formatSession: AccessFormatter<SessionEntry>;
   readonly #writer: LineWriter;
   readonly #log: Log;
   #lines = 0;
 
-  private constructor(path: string, format: AccessFormatter, writer: LineWriter, log: Log) {
+  private constructor({ path, format }: AccessLogConfig, writer: LineWriter, log: Log) {
     this.#path = path;
-    this.#format = format;
+    this.#formatRequest = compileAccessFormat(format);
+    this.#formatSession = compileSessionFormat(format);
     this.#writer = writer;
     this.#log = log;
   }
@@ -30,10 +33,10 @@ export class BatchedAccessLog implements AccessLog {
       onRecovery: (droppedLines: number) => log.info('access-log.recovered', { path, droppedLines }),
     };
     const writer = LineWriter.open({ destination: path, clock, flushEveryMs: FLUSH_EVERY_MS, trouble });
-    return new BatchedAccessLog(path, compileAccessFormat(config.format), writer, log);
+    return new BatchedAccessLog(config, writer, log);
   }
 
-  /** Requests taken down since the start, those whose lines were lost included. */
+  /** Requests and sessions taken down since the start, those whose lines were lost included. */
   get lines(): number {
     return this.#lines;
   }
@@ -45,7 +48,12 @@ export class BatchedAccessLog implements AccessLog {
 
   record(entry: AccessEntry): void {
     this.#lines++;
-    this.#writer.write(this.#format(entry));
+    this.#writer.write(this.#formatRequest(entry));
+  }
+
+  recordSession(entry: SessionEntry): void {
+    this.#lines++;
+    this.#writer.write(this.#formatSession(entry));
   }
 
   /** Goes on in a new file of the same name; for logrotate. When that fails, says so and keeps the old one. */

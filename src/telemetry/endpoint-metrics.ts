@@ -78,13 +78,19 @@ export const ENDPOINT_METRICS: readonly Metric[] = [
   perEndpoint(
     'pointsman_endpoint_in_flight',
     'gauge',
-    'Requests under way, those that wait for a connection included.',
+    'Requests and sessions under way, those that wait for a connection included.',
     (endpoint) => endpoint.inFlight,
+  ),
+  perEndpoint(
+    'pointsman_endpoint_sessions',
+    'gauge',
+    'TCP and UDP sessions open.',
+    (endpoint) => endpoint.sessions,
   ),
   perEndpoint(
     'pointsman_endpoint_requests_total',
     'counter',
-    'Attempts begun.',
+    'Attempts begun, for requests and for sessions.',
     (endpoint) => endpoint.stats.requests,
   ),
   perEndpoint(
@@ -143,6 +149,13 @@ export const ENDPOINT_METRICS: readonly Metric[] = [
     'counter',
     'Connections that could not be opened.',
     (endpoint) => endpoint.stats.connectFailures,
+  ),
+  endpointMetric(
+    'pointsman_endpoint_connect_duration_seconds',
+    'histogram',
+    [],
+    'Time to open a connection, of those that could be opened.',
+    ({ stats }, labels, sink) => sink.histogram(labels, stats.connect),
   ),
   endpointMetric(
     'pointsman_endpoint_request_duration_seconds',

@@ -49,7 +49,7 @@ export const LISTENER_METRICS: readonly Metric[] = [
   perListener(
     'pointsman_listener_open_connections',
     'gauge',
-    'Client connections open now.',
+    'Client connections open now; of a tcp listener, its sessions.',
     (stats) => stats.connectionsOpen,
   ),
   perListener(
@@ -61,7 +61,7 @@ export const LISTENER_METRICS: readonly Metric[] = [
   perListener(
     'pointsman_listener_connections_rejected_total',
     'counter',
-    'Client connections closed at once because of limits.connections.',
+    'Client connections closed at once because of limits.connections or limits.perClient.',
     (stats) => stats.connectionsRejected,
   ),
   perListener(

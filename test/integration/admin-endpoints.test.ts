@@ -65,7 +65,15 @@ describe('PATCH', () => {
       name: 'a',
       weight: 7,
       state: { admin: 'draining', availability: 'bound-only' },
-      drain: { requests: 0, tunnels: 0, empty: true, takesBound: false, leaves: false, left: null },
+      drain: {
+        requests: 0,
+        tunnels: 0,
+        sessions: 0,
+        empty: true,
+        takesBound: false,
+        leaves: false,
+        left: null,
+      },
     });
     const { since, deadline } = report.drain!;
     expect(Date.parse(deadline!) - Date.parse(since!)).toBe(60_000);

@@ -224,7 +224,7 @@ describe('--wait', () => {
     expect((await reportOf(pointsman, 'a')).drain).toMatchObject({
       requests: 1,
       tunnels: 0,
-      left: { requests: 1, tunnels: 2 },
+      left: { requests: 1, tunnels: 2, sessions: 0 },
     });
     a.open();
     expect((await request).body.toString()).toBe('a');

@@ -25,6 +25,7 @@ class MemoryTransport implements Transport {
   reading = true;
   wantsRoom = false;
   finRead = false;
+  keptAliveMs = 0;
 
   constructor(remoteAddress: string, remotePort: number) {
     this.remoteAddress = remoteAddress;
@@ -59,6 +60,10 @@ class MemoryTransport implements Transport {
 
   read(wanted: boolean): void {
     this.reading = wanted;
+  }
+
+  keepAlive(idleMs: number): void {
+    this.keptAliveMs = idleMs;
   }
 
   shutdown(): void {
@@ -99,6 +104,11 @@ export class MemoryPeer {
   /** How our side has ended, if it has. */
   get standing(): Standing {
     return this.#transport.standing;
+  }
+
+  /** Silence after which our side asks; 0 when it never does. */
+  get keptAliveMs(): number {
+    return this.#transport.keptAliveMs;
   }
 
   /** Our side reads. */

@@ -100,7 +100,7 @@ export class MemoryProxy {
             this.observed.push({ endpoint: name, failure, status });
           },
         },
-        accessLog: { record: (entry) => this.entries.push({ ...entry }) },
+        accessLog: { record: (entry) => this.entries.push({ ...entry }), recordSession() {} },
         log: { debug() {}, info() {}, warn() {}, error() {} },
         wheel: this.time.wheel,
         clock: this.time.clock,

@@ -30,7 +30,7 @@ export class SampleRuntime implements RuntimeView {
 
   addListener(name: string, pools: readonly string[]): ListenerStats {
     const stats = new ListenerStats();
-    this.listenerList.push({ name, address: '0.0.0.0:8080', pools, stats });
+    this.listenerList.push({ name, address: '0.0.0.0:8080', protocol: 'http', pools, stats });
     return stats;
   }
 

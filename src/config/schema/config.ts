@@ -20,7 +20,9 @@ export const config = z.strictObject({
   accessLog: z
     .union([z.literal(false), accessLog])
     .default(false)
-    .meta({ description: 'One line a request. `false` switches it off; `{}` takes the defaults.' }),
+    .meta({
+      description: 'One line a request or TCP session. `false` switches it off; `{}` takes the defaults.',
+    }),
   log: z
     .strictObject({
       level: z

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { parseRate } from '../rate.ts';
 import {
   cookieAttributeGrammar,
   editableExceptHostGrammar,
@@ -10,6 +9,7 @@ import {
   tokenGrammar,
   type Grammar,
 } from './syntax.ts';
+import { rate } from './rate.ts';
 import { fieldValue, text } from './text.ts';
 import { duration } from './units.ts';
 
@@ -58,18 +58,13 @@ const rateLimitKeyGrammar: Grammar = (value) => {
   return `${quote(value)} is not a key; write client-ip, route, or header:NAME`;
 };
 
-const rateGrammar: Grammar = (value) =>
-  parseRate(value) === undefined
-    ? `${quote(value)} is not a rate; write a whole number and a period, such as 100/s, 600/m or 10000/h`
-    : undefined;
-
 /** `rateLimit`: a token bucket per key. */
 export const rateLimitFilter = z
   .strictObject({
     key: text(rateLimitKeyGrammar)
       .default('client-ip')
       .meta({ description: '`client-ip`, `route`, or `header:NAME`.' }),
-    rate: text(rateGrammar, 'a rate such as 100/s').meta({
+    rate: rate.meta({
       description: 'Requests per time: `100/s`, `600/m`, `10000/h`.',
       examples: ['100/s'],
     }),

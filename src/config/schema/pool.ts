@@ -171,6 +171,10 @@ export const pool = z.strictObject({
   slowStart: duration
     .prefault('0')
     .meta({ description: 'How long an endpoint that returns takes to reach its full share.' }),
+  onEndpointDown: z.enum(['keep', 'close']).default('keep').meta({
+    description:
+      'What becomes of TCP sessions and tunnels of an endpoint that the health check finds unhealthy: they go on as long as they can, or are reset at once.',
+  }),
   panicPercent: z
     .number()
     .min(0)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
+import { rate } from './rate.ts';
 import { duration, positiveDuration } from './units.ts';
 
 /** A listener that passes bytes on and does not look into them. Exactly one of `pool`, `split`. */
@@ -27,9 +28,37 @@ export const tcpListener = z.strictObject({
         .min(1)
         .default(100_000)
         .meta({ description: 'Open client connections; further ones are closed at once.' }),
+      perClient: z
+        .strictObject({
+          connections: z
+            .number()
+            .int()
+            .min(0)
+            .default(0)
+            .meta({ description: 'Open connections of one client; 0 is no limit.' }),
+          rate: rate.optional().meta({
+            description: 'New connections of one client: `20/s`, `600/m`. Default: no limit.',
+            examples: ['20/s'],
+          }),
+          burst: z
+            .number()
+            .int()
+            .min(1)
+            .optional()
+            .meta({ description: 'How many may come at once. Default: the rate per second, at least 1.' }),
+        })
+        .prefault({})
+        .meta({
+          description:
+            'What one client may take: an IPv4 address, or the /64 network of an IPv6 one. What is over is closed at once.',
+        }),
     })
     .prefault({})
     .meta({ description: 'How many clients may come.' }),
+  keepAlive: duration.prefault('0').meta({
+    description:
+      'Silence after which the kernel asks whether the other side is still there (TCP keep-alive), towards clients and endpoints; whole seconds; 0 is never.',
+  }),
 });
 
 export type TcpListenerConfig = z.output<typeof tcpListener>;

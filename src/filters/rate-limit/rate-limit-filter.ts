@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
-import { parseRate, type Rate } from '../../config/rate.ts';
+import { defaultBurst, parseRate } from '../../config/rate.ts';
 import type { RateLimitFilterConfig } from '../../config/schema/filters.ts';
 import { failureReply } from '../../http/local-reply.ts';
 import { fieldLine, fieldName } from '../../model/fields.ts';
 import type { Filter, FilterContext, FilterVerdict, LocalReply } from '../../model/filter.ts';
 import type { Log } from '../../model/ports.ts';
 import { clientNetwork } from '../../util/ip.ts';
-import { TokenTable } from './token-table.ts';
+import { TokenTable } from '../../util/token-table.ts';
 
 const HEADER = 'header:';
 /** Longer keys are kept as their digest, so that clients cannot fill memory with them. */
@@ -30,11 +30,6 @@ function keyFunction(config: RateLimitFilterConfig): KeyOf {
     const value = context.request.fields.get(name);
     return value === undefined || value === '' ? `\0${client(context)}` : bounded(value);
   };
-}
-
-/** Tokens that a bucket holds when the configuration does not say: what comes back in a second. */
-function defaultBurst({ requests, periodMs }: Rate): number {
-  return Math.max(1, Math.ceil((requests * 1000) / periodMs));
 }
 
 /** `rateLimit`: answers 429 when a key has no token left. */

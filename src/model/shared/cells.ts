@@ -26,6 +26,8 @@ export interface EndpointCounts {
   readonly inFlight: Places;
   /** Those of them that are tunnels. */
   readonly tunnels: SharedCount;
+  /** Those of them that are TCP or UDP sessions. */
+  readonly sessions: SharedCount;
 }
 
 /** What is under way at a listener. */
@@ -63,7 +65,7 @@ export function privatePool(totals: number): PoolCells {
 /** @param totals Words of counters. */
 export function privateEndpoint(totals: number): EndpointCells {
   return {
-    counts: { inFlight: privatePlaces(), tunnels: privateCount() },
+    counts: { inFlight: privatePlaces(), tunnels: privateCount(), sessions: privateCount() },
     totals: new Float64Array(totals),
   };
 }

@@ -1,6 +1,20 @@
 import type { CloseCause } from '../connection.ts';
 import type { Transport, TransportEvents } from '../transport.ts';
-import { E, EPOLL, errno, fixed, MSG, SHUT_WR, SO, SOL, sys, TCP_NODELAY } from './libc.ts';
+import {
+  E,
+  EPOLL,
+  errno,
+  fixed,
+  MSG,
+  SHUT_WR,
+  SO,
+  SOL,
+  sys,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_NODELAY,
+} from './libc.ts';
 import { poller, type PollTarget } from './poller.ts';
 
 /** Largest piece that is read at once, bytes: with 64 KiB a body of 1 MiB costs half as much again. */
@@ -29,6 +43,9 @@ const WATCHED = EPOLL.IN | EPOLL.RDHUP | EPOLL.ET;
 const WATCHED_WITH_ROOM = WATCHED | EPOLL.OUT;
 /** Reads of a socket that has more, before others get their turn. */
 const READS_PER_EVENT = 4;
+
+/** Keep-alive probes without an answer until a peer is taken for dead. */
+const KEEPALIVE_PROBES = 3;
 
 /** Views of the beginning of `input`, by length: most messages have one of a few lengths. */
 const views: (Buffer | undefined)[] = [];
@@ -88,6 +105,15 @@ export class FdTransport implements Transport, PollTarget {
     if (!wanted || !this.#unread || !this.#open) return;
     this.#unread = false;
     poller().again(this);
+  }
+
+  keepAlive(idleMs: number): void {
+    if (!this.#open) return;
+    const idleSeconds = Math.max(1, Math.round(idleMs / 1000));
+    setOption(this.#fd, SOL.TCP, TCP_KEEPIDLE, idleSeconds);
+    setOption(this.#fd, SOL.TCP, TCP_KEEPINTVL, Math.max(1, Math.round(idleSeconds / KEEPALIVE_PROBES)));
+    setOption(this.#fd, SOL.TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    setOption(this.#fd, SOL.SOCKET, SO.KEEPALIVE, 1);
   }
 
   shutdown(): void {

@@ -106,8 +106,19 @@ export const EPOLL = {
 export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const AF = { INET: 2, INET6: 10 } as const;
 export const SOL = { SOCKET: 1, IP: 0, TCP: 6, IPV6: 41 } as const;
-export const SO = { REUSEADDR: 2, ERROR: 4, SNDBUF: 7, RCVBUF: 8, LINGER: 13, REUSEPORT: 15 } as const;
+export const SO = {
+  REUSEADDR: 2,
+  ERROR: 4,
+  SNDBUF: 7,
+  RCVBUF: 8,
+  KEEPALIVE: 9,
+  LINGER: 13,
+  REUSEPORT: 15,
+} as const;
 export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const IPV6_V6ONLY = 26;
 /** Ask for the address that a datagram was sent to, and say from which one an answer leaves: ip(7), ipv6(7). */
 export const IP_PKTINFO = 8;

@@ -40,6 +40,11 @@ export class RuntimeTransport implements Transport {
     else this.#socket.pause();
   }
 
+  /** The runtime leaves the pace of the probes to the system. */
+  keepAlive(idleMs: number): void {
+    this.#socket.setKeepAlive(true, idleMs);
+  }
+
   shutdown(): void {
     this.#socket.shutdown();
   }

@@ -1,0 +1,27 @@
+/** What the access log is told of one TCP or UDP session when it ends. */
+export interface SessionEntry {
+  /** Wall-clock time at which the client came. */
+  startWallMs: number;
+  /** From then to the end of the session. */
+  durationMs: number;
+  listener: string;
+  pool: string;
+  /** The endpoint of the last attempt; empty when there was none. */
+  endpoint: string;
+  clientIp: string;
+  clientPort: number;
+  /** `TCP`, `UDP`. */
+  protocol: string;
+  /** Bytes received from the client. */
+  requestBytes: number;
+  /** Bytes sent to the client. */
+  responseBytes: number;
+  /** Failure code of what ended it (see docs/reference/failures.md); empty when both sides ended it. */
+  failure: string;
+  /** Attempts that were begun; 0 when no endpoint was asked. */
+  attempts: number;
+  /** Time waited for an endpoint below its `maxConnections`. */
+  queuedMs: number;
+  /** Time the last attempt took to connect. */
+  connectMs: number;
+}

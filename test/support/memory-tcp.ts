@@ -1,0 +1,143 @@
+import { balancer } from '../../src/balancer/flow.ts';
+import { tcpListener as listenerSchema } from '../../src/config/schema/tcp-listener.ts';
+import { PoolQueue } from '../../src/connector/queue.ts';
+import { L4Pool } from '../../src/l4/l4-pool.ts';
+import { TcpListener } from '../../src/l4/tcp-listener.ts';
+import type { FailureCode } from '../../src/model/failures.ts';
+import { ListenerStats } from '../../src/model/listener-stats.ts';
+import type { Pool } from '../../src/model/pool.ts';
+import type { SessionEntry } from '../../src/model/session-entry.ts';
+import { runTurn } from '../../src/net/turn.ts';
+import { seededRandom } from '../../src/util/random.ts';
+import { FakeTime } from './fake-time.ts';
+import { MemoryNetwork, type MemoryPeer } from './memory-connection.ts';
+import { PolicyPool, type PoolSpec } from './policy-pool.ts';
+
+interface MemoryTcpOptions {
+  /** As in a file: timeouts, limits ... */
+  readonly listener?: Readonly<Record<string, unknown>>;
+  readonly pool?: Partial<PoolSpec>;
+}
+
+/**
+ * The TCP data path of a listener with one pool, from its real parts, over connections in memory and with time that stands still. Give
+ * the time back with `restore`.
+ */
+export class MemoryTcp {
+  readonly time = new FakeTime();
+  readonly network = new MemoryNetwork();
+  readonly balanced: PolicyPool;
+  readonly l4Pool: L4Pool;
+  readonly listener: TcpListener;
+  /** The access log. */
+  readonly entries: SessionEntry[] = [];
+  /** What outlier detection was told. */
+  readonly observed: [endpoint: string, failure: FailureCode | undefined][] = [];
+  /** Connections that are not released yet. */
+  accepted = 0;
+
+  constructor(options: MemoryTcpOptions = {}) {
+    this.balanced = new PolicyPool({ policy: 'first', endpoints: [1, 1], ...options.pool });
+    const { wheel, clock } = this.time;
+    this.l4Pool = new L4Pool(
+      this.pool,
+      new PoolQueue(wheel, this.pool.counts.queued),
+      wheel,
+      this.network.dial,
+    );
+    const config = listenerSchema.parse({
+      name: 'raw',
+      address: '127.0.0.1:80',
+      protocol: 'tcp',
+      pool: 'pool',
+      ...options.listener,
+    });
+    this.listener = new TcpListener(config, this.l4Pool, new ListenerStats(), {
+      balancer,
+      observer: {
+        observe: (_pool, { name }, failure) => void this.observed.push([name, failure]),
+      },
+      accessLog: { record() {}, recordSession: (entry) => void this.entries.push({ ...entry }) },
+      wheel,
+      clock,
+      random: seededRandom(1),
+    });
+  }
+
+  get pool(): Pool {
+    return this.balanced.pool;
+  }
+
+  /** Sessions at the endpoints, in their order. */
+  get inFlight(): number[] {
+    return this.pool.view.all.map(({ inFlight }) => inFlight);
+  }
+
+  /** Failure code, endpoint and attempts of every session that has ended. */
+  get log(): [failure: string, endpoint: string, attempts: number][] {
+    return this.entries.map(({ failure, endpoint, attempts }) => [failure, endpoint, attempts]);
+  }
+
+  /** How often a connection ended for that reason. */
+  failed(code: FailureCode): number {
+    return new Map(this.listener.stats.failures()).get(code) ?? 0;
+  }
+
+  /** What is held for sessions: all of it is 0 when there is none. */
+  get held(): Record<string, number> {
+    const { activeRequests, queued, view } = this.pool;
+    const sum = (of: 'inFlight' | 'sessions') =>
+      view.all.reduce((total, endpoint) => total + endpoint[of], 0);
+    const { connectionsOpen } = this.listener.stats;
+    const { busy } = this.listener;
+    return {
+      inFlight: sum('inFlight'),
+      sessions: sum('sessions'),
+      activeRequests,
+      queued,
+      busy,
+      connectionsOpen,
+    };
+  }
+
+  /** A client that has just connected. When it is not served it is reset. */
+  connect(address = '192.0.2.1'): MemoryPeer {
+    const peer = this.network.peer(address);
+    const { connection } = peer;
+    runTurn(() => {
+      const handler = this.listener.accept(connection);
+      if (handler === undefined) {
+        connection.reset();
+        return;
+      }
+      this.accepted++;
+      connection.handler = handler;
+      connection.released = () => {
+        this.accepted--;
+        this.listener.released(handler);
+      };
+    });
+    return peer;
+  }
+
+  /** Accepts the oldest dial that is on its way. */
+  acceptDial(): MemoryPeer {
+    const dial = this.network.pendingDials[0];
+    if (dial === undefined) throw new Error('nobody dials');
+    return dial.accept();
+  }
+
+  /** A session. */
+  open(): { client: MemoryPeer; endpoint: MemoryPeer } {
+    return { client: this.connect(), endpoint: this.acceptDial() };
+  }
+
+  advance(ms: number): void {
+    this.time.advance(ms);
+    this.network.settle();
+  }
+
+  restore(): void {
+    this.time.restore();
+  }
+}
