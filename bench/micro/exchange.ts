@@ -35,6 +35,8 @@ const EXCHANGES = 300_000;
 class Sink implements Transport {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 40_000;
+  readonly localAddress = '127.0.0.1';
+  readonly localPort = 80;
   writes = 0;
   write(_bytes: Buffer, start: number, end: number): number {
     this.writes++;

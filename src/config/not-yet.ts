@@ -13,7 +13,6 @@ interface NotYet {
 const NOT_YET: readonly NotYet[] = [
   { at: ['listeners', '*', 'protocol'], values: ['udp'], changesParent: true },
   { at: ['listeners', '*', 'tls'] },
-  { at: ['listeners', '*', 'proxyProtocol'] },
   { at: ['pools', '*', 'protocol'], values: ['h2', 'h2c'] },
   { at: ['pools', '*', 'tls'] },
   { at: ['pools', '*', 'proxyProtocol'] },

@@ -4,6 +4,7 @@ import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
+import type { Origin } from '../net/origin.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
@@ -82,8 +83,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** Of the request being served; an idle connection has none of its own. */
   request: RequestHead = NO_REQUEST;
   protocol = 'HTTP/1.1';
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  readonly origin: Origin;
   readonly secure: boolean;
   context: unknown;
   bytesSent = 0;
@@ -114,10 +114,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   constructor(connection: Connection, settings: ServerSettings) {
     this.#connection = connection;
     this.#settings = settings;
-    this.remoteAddress = connection.remoteAddress;
-    this.remotePort = connection.remotePort;
-    this.secure = settings.secure;
-    this.context = settings.contextOf(connection.remoteAddress, settings.secure);
+    this.origin = connection;
+    // Who ended TLS for us and is trusted says so.
+    this.secure = settings.secure || connection.proxied?.tls?.secure === true;
+    this.context = settings.contextOf(connection.remoteAddress, this.secure);
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -180,7 +180,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** A reload changed how clients are served. */
   #follow(): void {
     while (this.#settings.successor !== undefined) this.#settings = this.#settings.successor;
-    this.context = this.#settings.contextOf(this.remoteAddress, this.secure);
+    this.context = this.#settings.contextOf(this.origin.remoteAddress, this.secure);
   }
 
   #readHead(bytes: Buffer, start: number, end: number): number {

@@ -2,6 +2,7 @@ import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { RequestHead, ResponseHead } from '../model/message.ts';
 import type { CloseCause } from '../net/connection.ts';
+import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 
 /**
@@ -15,9 +16,8 @@ export interface ClientStream {
   readonly request: RequestHead;
   /** `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`. */
   readonly protocol: string;
-  /** Address of the peer on the wire. */
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  /** Of the client's connection. */
+  readonly origin: Origin;
   readonly secure: boolean;
   /** What the data path keeps for the client's connection; the codec only carries it. */
   readonly context: unknown;

@@ -5,6 +5,11 @@ import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
+import {
+  type IntroducedAcceptor,
+  ProxyEntrance,
+  proxyRulesOf,
+} from '../net/proxy-protocol/proxy-entrance.ts';
 import { turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
@@ -15,7 +20,7 @@ import { TcpSession } from './tcp-session.ts';
 export type TcpTarget = L4Pool | WeightedArms<L4Pool>;
 
 /** Serves the TCP clients of one listener. */
-export class TcpListener implements Acceptor {
+export class TcpListener implements Acceptor, IntroducedAcceptor {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L4Shared;
@@ -23,7 +28,8 @@ export class TcpListener implements Acceptor {
   #target: TcpTarget;
   readonly #clients: ClientLimits;
   readonly #sessions = new Set<TcpSession>();
-  /** Sessions whose client connections are not released yet. */
+  readonly #entrance: ProxyEntrance;
+  /** Connections that are not released yet. */
   readonly #connections = new Set<ConnectionHandler>();
 
   constructor(config: TcpListenerConfig, target: TcpTarget, stats: ListenerStats, shared: L4Shared) {
@@ -33,6 +39,7 @@ export class TcpListener implements Acceptor {
     this.config = config;
     this.#target = target;
     this.#clients = new ClientLimits(config.limits.perClient);
+    this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
   }
 
   /** Adopts a new configuration, for sessions from now on; those that are open go on as they began. */
@@ -40,28 +47,35 @@ export class TcpListener implements Acceptor {
     this.config = config;
     this.#target = target;
     this.#clients.configure(config.limits.perClient);
+    this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
     const { stats } = this;
+    if (!stats.connections.take(this.config.limits.connections)) return this.#reject('connection_limit');
+    const handler = this.#entrance.enter(connection);
+    if (handler === undefined) {
+      stats.connections.give();
+      return undefined;
+    }
+    this.#connections.add(handler);
+    return handler;
+  }
+
+  onIntroduced(connection: Connection): ConnectionHandler | undefined {
     const client = this.#clients.keyOf(connection.remoteAddress);
     const refusal = client === undefined ? undefined : this.#clients.enter(client, turnNowMs());
     if (refusal !== undefined) return this.#reject(refusal);
-    if (!stats.connections.take(this.config.limits.connections)) {
-      if (client !== undefined) this.#clients.leave(client);
-      return this.#reject('connection_limit');
-    }
-    stats.connectionsTotal++;
+    this.stats.connectionsTotal++;
     const target = this.#target;
     const pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
     const session = new TcpSession(this, pool, connection, client);
     this.#sessions.add(session);
-    if (!session.begin()) {
-      stats.connections.give();
-      return undefined;
-    }
-    this.#connections.add(session);
-    return session;
+    return session.begin() ? session : undefined;
+  }
+
+  onNotIntroduced(code: FailureCode): void {
+    this.#reject(code);
   }
 
   #reject(code: FailureCode): undefined {
@@ -72,6 +86,7 @@ export class TcpListener implements Acceptor {
   released(handler: ConnectionHandler): void {
     this.stats.connections.give();
     this.#connections.delete(handler);
+    this.#entrance.release(handler);
   }
 
   /** Whether that handler was given out here, and is not released yet. */
@@ -103,7 +118,9 @@ export class TcpListener implements Acceptor {
   }
 
   /** Sessions end when their clients and endpoints like: there is no last request to wait for. */
-  drain(): void {}
+  drain(): void {
+    this.#entrance.abandon();
+  }
 
   leave(): void {}
 
@@ -121,6 +138,7 @@ export class TcpListener implements Acceptor {
 
   /** Resets what is still open. Returns how many sessions that was. */
   cut(): number {
+    this.#entrance.abandon();
     const cut = this.#sessions.size;
     for (const session of this.#sessions) session.cut('shutting_down');
     return cut;

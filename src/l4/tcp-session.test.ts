@@ -58,6 +58,8 @@ describe('a session', () => {
         endpoint: 'a',
         clientIp: '192.0.2.1',
         clientPort: 40_000,
+        peerIp: '192.0.2.1',
+        peerPort: 40_000,
         protocol: 'TCP',
         requestBytes: 7,
         responseBytes: 6,

@@ -159,6 +159,8 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, RelayMet
       endpoint: this.endpoint?.name ?? '',
       clientIp: this.#client.remoteAddress,
       clientPort: this.#client.remotePort,
+      peerIp: this.#client.peerAddress,
+      peerPort: this.#client.peerPort,
       requestBytes: this.#relay?.bytesToEndpoint ?? 0,
       responseBytes: this.#relay?.bytesToClient ?? 0,
       attempts: count,

@@ -89,7 +89,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const { request } = this;
     const path = request.path === '*' ? '*' : normalisePath(request.path);
     if (path === undefined) {
-      this.clientIp = this.client.remoteAddress;
+      this.clientIp = this.client.origin.remoteAddress;
       this.#fail('request_target', '');
       return;
     }

@@ -10,6 +10,11 @@ import { fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
+import {
+  type IntroducedAcceptor,
+  ProxyEntrance,
+  proxyRulesOf,
+} from '../net/proxy-protocol/proxy-entrance.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -31,7 +36,7 @@ const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
 
 /** Serves the HTTP clients of one listener. */
-export class L7Listener implements Acceptor, RequestHandler {
+export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;
@@ -42,6 +47,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<H1ServerConnection>();
+  readonly #entrance: ProxyEntrance;
   #settings: ServerSettings;
   #maxConnections: number;
 
@@ -58,6 +64,7 @@ export class L7Listener implements Acceptor, RequestHandler {
     this.timeouts = config.timeouts;
     this.router = router;
     this.#maxConnections = config.limits.connections;
+    this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
     this.#settings = this.#settingsOf(config, forwarding);
     this.#countRoutes();
   }
@@ -73,6 +80,7 @@ export class L7Listener implements Acceptor, RequestHandler {
     this.timeouts = config.timeouts;
     this.router = router;
     this.#maxConnections = config.limits.connections;
+    this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
     this.#countRoutes();
   }
 
@@ -111,22 +119,37 @@ export class L7Listener implements Acceptor, RequestHandler {
       stats.countFailure('connection_limit');
       return undefined;
     }
+    const handler = this.#entrance.enter(connection);
+    if (handler === undefined) {
+      stats.connections.give();
+      return undefined;
+    }
     stats.connectionsTotal++;
+    return handler;
+  }
+
+  onIntroduced(connection: Connection): ConnectionHandler {
     const served = new H1ServerConnection(connection, this.#settings);
     this.#connections.add(served);
     return served;
   }
 
+  onNotIntroduced(code: FailureCode): void {
+    this.stats.connectionsRejected++;
+    this.stats.countFailure(code);
+  }
+
   released(handler: ConnectionHandler): void {
     this.stats.connections.give();
-    const served = handler as H1ServerConnection;
+    const served = this.#entrance.release(handler) as H1ServerConnection | undefined;
+    if (served === undefined) return;
     this.#connections.delete(served);
     served.recycle();
   }
 
   /** Whether that handler was given out here, and is not released yet. */
   serves(handler: ConnectionHandler): boolean {
-    return this.#connections.has(handler as H1ServerConnection);
+    return this.#connections.has(handler as H1ServerConnection) || this.#entrance.holds(handler);
   }
 
   onRequest(stream: ClientStream): RequestConsumer {
@@ -187,7 +210,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   }
 
   #entry(stream: ClientStream, known: Partial<AccessEntry>): AccessEntry {
-    const { request } = stream;
+    const { request, origin } = stream;
     return {
       startWallMs: this.shared.clock.wallMs(),
       durationMs: 0,
@@ -195,8 +218,10 @@ export class L7Listener implements Acceptor, RequestHandler {
       route: '',
       pool: '',
       endpoint: '',
-      clientIp: stream.remoteAddress,
-      clientPort: stream.remotePort,
+      clientIp: origin.remoteAddress,
+      clientPort: origin.remotePort,
+      peerIp: origin.peerAddress,
+      peerPort: origin.peerPort,
       method: request.method,
       target: '',
       host: request.authority,
@@ -220,6 +245,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   /** No new requests: idle connections close now, busy ones after their response. */
   drain(): void {
     this.#settings.draining = true;
+    this.#entrance.abandon();
     for (const connection of this.#connections) connection.drain();
   }
 
@@ -254,6 +280,7 @@ export class L7Listener implements Acceptor, RequestHandler {
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;
+    this.#entrance.abandon();
     for (const tunnel of this.tunnels) tunnel.end(CloseCode.GoingAway);
     for (const connection of this.#connections) connection.cut();
     return cut;

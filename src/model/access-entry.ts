@@ -20,6 +20,9 @@ export interface AccessEntry {
   /** The client as trusted proxies name it, else the peer. */
   clientIp: string;
   clientPort: number;
+  /** The other end of the connection: the client, or who stands before us. */
+  peerIp: string;
+  peerPort: number;
   method: string;
   /** The request target as received. */
   target: string;

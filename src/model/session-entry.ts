@@ -10,6 +10,9 @@ export interface SessionEntry {
   endpoint: string;
   clientIp: string;
   clientPort: number;
+  /** The other end of the connection: the client, or who stands before us. */
+  peerIp: string;
+  peerPort: number;
   /** `TCP`, `UDP`. */
   protocol: string;
   /** Bytes received from the client. */

@@ -1,4 +1,6 @@
+import type { Origin } from './origin.ts';
 import type { OutBuffer } from './out-buffer.ts';
+import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
 
 /** Why a connection ended without our asking. */
 export type CloseCause = 'closed' | 'reset' | 'error';
@@ -18,11 +20,8 @@ export interface ConnectionHandler {
 }
 
 /** One TCP (or TLS) connection as every room above `net/` sees it. */
-export interface Connection {
+export interface Connection extends Origin {
   handler: ConnectionHandler;
-  /** Address of the peer, without brackets or port. */
-  readonly remoteAddress: string;
-  readonly remotePort: number;
   readonly closed: boolean;
   /** Bytes that we were given to write and the kernel has not taken. */
   readonly bufferedBytes: number;
@@ -48,6 +47,8 @@ export interface Connection {
   close(): void;
   /** Closes at once with RST. */
   reset(): void;
+  /** From now on it stands for the client of which a trusted peer told. */
+  introduce(header: ProxyHeader): void;
 }
 
 /** Usual capacity of the buffer that `open` hands out, bytes. */

@@ -1,6 +1,7 @@
 import { type CloseCause, type Connection, type ConnectionHandler, MAX_PIECE } from './connection.ts';
 import { reportDefect } from './defects.ts';
 import { OutBuffer } from './out-buffer.ts';
+import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { enterTurn, inTurn, leaveTurn, setTurnFlush } from './turn.ts';
 
@@ -25,8 +26,9 @@ setTurnFlush(flushOwner);
 /** A connection over a socket: joins what is written within a turn, keeps what the kernel does not take. */
 export class SocketConnection implements Connection, TransportEvents {
   handler: ConnectionHandler;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  remoteAddress: string;
+  remotePort: number;
+  proxied: ProxyHeader | undefined = undefined;
   bufferedBytes = 0;
   closed = false;
   readEnded = false;
@@ -42,6 +44,30 @@ export class SocketConnection implements Connection, TransportEvents {
     this.handler = handler;
     this.remoteAddress = transport.remoteAddress;
     this.remotePort = transport.remotePort;
+  }
+
+  get peerAddress(): string {
+    return this.#transport.remoteAddress;
+  }
+
+  get peerPort(): number {
+    return this.#transport.remotePort;
+  }
+
+  get localAddress(): string {
+    return this.proxied?.addresses?.destination.ip ?? this.#transport.localAddress;
+  }
+
+  get localPort(): number {
+    return this.proxied?.addresses?.destination.port ?? this.#transport.localPort;
+  }
+
+  introduce(header: ProxyHeader): void {
+    this.proxied = header;
+    const source = header.addresses?.source;
+    if (source === undefined) return;
+    this.remoteAddress = source.ip;
+    this.remotePort = source.port;
   }
 
   open(room: number): OutBuffer {

@@ -5,6 +5,9 @@ export interface Transport {
   /** Address of the peer, without brackets or port. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Our own address, asked of the system each time; empty when the connection is gone. */
+  readonly localAddress: string;
+  readonly localPort: number;
   /** Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost. */
   write(bytes: Buffer, start: number, end: number): number;
   /** Whether to be told when the kernel has room again. */

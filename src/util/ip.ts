@@ -144,6 +144,35 @@ export function canonicalIp(text: string): string | undefined {
 }
 
 /**
+ * The address in 4 or 16 bytes of `bytes` at `at`, in network order.
+ * @returns it as `canonicalIp` writes it.
+ */
+export function ipFromBytes(bytes: Buffer, at: number, length: 4 | 16): string {
+  if (length === 4) {
+    scratch[3] = bytes.readUInt32BE(at);
+    return format(scratch, 4);
+  }
+  for (let word = 0; word < 4; word++) scratch[word] = bytes.readUInt32BE(at + word * 4);
+  const mapped = scratch[0] === 0 && scratch[1] === 0 && scratch[2] === 0xffff;
+  return format(scratch, mapped ? 4 : 6);
+}
+
+/**
+ * Writes an address in network order: an IPv4 address into 4 bytes, or into 16 as one inside IPv6.
+ * @param ip An address as `canonicalIp` writes it; a zone is left out.
+ */
+export function ipIntoBytes(ip: string, bytes: Buffer, at: number, length: 4 | 16): void {
+  const zone = ip.indexOf('%');
+  const family = parseIp(zone < 0 ? ip : ip.slice(0, zone), scratch);
+  if (length === 4) {
+    bytes.writeUInt32BE(scratch[3]!, at);
+    return;
+  }
+  if (family === 4) scratch[2] = 0xffff;
+  for (let word = 0; word < 4; word++) bytes.writeUInt32BE(scratch[word]!, at + word * 4);
+}
+
+/**
  * What stands for one client where clients are counted or hashed: the IPv4 address, or the /64 network of an IPv6
  * address, since one customer usually has at least that much.
  * @param ip An address as `canonicalIp` writes it.

@@ -17,6 +17,8 @@ type Item = Buffer | 'fin' | 'gone';
 class MemoryTransport implements Transport {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly localAddress = '192.0.2.200';
+  readonly localPort = 80;
   readonly connection: SocketConnection;
   readonly inbox: Item[] = [];
   readonly writes: Buffer[] = [];

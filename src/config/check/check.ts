@@ -45,6 +45,11 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
 
 function checkListeners(draft: Draft<Config>, report: Report): void {
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
+    for (const [place, peers] of (listener?.proxyProtocol?.from ?? []).entries()) {
+      if (peers?.endsWith('/0') !== true) continue;
+      const message = `${peers} believes every client what it says of its own address`;
+      report.warning({ code: 'risky', at: ['listeners', index, 'proxyProtocol', 'from', place], message });
+    }
     if (listener?.protocol !== 'http') continue;
     for (const [place, proxies] of (listener.trustedProxies ?? []).entries()) {
       if (proxies?.endsWith('/0') !== true) continue;

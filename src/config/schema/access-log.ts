@@ -16,6 +16,8 @@ export const ACCESS_FIELDS = [
   'endpoint',
   'clientIp',
   'clientPort',
+  'peerIp',
+  'peerPort',
   'method',
   'target',
   'host',

@@ -4,6 +4,7 @@ import { filter } from './filters.ts';
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
 import { match, network } from './match.ts';
 import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from './syntax.ts';
+import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { tcpListener } from './tcp-listener.ts';
 import { fieldValue, name, text } from './text.ts';
 import { headSize, positiveDuration, size } from './units.ts';
@@ -64,6 +65,10 @@ export const httpListener = z.strictObject({
     .optional()
     .default('http')
     .meta({ description: '`http` (or nothing): requests are routed one by one.' }),
+  proxyProtocol: listenerProxyProtocol.optional().meta({
+    description:
+      'Balancers before this one say whom they connect for (PROXY protocol v1 and v2). Default: off.',
+  }),
   routes: z.array(route).min(1).meta({ description: 'Where requests go: the first route that matches.' }),
   trustedProxies: z
     .array(network)

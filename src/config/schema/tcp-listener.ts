@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
+import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { rate } from './rate.ts';
 import { duration, positiveDuration } from './units.ts';
 
@@ -9,6 +10,10 @@ export const tcpListener = z.strictObject({
   name: listenerName,
   address: listenerAddress,
   protocol: z.literal('tcp').meta({ description: '`tcp`: bytes are passed on as they come.' }),
+  proxyProtocol: listenerProxyProtocol.optional().meta({
+    description:
+      'Balancers before this one say whom they connect for (PROXY protocol v1 and v2). Default: off.',
+  }),
   pool: z.string().optional().meta({ description: 'Name of the pool that takes the sessions.' }),
   split: z.array(splitArm).min(1).optional().meta({ description: 'Weighted choice between pools.' }),
   timeouts: z

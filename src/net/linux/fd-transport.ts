@@ -16,6 +16,7 @@ import {
   TCP_NODELAY,
 } from './libc.ts';
 import { poller, type PollTarget } from './poller.ts';
+import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockaddr.ts';
 
 /** Largest piece that is read at once, bytes: with 64 KiB a body of 1 MiB costs half as much again. */
 const READ_BYTES = 256 * 1024;
@@ -74,6 +75,20 @@ export class FdTransport implements Transport, PollTarget {
     this.#fd = fd;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#askLocal() ? readIp() : '';
+  }
+
+  get localPort(): number {
+    return this.#askLocal() ? readPort() : 0;
+  }
+
+  #askLocal(): boolean {
+    if (!this.#open) return false;
+    offerRoom();
+    return sys.getsockname(this.#fd, sockaddr, sockaddrLength) === 0;
   }
 
   /** Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED_WITH_ROOM`. */

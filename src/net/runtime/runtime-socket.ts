@@ -26,6 +26,14 @@ export class RuntimeTransport implements Transport {
     this.remotePort = socket.remotePort;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress;
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort;
+  }
+
   write(bytes: Buffer, start: number, end: number): number {
     const taken = this.#socket.write(bytes, start, end - start);
     // Dead: the close event follows.

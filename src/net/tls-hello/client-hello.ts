@@ -1,4 +1,4 @@
-import { BytesReader } from './bytes-reader.ts';
+import { BytesReader } from '../../util/bytes-reader.ts';
 
 /** What the first message of a TLS client says in the clear, checked and brought to one spelling. */
 export interface ClientHello {

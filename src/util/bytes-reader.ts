@@ -32,6 +32,13 @@ export class BytesReader {
     return value;
   }
 
+  u32(): number {
+    if (!this.#has(4)) return 0;
+    const value = this.#bytes.readUInt32BE(this.#at);
+    this.#at += 4;
+    return value;
+  }
+
   skip(length: number): void {
     if (this.#has(length)) this.#at += length;
   }
@@ -44,6 +51,13 @@ export class BytesReader {
   /** A vector whose length is two bytes. */
   vector16(): BytesReader {
     return this.#part(this.u16());
+  }
+
+  /** A copy of what is left. */
+  rest(): Buffer {
+    const bytes = Buffer.from(this.#bytes.subarray(this.#at, this.#end));
+    this.#at = this.#end;
+    return bytes;
   }
 
   /** What is left as text, one character a byte. */
