@@ -20,7 +20,8 @@ const MAX_METHOD = 32;
 
 const COMMON_METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'] as const;
 
-function methodName(bytes: Buffer, start: number, end: number): string {
+/** The method as a string; a shared one for those that everybody uses. */
+export function methodName(bytes: Buffer, start: number, end: number): string {
   const length = end - start;
   for (let index = 0; index < COMMON_METHODS.length; index++) {
     const name = COMMON_METHODS[index]!;

@@ -10,6 +10,7 @@ import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
 import { hasBody, type RequestParser } from './h1-request.ts';
 import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1-write.ts';
+import type { H2ServerSettings } from './h2-settings.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from './streams.ts';
@@ -39,6 +40,8 @@ export interface ServerSettings {
   draining: boolean;
   /** What holds since a reload: connections follow with their next request. */
   successor: ServerSettings | undefined;
+  /** What HTTP/2 needs beside all this, where it is spoken. */
+  readonly http2?: H2ServerSettings;
   /** What the handler keeps with each connection, as `context`. */
   contextOf(remoteAddress: string, secure: boolean): unknown;
   /** Heads that serve no request now. */
@@ -429,6 +432,10 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#connection.resume();
     if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0)
       this.#deadline.start(this.#settings.timeouts.requestBody);
+  }
+
+  answersUpgrade({ upgrade }: ResponseHead): boolean {
+    return upgrade !== '' && upgrade === this.request.upgrade;
   }
 
   startTunnel(head: ResponseHead): RelaySide {

@@ -61,6 +61,8 @@ const LIMITS = { blockBytes: 100, continuations: 3 };
 function read(...pieces: readonly Uint8Array[]): string[] {
   const recorder = new Recorder();
   const reader = new FrameReader(recorder, MIN_MAX_FRAME, LIMITS);
+  reader.read(settings());
+  recorder.events.length = 0;
   for (const piece of pieces) {
     const bytes = Buffer.from(piece);
     reader.read(bytes);
@@ -158,6 +160,7 @@ describe('frames', () => {
 
   test('a reader says whether it waits for the rest of something', () => {
     const reader = new FrameReader(new Recorder(), MIN_MAX_FRAME, LIMITS);
+    reader.read(settings());
     expect(reader.incomplete).toBe(false);
     reader.read(frame(FrameType.Headers, 0, 1, 'abc'));
     expect(reader.incomplete).toBe(true);
@@ -241,6 +244,14 @@ const WRONG: readonly [what: string, bytes: Buffer, error: number][] = [
 ];
 
 describe('framing errors', () => {
+  test('the first frame is SETTINGS, and no acknowledgement', () => {
+    for (const first of [frame(FrameType.Ping, 0, 0, '12345678'), frame(FrameType.Settings, Flag.Ack, 0)]) {
+      const recorder = new Recorder();
+      new FrameReader(recorder, MIN_MAX_FRAME, LIMITS).read(first);
+      expect(recorder.events).toEqual([`error ${H2Error.ProtocolError} the first frame is not SETTINGS`]);
+    }
+  });
+
   test.each(WRONG)('%s', (_what, bytes, error) => {
     const last = read(bytes).at(-1)!;
     expect(last).toStartWith(`error ${error} `);

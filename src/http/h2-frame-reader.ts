@@ -60,6 +60,8 @@ export class FrameReader {
   readonly #maxFrame: number;
   readonly #limits: BlockLimits;
   #stopped = false;
+  /** Nothing has come yet: the first frame of a peer is SETTINGS (section 3.4). */
+  #first = true;
   /** The beginning of a frame that has not arrived whole. */
   #held: Buffer = NO_BYTES;
   #heldBytes = 0;
@@ -121,6 +123,9 @@ export class FrameReader {
     if (length > this.#maxFrame) return this.#fail(H2Error.FrameSizeError, 'frame larger than allowed', end);
     if (this.#blockStream !== 0 && (type !== FrameType.Continuation || stream !== this.#blockStream))
       return this.#fail(H2Error.ProtocolError, 'a field block was interrupted', end);
+    if (this.#first && (type !== FrameType.Settings || (flags & Flag.Ack) !== 0))
+      return this.#fail(H2Error.ProtocolError, 'the first frame is not SETTINGS', end);
+    this.#first = false;
     const from = at + FRAME_HEADER;
     if (type === FrameType.Data) return this.#beginData(bytes, from, end, stream, flags, length);
     if (end - from < length) return at;

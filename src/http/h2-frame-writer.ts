@@ -3,11 +3,10 @@ import { OutBuffer } from '../net/out-buffer.ts';
 import { atBatchEnd, type BatchTask } from '../net/turn.ts';
 import { Flag, FRAME_HEADER, FrameType } from './h2-protocol.ts';
 
-/** Usual size of a buffer in which frames are collected, bytes; with more than `FULL_BYTES` in it it is sent at once. */
-const BUFFER_BYTES = 64 * 1024;
-const FULL_BYTES = 48 * 1024;
+/** Usual size of a buffer in which frames are collected, bytes: sent early when it is full. */
+const BUFFER_BYTES = 144 * 1024;
 /** Buffers kept for connections that are silent now. */
-const MAX_SPARE = 32;
+const MAX_SPARE = 16;
 
 const spare: OutBuffer[] = [];
 
@@ -80,7 +79,6 @@ export class FrameWriter implements BatchTask {
     const out = this.open(FRAME_HEADER + length);
     const at = this.header(out, length, FrameType.Data, flags, stream);
     out.copy(bytes, start, end);
-    if (out.length > FULL_BYTES) this.flush();
     return at;
   }
 

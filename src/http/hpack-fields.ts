@@ -48,6 +48,12 @@ export function encodeFields(encoder: HpackEncoder, fields: Fields, to: Buffer, 
 }
 
 /** Encodes a ready-made line `name: value` and CRLF. */
-function encodeLine(encoder: HpackEncoder, line: Buffer, nameLength: number, to: Buffer, at: number): number {
+export function encodeLine(
+  encoder: HpackEncoder,
+  line: Buffer,
+  nameLength: number,
+  to: Buffer,
+  at: number,
+): number {
   return encoder.field(line, 0, nameLength, nameLength + 2, line.length - 2, false, to, at);
 }

@@ -1,6 +1,7 @@
 import type { FailureCode } from '../model/failures.ts';
 import { Known, knownFieldId } from '../model/known-fields.ts';
 import { Framing, type RequestHead } from '../model/message.ts';
+import { LastText } from './last-text.ts';
 import { forEachToken, isAuthority, isPlainLength, isWord, parseContentLength } from './tokens.ts';
 
 /** Fields that Connection must not name: they are for the endpoint, or decide where the message ends (RFC 9110 section 7.6.1). */
@@ -38,7 +39,8 @@ export class RequestFieldRules {
   #codings = 0;
   #connection = false;
   #upgradeIndex = -1;
-  #lastAuthority = '';
+  /** Most requests name the same host as the one before. */
+  readonly #authorities = new LastText();
 
   /** Fills `head` from its lines; returns the reason when they cannot stand. */
   apply(head: RequestHead): FailureCode | undefined {
@@ -92,7 +94,7 @@ export class RequestFieldRules {
       case Known.Host:
         this.#hostIndex = index;
         if (++this.#hosts > 1 || !isAuthority(fields.bytes, start, end)) this.#fail('request_host');
-        else head.authority = this.#authorityOf(fields.bytes, start, end);
+        else head.authority = this.#authorities.of(fields.bytes, start, end);
         break;
       case Known.ContentLength: {
         const length = parseContentLength(fields.bytes, start, end);
@@ -134,18 +136,6 @@ export class RequestFieldRules {
       default:
         break;
     }
-  }
-
-  /** The value as a string; most requests name the same host as the one before, whose string serves again. */
-  #authorityOf(bytes: Buffer, start: number, end: number): string {
-    const last = this.#lastAuthority;
-    if (last.length === end - start) {
-      let at = 0;
-      while (at < last.length && bytes[start + at] === last.charCodeAt(at)) at++;
-      if (at === last.length) return last;
-    }
-    this.#lastAuthority = bytes.latin1Slice(start, end);
-    return this.#lastAuthority;
   }
 
   #transferEncoding(head: RequestHead, index: number, start: number, end: number): void {

@@ -38,6 +38,8 @@ export interface ClientStream {
   /** Holds back the request body. */
   pauseRequest(): void;
   resumeRequest(): void;
+  /** Whether that 101 of the endpoint is what this client asked for. */
+  answersUpgrade(head: ResponseHead): boolean;
   /** Sends the 101 and gives up the connection: from now on it is a tunnel. */
   startTunnel(head: ResponseHead): RelaySide;
 }

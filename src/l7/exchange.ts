@@ -342,8 +342,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   #onSwitch(head: ResponseHead): void {
-    const { request } = this;
-    if (request.upgrade === '' || head.upgrade !== request.upgrade) {
+    if (!this.client.answersUpgrade(head)) {
       this.#rejectResponse('response_upgrade', '');
       return;
     }

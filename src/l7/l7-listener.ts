@@ -1,5 +1,7 @@
 import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
 import { RequestParser } from '../http/h1-request.ts';
+import { H2RequestReader } from '../http/h2-request.ts';
+import { H2ServerConnection } from '../http/h2-server.ts';
 import { CloseCode } from '../http/websocket-frames.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
@@ -19,6 +21,8 @@ import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
+import type { ClientSession } from './client-session.ts';
+import { PrefaceClient, type PrefaceClientOwner } from './preface-client.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
 import type { Router } from './router.ts';
@@ -36,7 +40,7 @@ const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
 
 /** Serves the HTTP clients of one listener. */
-export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler {
+export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler, PrefaceClientOwner {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;
@@ -46,10 +50,11 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
   readonly tunnels = new Set<Tunnel>();
   /** Requests and tunnels that are under way. */
   busy = 0;
-  readonly #connections = new Set<H1ServerConnection>();
+  readonly #connections = new Set<ClientSession>();
   readonly #entrance: ProxyEntrance;
   #settings: ServerSettings;
   #maxConnections: number;
+  #cleartextHttp2: boolean;
 
   constructor(
     config: HttpListenerConfig,
@@ -65,6 +70,7 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
     this.router = router;
     this.#maxConnections = config.limits.connections;
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
+    this.#cleartextHttp2 = config.http2.cleartext;
     this.#settings = this.#settingsOf(config, forwarding);
     this.#countRoutes();
   }
@@ -81,6 +87,7 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
     this.router = router;
     this.#maxConnections = config.limits.connections;
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
+    this.#cleartextHttp2 = config.http2.cleartext;
     this.#countRoutes();
   }
 
@@ -101,6 +108,11 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
       requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
       draining: before?.draining ?? false,
       heads: before?.heads ?? [],
+      http2: {
+        ...config.http2,
+        reader: new H2RequestReader(config.limits),
+        stats: this.stats.http2,
+      },
       successor: undefined,
       contextOf: (remoteAddress, secure) => forwarding.forPeer(remoteAddress, secure),
     };
@@ -129,9 +141,19 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
   }
 
   onIntroduced(connection: Connection): ConnectionHandler {
-    const served = new H1ServerConnection(connection, this.#settings);
-    this.#connections.add(served);
-    return served;
+    const session = this.#cleartextHttp2
+      ? new PrefaceClient(connection, this, this.shared.wheel, this.timeouts.idle)
+      : this.serveHttp1(connection);
+    this.#connections.add(session);
+    return session;
+  }
+
+  serveHttp1(connection: Connection): ClientSession {
+    return new H1ServerConnection(connection, this.#settings);
+  }
+
+  serveHttp2(connection: Connection): ClientSession {
+    return new H2ServerConnection(connection, this.#settings);
   }
 
   onNotIntroduced(code: FailureCode): void {
@@ -141,15 +163,15 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler 
 
   released(handler: ConnectionHandler): void {
     this.stats.connections.give();
-    const served = this.#entrance.release(handler) as H1ServerConnection | undefined;
-    if (served === undefined) return;
-    this.#connections.delete(served);
-    served.recycle();
+    const session = this.#entrance.release(handler) as ClientSession | undefined;
+    if (session === undefined) return;
+    this.#connections.delete(session);
+    session.recycle();
   }
 
   /** Whether that handler was given out here, and is not released yet. */
   serves(handler: ConnectionHandler): boolean {
-    return this.#connections.has(handler as H1ServerConnection) || this.#entrance.holds(handler);
+    return this.#connections.has(handler as ClientSession) || this.#entrance.holds(handler);
   }
 
   onRequest(stream: ClientStream): RequestConsumer {

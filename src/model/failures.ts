@@ -153,6 +153,22 @@ export const FAILURES = {
     'http_request_denied',
     'CONNECT and TRACE are not served.',
   ),
+  protocol_unsupported: row(
+    501,
+    'client',
+    'request',
+    'never',
+    'http_request_denied',
+    'Extended CONNECT (RFC 8441) asks for another protocol than websocket.',
+  ),
+  http2_error: row(
+    400,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'The client broke HTTP/2 (RFC 9113) on this connection, or did what known attacks do; the connection is closed with GOAWAY.',
+  ),
   transfer_coding_unsupported: row(
     501,
     'client',

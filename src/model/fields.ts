@@ -61,6 +61,7 @@ export class Fields {
   #flags: Uint8Array = new Uint8Array(32);
   /** Where lines are kept that came in memory of somebody else; used again and again. */
   #store: Buffer = NO_BYTES;
+  #storeEnd = 0;
   /** Lines added by us; written behind the others. */
   readonly added: FieldLine[] = [];
   /** Lines added by us that belong together; written last. */
@@ -121,6 +122,55 @@ export class Fields {
     if (start === 0) return;
     const places = this.count * 4;
     for (let place = 0; place < places; place++) this.at[place]! -= start;
+  }
+
+  /**
+   * As `keep`, with `room` bytes in front for the caller to fill, and the lines where they are relative to each other. The first line has no
+   * place yet: see `place`.
+   * @returns the memory, for the caller to write the first `room` bytes.
+   */
+  keepBehind(room: number, start: number, end: number): Buffer {
+    const length = room + end - start;
+    if (this.#store.length < length)
+      this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, length * 2));
+    this.bytes.copy(this.#store, room, start, end);
+    this.bytes = this.#store;
+    this.#storeEnd = length;
+    const places = this.count * 4;
+    const moved = room - start;
+    for (let place = 4; place < places; place++) this.at[place]! += moved;
+    return this.#store;
+  }
+
+  /** Says where a line lies. */
+  place(index: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const at = index * 4;
+    this.at[at] = nameStart;
+    this.at[at + 1] = nameEnd;
+    this.at[at + 2] = valueStart;
+    this.at[at + 3] = valueEnd;
+  }
+
+  /** The value of a line goes on to `valueEnd`, over what lay behind it. */
+  extend(index: number, valueEnd: number): void {
+    this.at[index * 4 + 3] = valueEnd;
+    this.#flags[index]! &= ~CANONICAL;
+  }
+
+  /** Adds a line behind the others, in the memory that `keepBehind` gave. `prefix` is its name with colon and blank. */
+  append(id: KnownId, prefix: string, value: string): void {
+    const start = this.#storeEnd;
+    const length = prefix.length + value.length + 2;
+    if (this.#store.length < start + length) {
+      const grown = Buffer.allocUnsafeSlow((start + length) * 2);
+      this.#store.copy(grown, 0, 0, start);
+      this.#store = grown;
+      this.bytes = grown;
+    }
+    this.#store.latin1Write(`${prefix}${value}\r\n`, start);
+    this.#storeEnd = start + length;
+    const valueStart = start + prefix.length;
+    this.push(id, start, valueStart - 2, valueStart, start + length - 2, true);
   }
 
   /** Leaves the line out of what is written. */

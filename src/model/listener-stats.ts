@@ -1,4 +1,5 @@
 import { FAILURES, type FailureCode } from './failures.ts';
+import { H2_TOTALS, H2Stats } from './h2-stats.ts';
 import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
 import { type ListenerCells, privateListener } from './shared/cells.ts';
 import type { Places } from './shared/places.ts';
@@ -11,8 +12,10 @@ const STATUSES_AT = 5;
 const FAILURES_AT = STATUSES_AT + 6;
 const SKETCH_AT = FAILURES_AT + CODES.length;
 
+const H2_AT = SKETCH_AT + SKETCH_WORDS;
+
 /** 64-bit words of memory that the counters of a listener need. */
-const LISTENER_TOTALS: number = SKETCH_AT + SKETCH_WORDS;
+const LISTENER_TOTALS: number = H2_AT + H2_TOTALS;
 
 /** 64-bit words of memory that the counters of a route need. */
 const ROUTE_TOTALS = 1;
@@ -49,6 +52,7 @@ export class ListenerStats {
   readonly #failures: Float64Array;
   /** From the first byte of a request to the end of its response, milliseconds. */
   readonly latency: LatencySketch;
+  readonly http2: H2Stats;
   /** The routes of the snapshot in force, in their order. */
   routes: readonly RouteStats[] = [];
 
@@ -58,7 +62,8 @@ export class ListenerStats {
     this.#totals = totals;
     this.statuses = totals.subarray(STATUSES_AT, FAILURES_AT);
     this.#failures = totals.subarray(FAILURES_AT, SKETCH_AT);
-    this.latency = new LatencySketch(totals.subarray(SKETCH_AT, LISTENER_TOTALS));
+    this.latency = new LatencySketch(totals.subarray(SKETCH_AT, H2_AT));
+    this.http2 = new H2Stats(totals.subarray(H2_AT, LISTENER_TOTALS));
   }
 
   /** Client connections open now, of all workers. */

@@ -7,7 +7,7 @@ const MAX_ROUTES = 200;
 /** Not a name that a route can have. */
 const OTHER_ROUTES = '_other';
 
-function listenerMetric(
+export function listenerMetric(
   name: string,
   type: Metric['type'],
   extraLabels: readonly string[],
@@ -25,7 +25,7 @@ function listenerMetric(
   };
 }
 
-function perListener(
+export function perListener(
   name: string,
   type: 'counter' | 'gauge',
   help: string,

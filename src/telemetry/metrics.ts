@@ -1,4 +1,5 @@
 import { ENDPOINT_METRICS } from './endpoint-metrics.ts';
+import { HTTP2_METRICS } from './http2-metrics.ts';
 import { LISTENER_METRICS } from './listener-metrics.ts';
 import type { Metric } from './metric.ts';
 import { POOL_METRICS } from './pool-metrics.ts';
@@ -8,6 +9,7 @@ import { PROCESS_METRICS } from './process-metrics.ts';
 export const METRICS: readonly Metric[] = [
   ...PROCESS_METRICS,
   ...LISTENER_METRICS,
+  ...HTTP2_METRICS,
   ...POOL_METRICS,
   ...ENDPOINT_METRICS,
 ];

@@ -34,17 +34,17 @@ function parse(text: string, openMetrics = false): Map<string, Family> {
   let name = '';
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
-    const help = /^# HELP ([a-z_]+) ((?:[^\\\n]|\\[\\n])+)$/.exec(line);
+    const help = /^# HELP ([a-z0-9_]+) ((?:[^\\\n]|\\[\\n])+)$/.exec(line);
     if (help !== null) {
       name = help[1]!;
-      const type = /^# TYPE ([a-z_]+) (counter|gauge|histogram)$/.exec(lines[++i]!);
+      const type = /^# TYPE ([a-z0-9_]+) (counter|gauge|histogram)$/.exec(lines[++i]!);
       if (type?.[1] !== name) throw new Error(`no TYPE after ${line}`);
       if (families.has(name)) throw new Error(`${name} twice`);
       families.set(name, { help: help[2]!, type: type[2]!, samples: [] });
       continue;
     }
     const sample =
-      /^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/.exec(
+      /^([a-z0-9_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/.exec(
         line,
       );
     if (sample === null) throw new Error(`not a sample: ${line}`);
@@ -113,7 +113,7 @@ function setUp(): Scene & { transitions: TransitionCounters } {
 describe('METRICS', () => {
   test('names have a prefix, a unit where there is one, and counters alone end in _total', () => {
     for (const { name, type, labels, help } of METRICS) {
-      expect(name).toMatch(/^pointsman_[a-z]+(_[a-z]+)*$/);
+      expect(name).toMatch(/^pointsman_[a-z0-9]+(_[a-z0-9]+)*$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toEndWith('_seconds');
       expect(labels.every((label) => /^[a-z]+$/.test(label) && label !== 'le')).toBe(true);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { filter } from './filters.ts';
+import { http2 } from './http2.ts';
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
 import { match, network } from './match.ts';
 import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from './syntax.ts';
@@ -121,6 +122,7 @@ export const httpListener = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How much clients may send.' }),
+  http2,
 });
 
 export type HttpListenerConfig = z.output<typeof httpListener>;

@@ -82,18 +82,21 @@ export const duration = durationSchema(true);
 /** A duration longer than 0. */
 export const positiveDuration = durationSchema(false);
 
-function sizeSchema(leastBytes: number) {
+function sizeSchema(leastBytes: number, mostBytes = Number.MAX_SAFE_INTEGER) {
   return z
     .union([z.string(), z.number()], { error: 'expected a size such as 512B, 64KiB or 1MiB' })
     .transform((value, context) => {
       const bytes = typeof value === 'string' ? parseSizeBytes(value) : value;
-      if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= leastBytes) return bytes;
+      if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= leastBytes && bytes <= mostBytes)
+        return bytes;
       context.addIssue({
         code: 'custom',
         message:
           bytes !== undefined && bytes >= 0 && bytes < leastBytes
             ? `must be at least ${leastBytes} bytes`
-            : `${quote(String(value))} is not a size; write a number and a unit, such as 512B, 64KiB or 1MiB`,
+            : bytes !== undefined && bytes > mostBytes
+              ? `must be at most ${mostBytes} bytes`
+              : `${quote(String(value))} is not a size; write a number and a unit, such as 512B, 64KiB or 1MiB`,
       });
       return z.NEVER;
     })
@@ -108,3 +111,8 @@ function sizeSchema(leastBytes: number) {
 export const size = sizeSchema(0);
 /** A size below which nothing useful fits: room for a short request line. */
 export const headSize = sizeSchema(128);
+
+/** A size of `leastBytes` to `mostBytes`. */
+export function sizeBetween(leastBytes: number, mostBytes: number): ReturnType<typeof sizeSchema> {
+  return sizeSchema(leastBytes, mostBytes);
+}

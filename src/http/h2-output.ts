@@ -1,0 +1,329 @@
+import { fieldLine, Fields } from '../model/fields.ts';
+import type { Connection } from '../net/connection.ts';
+import { FrameWriter } from './h2-frame-writer.ts';
+import { DEFAULT_WINDOW, FRAME_HEADER, MAX_WINDOW, MIN_MAX_FRAME } from './h2-protocol.ts';
+import { encodedRoom, encodeFields, encodeLine } from './hpack-fields.ts';
+import { HpackEncoder } from './hpack-encoder.ts';
+
+/** Table that we keep for what we send, bytes, if the peer allows it. */
+const ENCODER_TABLE_BYTES = 4096;
+/** Content of one DATA frame at most: a larger one would keep the other streams waiting. */
+const MAX_PIECE = MIN_MAX_FRAME;
+/** Entries of the queue that are over, before it is cleaned up. */
+const SWEEP = 64;
+
+/** Whose output it is. */
+export interface StreamOutputOwner {
+  /** What had to wait has been sent. */
+  onOutputDrain(): void;
+  /** The frame with END_STREAM has been written. */
+  onOutputEnd(): void;
+}
+
+/** What one stream sends: its window, and what waits for it. Used again for other streams. */
+export class StreamOutput {
+  id = 0;
+  /** Bytes that the peer takes; negative after it has made its window smaller. */
+  window = 0;
+  pendingBytes = 0;
+  /** Content sent, bytes. */
+  sentBytes = 0;
+  /** Frames of it were sent, headers included, bytes. */
+  wireBytes = 0;
+  /** END_STREAM is sent, or the stream was reset. */
+  ended = true;
+  /** Waits in the queue of the connection. */
+  queued = false;
+  /** The end follows what is pending. */
+  endPending = false;
+  trailers: Fields | undefined = undefined;
+  /** Where the flags of its last frame lie, and after how many flushes. */
+  flagsAt = -1;
+  flushes = -1;
+  readonly owner: StreamOutputOwner;
+  #pieces: Buffer[] = [];
+  #first = 0;
+  #offset = 0;
+
+  constructor(owner: StreamOutputOwner) {
+    this.owner = owner;
+  }
+
+  begin(id: number, window: number): void {
+    this.id = id;
+    this.window = window;
+    this.sentBytes = 0;
+    this.wireBytes = 0;
+    this.ended = false;
+    this.queued = false;
+    this.flagsAt = -1;
+    this.flushes = -1;
+  }
+
+  /** Nothing more is sent. */
+  close(): void {
+    this.ended = true;
+    this.endPending = false;
+    this.trailers = undefined;
+    this.pendingBytes = 0;
+    if (this.#pieces.length > 0) this.#pieces = [];
+    this.#first = 0;
+    this.#offset = 0;
+  }
+
+  hold(bytes: Buffer, start: number, end: number): void {
+    this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
+    this.pendingBytes += end - start;
+  }
+
+  /** What waits first. */
+  get piece(): Buffer {
+    return this.#pieces[this.#first]!;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** `bytes` of the first piece were sent. */
+  taken(bytes: number): void {
+    this.pendingBytes -= bytes;
+    this.#offset += bytes;
+    if (this.#offset < this.piece.length) return;
+    this.#offset = 0;
+    this.#first++;
+    if (this.#first < this.#pieces.length) return;
+    this.#pieces = [];
+    this.#first = 0;
+  }
+}
+
+/**
+ * What the streams of one connection send (RFC 9113 section 5.2): within the windows and frame size of the peer, as long as the kernel
+ * takes it, a frame of each stream in turn when they have to wait. What cannot be sent is copied and kept; who sends is held back
+ * then, so that a stream keeps no more than one piece.
+ */
+export class ConnectionOutput {
+  readonly writer: FrameWriter;
+  readonly encoder: HpackEncoder = new HpackEncoder(ENCODER_TABLE_BYTES);
+  /** Largest payload that the peer takes. */
+  maxFrame: number = MIN_MAX_FRAME;
+  /** Window of new streams. */
+  initialWindow: number = DEFAULT_WINDOW;
+  window: number = DEFAULT_WINDOW;
+  /** DATA frames sent. */
+  dataFrames = 0;
+  readonly #connection: Connection;
+  /** Streams that wait for the connection, in turn. */
+  readonly #queue: StreamOutput[] = [];
+  #next = 0;
+  #pumping = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.writer = new FrameWriter(connection);
+  }
+
+  /** The kernel does not take what we write. */
+  get congested(): boolean {
+    return this.#connection.bufferedBytes > 0;
+  }
+
+  /**
+   * Sends HEADERS.
+   * @param first Ready-made lines in front of the others: pseudo-fields.
+   * @param behind A line behind the others, or undefined.
+   */
+  sendFields(
+    stream: StreamOutput,
+    first: readonly PseudoLine[],
+    fields: Fields,
+    behind: Buffer | undefined,
+    behindName: number,
+    endStream: boolean,
+  ): void {
+    if (stream.ended) return;
+    const { writer, encoder, maxFrame } = this;
+    let room = encodedRoom(fields) + 64 + (behind === undefined ? 0 : behind.length + 16);
+    for (const { line } of first) room += line.length + 16;
+    const out = writer.open(room + FRAME_HEADER * (2 + Math.ceil(room / maxFrame)));
+    const start = writer.beginHeaders(out, stream.id);
+    let at = encoder.begin(out.bytes, out.length);
+    for (const { line, nameLength } of first) at = encodeLine(encoder, line, nameLength, out.bytes, at);
+    at = encodeFields(encoder, fields, out.bytes, at);
+    if (behind !== undefined) at = encodeLine(encoder, behind, behindName, out.bytes, at);
+    out.length = at;
+    stream.flagsAt = writer.endHeaders(out, start, stream.id, endStream, maxFrame);
+    stream.flushes = writer.flushes;
+    stream.wireBytes += out.length - start;
+    if (endStream) this.#ended(stream);
+  }
+
+  /** Sends content, or keeps it until it can be sent. Returns whether all of it was sent. */
+  send(stream: StreamOutput, bytes: Buffer, start: number, end: number): boolean {
+    if (stream.ended || stream.endPending || start === end) return true;
+    let at = start;
+    if (stream.pendingBytes === 0 && this.#next === this.#queue.length)
+      at = this.#sendNow(stream, bytes, start, end);
+    if (at === end || stream.ended) return true;
+    stream.hold(bytes, at, end);
+    this.#enqueue(stream);
+    return false;
+  }
+
+  /** Ends the stream behind what waits; trailers are valid until this returns. */
+  end(stream: StreamOutput, trailers: Fields | undefined): void {
+    if (stream.ended || stream.endPending) return;
+    if (stream.pendingBytes > 0) {
+      stream.endPending = true;
+      if (trailers !== undefined) stream.trailers = copyOf(trailers);
+      return;
+    }
+    this.#end(stream, trailers);
+  }
+
+  #end(stream: StreamOutput, trailers: Fields | undefined): void {
+    if (trailers !== undefined) {
+      this.sendFields(stream, [], trailers, undefined, 0, true);
+      return;
+    }
+    if (!this.writer.endStreamAt(stream.flagsAt, stream.flushes)) {
+      this.writer.emptyData(stream.id);
+      stream.wireBytes += FRAME_HEADER;
+    }
+    this.#ended(stream);
+  }
+
+  #ended(stream: StreamOutput): void {
+    stream.ended = true;
+    stream.endPending = false;
+    stream.owner.onOutputEnd();
+  }
+
+  /** As much as windows, frame size and kernel allow. Returns the position behind. */
+  #sendNow(stream: StreamOutput, bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && !this.congested && !stream.ended) {
+      const piece = this.#piece(stream, end - at);
+      if (piece <= 0) break;
+      this.#data(stream, bytes, at, at + piece);
+      at += piece;
+    }
+    return at;
+  }
+
+  #piece(stream: StreamOutput, bytes: number): number {
+    return Math.min(bytes, stream.window, this.window, MAX_PIECE);
+  }
+
+  #data(stream: StreamOutput, bytes: Buffer, start: number, end: number): void {
+    const { writer } = this;
+    const length = end - start;
+    stream.window -= length;
+    this.window -= length;
+    stream.sentBytes += length;
+    stream.wireBytes += length + FRAME_HEADER;
+    this.dataFrames++;
+    stream.flagsAt = writer.data(stream.id, 0, bytes, start, end);
+    stream.flushes = writer.flushes;
+  }
+
+  #enqueue(stream: StreamOutput): void {
+    if (stream.queued || stream.window <= 0 || stream.pendingBytes === 0) return;
+    stream.queued = true;
+    this.#queue.push(stream);
+  }
+
+  /** Sends what waits, a frame of each stream in turn, until it is all sent or cannot be. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    const queue = this.#queue;
+    while (this.#next < queue.length && this.window > 0 && !this.congested) {
+      const stream = queue[this.#next++]!;
+      stream.queued = false;
+      if (stream.ended || stream.pendingBytes === 0 || stream.window <= 0) continue;
+      const { piece, offset } = stream;
+      const length = this.#piece(stream, piece.length - offset);
+      this.#data(stream, piece, offset, offset + length);
+      stream.taken(length);
+      if (stream.pendingBytes > 0) this.#enqueue(stream);
+      else this.#drained(stream);
+      if (this.#next >= SWEEP) this.#sweep();
+    }
+    if (this.#next === queue.length) this.#sweep();
+    this.#pumping = false;
+  }
+
+  #sweep(): void {
+    this.#queue.splice(0, this.#next);
+    this.#next = 0;
+  }
+
+  #drained(stream: StreamOutput): void {
+    if (!stream.endPending) {
+      stream.owner.onOutputDrain();
+      return;
+    }
+    const { trailers } = stream;
+    stream.trailers = undefined;
+    stream.endPending = false;
+    this.#end(stream, trailers);
+  }
+
+  /** Gives a reset. Nothing follows on that stream. */
+  reset(stream: StreamOutput, error: number): void {
+    stream.close();
+    this.writer.reset(stream.id, error);
+  }
+
+  /** The peer takes more on the connection. False when it says more than a window can hold. */
+  widen(increment: number): boolean {
+    this.window += increment;
+    if (this.window > MAX_WINDOW) return false;
+    this.pump();
+    return true;
+  }
+
+  /** ... on a stream. */
+  widenStream(stream: StreamOutput, increment: number): boolean {
+    stream.window += increment;
+    if (stream.window > MAX_WINDOW) return false;
+    this.#enqueue(stream);
+    this.pump();
+    return true;
+  }
+
+  /** SETTINGS_INITIAL_WINDOW_SIZE changed: so does the window of every open stream (section 6.9.2). */
+  setInitialWindow(bytes: number, streams: Iterable<{ readonly out: StreamOutput }>): boolean {
+    const difference = bytes - this.initialWindow;
+    this.initialWindow = bytes;
+    for (const { out } of streams) {
+      out.window += difference;
+      if (out.window > MAX_WINDOW) return false;
+      this.#enqueue(out);
+    }
+    this.pump();
+    return true;
+  }
+}
+
+/** A pseudo-field as a line `:name: value` and CRLF. */
+export interface PseudoLine {
+  readonly line: Buffer;
+  readonly nameLength: number;
+}
+
+export function pseudoLine(name: string, value: string): PseudoLine {
+  return { line: Buffer.from(`${name}: ${value}\r\n`, 'latin1'), nameLength: name.length };
+}
+
+/** Fields that live on when those of the codec are gone. */
+function copyOf(fields: Fields): Fields {
+  const copy = new Fields();
+  for (const line of fields.written()) {
+    const colon = line.indexOf(':');
+    copy.add(fieldLine(line.slice(0, colon), line.slice(colon + 2)));
+  }
+  return copy;
+}

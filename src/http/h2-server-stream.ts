@@ -1,0 +1,260 @@
+import { fieldName, type Fields } from '../model/fields.ts';
+import type { FailureCode } from '../model/failures.ts';
+import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
+import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
+import { type PseudoLine, pseudoLine, StreamOutput, type StreamOutputOwner } from './h2-output.ts';
+import type { H2ServerConnection } from './h2-server.ts';
+import { StreamTunnelSide } from './h2-tunnel-side.ts';
+import type { Origin } from '../net/origin.ts';
+import type { RelaySide } from '../net/relay.ts';
+import type { ClientStream, RequestConsumer } from './streams.ts';
+import { webSocketAccept } from './websocket-handshake.ts';
+
+const CONTENT_LENGTH = 'content-length';
+const WEBSOCKET_KEY = fieldName('sec-websocket-key');
+const WEBSOCKET_ACCEPT = fieldName('sec-websocket-accept');
+/** A client that reads a response has read this much when the time for reading is over, bytes; or all of it. */
+const MIN_PROGRESS = 4096;
+
+/** `:status` lines, by status, made when they are first needed. */
+const statusLines: (readonly [PseudoLine] | undefined)[] = [];
+
+function statusLine(status: number): readonly [PseudoLine] {
+  return (statusLines[status] ??= [pseudoLine(':status', String(status))]);
+}
+
+/** Hears nothing: for streams that are over. */
+export const ignoring: RequestConsumer = {
+  onRequestBody() {},
+  onRequestEnd() {},
+  onRequestFailed() {},
+  onClientCongested() {},
+  onClientDrain() {},
+  onClientEnd() {},
+  onCut() {},
+};
+
+/** One request of an HTTP/2 client and the way back to it. Used again for other requests of the same connection. */
+export class H2ServerStream implements ClientStream, StreamOutputOwner {
+  id = 0;
+  request: RequestHead;
+  consumer: RequestConsumer = ignoring;
+  readonly out: StreamOutput = new StreamOutput(this);
+  /** The client has sent END_STREAM, or is not listened to. */
+  received = false;
+  /** The exchange has given its last word. */
+  responded = false;
+  /** Out of the table: nothing happens to it any more. */
+  over = false;
+  /** Bytes that the client may still send. */
+  window = 0;
+  /** Bytes taken that the client was not told of yet. */
+  credit = 0;
+  /** Bytes taken from the connection's window while the consumer held back. */
+  withheld = 0;
+  paused = false;
+  /** Content still to come by Content-Length; -1 when it was not said. */
+  bodyLeft = -1;
+  bodyBytes = 0;
+  readonly #connection: H2ServerConnection;
+  readonly #deadline: Deadline;
+  /** What had been sent when the client was last found slow. */
+  #sentAtStart = 0;
+  #tunnel: StreamTunnelSide | undefined = undefined;
+  /** Content that came before the tunnel was there. */
+  #early: Buffer[] | undefined = undefined;
+
+  constructor(connection: H2ServerConnection, request: RequestHead, wheel: TimerWheel) {
+    this.#connection = connection;
+    this.request = request;
+    this.#deadline = new Deadline(wheel, this);
+  }
+
+  readonly protocol = 'HTTP/2';
+
+  get origin(): Origin {
+    return this.#connection.origin;
+  }
+
+  get secure(): boolean {
+    return this.#connection.secure;
+  }
+
+  get context(): unknown {
+    return this.#connection.context;
+  }
+
+  get congested(): boolean {
+    return this.out.pendingBytes > 0 || this.#connection.output.congested;
+  }
+
+  get bytesSent(): number {
+    return this.out.wireBytes;
+  }
+
+  /** Serves another request. */
+  begin(
+    id: number,
+    request: RequestHead,
+    received: boolean,
+    receiveWindow: number,
+    sendWindow: number,
+  ): void {
+    this.id = id;
+    this.request = request;
+    this.received = received;
+    this.responded = false;
+    this.over = false;
+    this.consumer = ignoring;
+    this.window = receiveWindow;
+    this.credit = 0;
+    this.withheld = 0;
+    // What comes before there is a tunnel waits, and its window with it.
+    this.paused = request.upgrade !== '';
+    this.bodyLeft = request.framing === Framing.Length ? request.contentLength : -1;
+    this.bodyBytes = 0;
+    this.#tunnel = undefined;
+    this.#early = undefined;
+    this.out.begin(id, sendWindow);
+    if (!received && request.upgrade === '') this.timeBody();
+  }
+
+  /** The client has its time for the next piece of the body. */
+  timeBody(): void {
+    if (!this.received && !this.paused && this.out.pendingBytes === 0 && this.#tunnel === undefined)
+      this.#deadline.start(this.#connection.timeouts.requestBody);
+  }
+
+  stopTime(): void {
+    if (this.out.pendingBytes === 0) this.#deadline.stop();
+  }
+
+  /** Gives back everything. */
+  end(): void {
+    this.over = true;
+    this.consumer = ignoring;
+    this.leaveTunnel();
+    this.#early = undefined;
+    this.#deadline.cancel();
+    this.out.close();
+  }
+
+  /** What comes from now on is of no interest to a tunnel any more. */
+  leaveTunnel(): void {
+    this.#tunnel?.detach();
+    this.#tunnel = undefined;
+  }
+
+  /** Content of the request; before the tunnel is there it is kept. */
+  onContent(bytes: Buffer, start: number, end: number): void {
+    if (this.request.upgrade !== '' && this.#tunnel === undefined && !this.responded)
+      (this.#early ??= []).push(Buffer.from(bytes.subarray(start, end)));
+    else this.consumer.onRequestBody(bytes, start, end);
+  }
+
+  // ---- what the exchange does ----
+
+  sendInformational(head: ResponseHead): void {
+    if (head.status === 100) this.request.expectContinue = false;
+    this.#connection.output.sendFields(this.out, statusLine(head.status), head.fields, undefined, 0, false);
+  }
+
+  sendHead(head: ResponseHead): void {
+    const length =
+      !head.lengthInFields &&
+      (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0))
+        ? Buffer.from(`${CONTENT_LENGTH}: ${head.contentLength}\r\n`, 'latin1')
+        : undefined;
+    const { output } = this.#connection;
+    output.sendFields(this.out, statusLine(head.status), head.fields, length, CONTENT_LENGTH.length, false);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): void {
+    if (this.#connection.output.send(this.out, bytes, start, end)) return;
+    this.#timeSending();
+    if (!this.responded) this.consumer.onClientCongested();
+  }
+
+  #timeSending(): void {
+    this.#sentAtStart = this.out.sentBytes;
+    this.#deadline.start(this.#connection.timeouts.send);
+  }
+
+  sendEnd(trailers: Fields | undefined): void {
+    this.responded = true;
+    this.consumer = ignoring;
+    this.#connection.output.end(this.out, trailers);
+  }
+
+  abort(): void {
+    this.responded = true;
+    this.consumer = ignoring;
+    this.#connection.abortStream(this);
+  }
+
+  closeAfterResponse(): void {
+    // The frames behind it are no less clear than before: only this stream ends.
+  }
+
+  pauseRequest(): void {
+    if (this.paused || this.over) return;
+    this.paused = true;
+    this.stopTime();
+  }
+
+  resumeRequest(): void {
+    if (!this.paused || this.over) return;
+    this.paused = false;
+    this.#connection.resumed(this);
+    this.timeBody();
+  }
+
+  answersUpgrade(head: ResponseHead): boolean {
+    const { request } = this;
+    if (request.upgrade === '' || head.upgrade !== request.upgrade) return false;
+    const key = request.fields.get(WEBSOCKET_KEY);
+    return key !== undefined && head.fields.get(WEBSOCKET_ACCEPT) === webSocketAccept(key);
+  }
+
+  startTunnel(head: ResponseHead): RelaySide {
+    // RFC 8441 section 5: 200 says what 101 says in HTTP/1.1, and the fields of the handshake are not used.
+    head.fields.remove(WEBSOCKET_ACCEPT);
+    this.#connection.output.sendFields(this.out, statusLine(200), head.fields, undefined, 0, false);
+    const early = this.#early;
+    this.#early = undefined;
+    this.stopTime();
+    const tunnel = new StreamTunnelSide(this, this.#connection, Buffer.concat(early ?? []));
+    this.#tunnel = tunnel;
+    this.consumer = tunnel;
+    return tunnel;
+  }
+
+  // ---- what the output tells ----
+
+  onOutputDrain(): void {
+    if (this.received) this.#deadline.stop();
+    else this.timeBody();
+    if (!this.#connection.output.congested) this.consumer.onClientDrain();
+  }
+
+  onOutputEnd(): void {
+    if (this.#tunnel === undefined || this.received) this.#connection.finished(this);
+  }
+
+  onDeadline(): void {
+    if (this.over) return;
+    if (this.out.pendingBytes > 0) {
+      // Counted from the last time: a byte now and then is no reading.
+      if (this.out.sentBytes - this.#sentAtStart >= MIN_PROGRESS) this.#timeSending();
+      else this.#connection.tooSlow(this);
+      return;
+    }
+    if (!this.received && this.#tunnel === undefined) this.fail('request_body_timeout');
+  }
+
+  /** The request cannot go on: the exchange answers, or aborts. */
+  fail(code: FailureCode): void {
+    if (this.responded) this.#connection.abortStream(this);
+    else this.consumer.onRequestFailed(code);
+  }
+}
