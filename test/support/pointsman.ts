@@ -65,6 +65,8 @@ export class Pointsman {
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...program];
     this.#process = Bun.spawn(options.openFiles === undefined ? program : limited, {
       cwd: directory,
+      env:
+        options.sockets === undefined ? process.env : { ...process.env, POINTSMAN_SOCKETS: options.sockets },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
@@ -196,6 +198,8 @@ export class Pointsman {
 export interface StartOptions {
   /** Files that the process may have open. Default: what the test may. */
   readonly openFiles?: number;
+  /** Which sockets carry traffic. Default: descriptors where there are any. */
+  readonly sockets?: 'runtime';
 }
 
 /** Starts Pointsman on a configuration and waits until everything listens. */
