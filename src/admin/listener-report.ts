@@ -5,7 +5,7 @@ import { responsesByClass } from './report-values.ts';
 export interface ListenerReport {
   readonly name: string;
   readonly address: string;
-  /** `http`, `tcp`. A listener that does not speak HTTP has sessions (`connections`) and no requests. */
+  /** `http`, `tcp`, `udp`. A listener that does not speak HTTP has sessions (`connections`) and no requests. */
   readonly protocol: string;
   /** Pools that it can lead to. */
   readonly pools: readonly string[];

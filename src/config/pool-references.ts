@@ -19,7 +19,7 @@ export function httpRoutes(
 /** Every place where a listener of any protocol names a pool, in order. */
 export function poolReferences(listener: Draft<ListenerConfig> | undefined): PoolReference[] {
   if (listener === undefined) return [];
-  if (listener.protocol === 'tcp') return choices(listener, []);
+  if (listener.protocol === 'tcp' || listener.protocol === 'udp') return choices(listener, []);
   return httpRoutes(listener).flatMap((route, index) => choices(route ?? {}, ['routes', index]));
 }
 

@@ -1,10 +1,15 @@
 import { defaultBurst, parseRate } from '../config/rate.ts';
-import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { clientNetwork } from '../util/ip.ts';
 import { TokenTable } from '../util/token-table.ts';
 
-type PerClientConfig = TcpListenerConfig['limits']['perClient'];
+/** `limits.perClient` of a listener. */
+interface PerClientConfig {
+  /** Connections or sessions open at most; 0 is no limit. */
+  readonly connections: number;
+  readonly rate?: string | undefined;
+  readonly burst?: number | undefined;
+}
 
 /** Clients whose rate is remembered; of more, those seen longest ago are forgotten. */
 const MAX_CLIENTS = 100_000;

@@ -1,5 +1,5 @@
 import type { AccessLog } from '../model/access-entry.ts';
-import type { Balancer, OutcomeObserver } from '../model/ports.ts';
+import type { Balancer, Log, OutcomeObserver } from '../model/ports.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -12,4 +12,5 @@ export interface L4Shared {
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
 }

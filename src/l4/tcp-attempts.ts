@@ -10,6 +10,8 @@ import type { L4Shared } from './l4-shared.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
 
+type ClientAddress = Pick<Connection, 'remoteAddress' | 'remotePort'>;
+
 /** The session that wants an endpoint. */
 export interface TcpAttemptsOwner {
   /** Connected. Returns who serves the connection from now on. */
@@ -45,11 +47,11 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
 
-  constructor(l4Pool: L4Pool, clientIp: string, shared: L4Shared, owner: TcpAttemptsOwner) {
+  constructor(l4Pool: L4Pool, client: ClientAddress, shared: L4Shared, owner: TcpAttemptsOwner) {
     this.#l4Pool = l4Pool;
     this.#shared = shared;
     this.#owner = owner;
-    this.hash = l4Pool.hashOf(clientIp);
+    this.hash = l4Pool.hashOf(client.remoteAddress, client.remotePort);
   }
 
   get tried(): readonly Endpoint[] {

@@ -21,6 +21,7 @@ export type TcpTarget = L4Pool | WeightedArms<L4Pool>;
 
 /** Serves the TCP clients of one listener. */
 export class TcpListener implements Acceptor, IntroducedAcceptor {
+  readonly transport = 'tcp';
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L4Shared;

@@ -47,7 +47,7 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, RelayMet
     this.#pool = pool;
     this.#client = client;
     this.clientKey = clientKey;
-    this.#attempts = new TcpAttempts(pool, client.remoteAddress, shared, this);
+    this.#attempts = new TcpAttempts(pool, client, shared, this);
     this.#oldest = config.timeouts.session === 0 ? undefined : new Deadline(shared.wheel, this);
     this.#oldest?.start(config.timeouts.session);
   }

@@ -18,7 +18,8 @@ function hashOf(value: string | undefined): number {
 
 /** Compiles what is hashed. Keys are normalised: the /64 of an IPv6 client, the host in lower case, the path without query. */
 export function hashKeyOf(key: HashKeyConfig): HashKey {
-  if (key === 'client-ip') return (_, clientIp) => hashClient(clientIp);
+  // With the port only below HTTP, where the check lets it pass: the port of whoever is behind a proxy is not known.
+  if (key === 'client-ip' || key === 'client-ip-port') return (_, clientIp) => hashClient(clientIp);
   if (key === 'path') return (request) => hashOf(request.path);
   if (key === 'host') return (request) => hashOf(hostOf(request.authority));
   if ('header' in key) {

@@ -41,6 +41,7 @@ const REFERER = fieldName('referer');
 
 /** Serves the HTTP clients of one listener. */
 export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler, PrefaceClientOwner {
+  readonly transport = 'tcp';
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;

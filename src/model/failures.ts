@@ -439,7 +439,7 @@ export const FAILURES = {
     'accept',
     'never',
     'connection_limit_reached',
-    'The client has limits.perClient.connections open on a tcp listener; the connection was closed.',
+    'The client has as many connections (tcp) or sessions (udp) open as limits.perClient allows; the connection was closed, the datagram dropped.',
   ),
   client_connection_rate: row(
     0,
@@ -447,7 +447,7 @@ export const FAILURES = {
     'accept',
     'never',
     'connection_limit_reached',
-    'The client opens connections to a tcp listener faster than limits.perClient.rate; the connection was closed.',
+    'The client begins connections (tcp) or sessions (udp) faster than limits.perClient.rate; the connection was closed, the datagram dropped.',
   ),
   session_idle: row(
     0,
@@ -472,6 +472,64 @@ export const FAILURES = {
     'never',
     'connection_terminated',
     'The endpoint was draining or disabled and its deadline came before the TCP session ended.',
+  ),
+
+  // Datagrams.
+  response_missing: row(
+    0,
+    'endpoint',
+    'response-head',
+    'never',
+    'connection_read_timeout',
+    'The endpoint of a UDP session gave no answer within timeouts.idle, and session.responses said that there is one.',
+  ),
+  session_limit: row(
+    0,
+    'pointsman',
+    'accept',
+    'never',
+    'connection_limit_reached',
+    'The udp listener has limits.sessions open, all of them answered; the datagram was dropped.',
+  ),
+  session_evicted: row(
+    0,
+    'pointsman',
+    'tunnel',
+    'never',
+    'connection_limit_reached',
+    'The udp listener had limits.sessions open; this one, the oldest without an answer, made room for another.',
+  ),
+  no_descriptor: row(
+    0,
+    'pointsman',
+    'connect',
+    'never',
+    'proxy_internal_error',
+    'The process has no descriptor left for a UDP session; the datagram was dropped.',
+  ),
+  amplification: row(
+    0,
+    'pointsman',
+    'response-body',
+    'never',
+    'destination_unavailable',
+    'Answers were larger than limits.amplification of a udp listener allows; the datagram was dropped.',
+  ),
+  datagram_lost: row(
+    0,
+    'pointsman',
+    'send',
+    'never',
+    'proxy_internal_error',
+    'The kernel had no room for a datagram, or refused to send it; it was dropped.',
+  ),
+  datagram_truncated: row(
+    0,
+    'client',
+    'request',
+    'never',
+    'http_request_error',
+    'A datagram was larger than any that can be passed on; it was dropped.',
   ),
 
   // Ourselves.

@@ -8,7 +8,7 @@ import type { SharedCount } from './shared/shared-count.ts';
 const CODES = Object.keys(FAILURES) as readonly FailureCode[];
 const CODE_INDEX: ReadonlyMap<FailureCode, number> = new Map(CODES.map((code, index) => [code, index]));
 
-const STATUSES_AT = 5;
+const STATUSES_AT = 7;
 const FAILURES_AT = STATUSES_AT + 6;
 const SKETCH_AT = FAILURES_AT + CODES.length;
 
@@ -41,7 +41,7 @@ export class RouteStats {
 
 /** Counters of one listener since the start, written by the data path, read by metrics and the admin API. */
 export class ListenerStats {
-  /** Client connections open now. */
+  /** Client connections or UDP sessions open now. */
   readonly connections: Places;
   /** Upgraded connections open now. */
   readonly tunnels: SharedCount;
@@ -84,7 +84,7 @@ export class ListenerStats {
     this.#totals[0] = count;
   }
 
-  /** Connections closed at once because of `limits.connections`. */
+  /** Connections closed at once, or first datagrams dropped, because of a limit of the listener. */
   get connectionsRejected(): number {
     return this.#totals[1]!;
   }
@@ -118,6 +118,24 @@ export class ListenerStats {
 
   set bytesOut(count: number) {
     this.#totals[4] = count;
+  }
+
+  /** Datagrams from clients. */
+  get datagramsIn(): number {
+    return this.#totals[5]!;
+  }
+
+  set datagramsIn(count: number) {
+    this.#totals[5] = count;
+  }
+
+  /** Datagrams sent to clients. */
+  get datagramsOut(): number {
+    return this.#totals[6]!;
+  }
+
+  set datagramsOut(count: number) {
+    this.#totals[6] = count;
   }
 
   countFailure(code: FailureCode): void {

@@ -33,18 +33,17 @@ export const PARTY_WORDS = 12;
 export interface DatagramAcceptor {
   /** `bytes[0, length)` from `party`; both there until this returns. */
   onDatagram(bytes: Buffer, length: number, party: Party): void;
-  /** A datagram was larger than any that IPv4 can carry, and was dropped. */
+  /** A datagram was larger than any that can be passed on, and was dropped. */
   onTruncated(): void;
+  /** The kernel did not take an answer. */
+  onLost(): void;
 }
 
 /** A UDP socket that anybody sends to. */
 export interface DatagramListener {
   /** The port in force, also when 0 was asked for. */
   readonly port: number;
-  acceptor: DatagramAcceptor;
   /** Answers `party` from the address that it sent to. What waits leaves when the datagrams that arrived together are served. */
   send(party: Party, bytes: Buffer, length: number): void;
-  /** Answers that the kernel did not take, since the start. */
-  readonly lost: number;
   stop(): void;
 }

@@ -20,6 +20,7 @@ import type { ListenerView } from '../model/runtime-view.ts';
 import { connectDatagrams } from '../net/datagrams.ts';
 import { dial } from '../net/dial.ts';
 import { resolveHost } from '../net/resolve.ts';
+import { openDatagrams } from '../net/resolving-datagrams.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
 import { tlsHandshake } from '../net/tls-handshake.ts';
 import { runTurn } from '../net/turn.ts';
@@ -142,7 +143,7 @@ export class DataPlane {
       if (served === undefined) {
         const pool = createPool(poolConfig, this.#publisher);
         const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial);
-        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial) };
+        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial, openDatagrams) };
         created.push(served);
       }
       all.set(poolConfig.name, served);

@@ -1,14 +1,8 @@
-import { type Address, formatAddress } from '../config/schema/address.ts';
+import type { Address } from '../config/schema/address.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
-import type { ServedListener } from './served-listener.ts';
-
-/** What to do about the errors that everybody meets. */
-function hint(code: string): string {
-  if (code === 'EADDRINUSE') return ' (another program listens there)';
-  if (code === 'EACCES') return ' (ports below 1024 need root or CAP_NET_BIND_SERVICE)';
-  return code === 'EADDRNOTAVAIL' ? ' (this machine does not have the address)' : '';
-}
+import { cannotListen } from './cannot-listen.ts';
+import type { ConnectionListener } from './served-listener.ts';
 
 /**
  * A listening socket and the listener that serves what comes in by it. It can be led to another listener, so that an address which a
@@ -17,12 +11,12 @@ function hint(code: string): string {
 export class Door implements Acceptor {
   /** As configured: port 0 stays 0. */
   readonly address: Address;
-  #to: ServedListener;
+  #to: ConnectionListener;
   /** Listeners that it led to before, as long as they have connections. */
-  #former: ServedListener[] = [];
+  #former: ConnectionListener[] = [];
   #socket: ListeningSocket | undefined = undefined;
 
-  private constructor(address: Address, to: ServedListener) {
+  private constructor(address: Address, to: ConnectionListener) {
     this.address = address;
     this.#to = to;
   }
@@ -31,17 +25,12 @@ export class Door implements Acceptor {
    * Listens.
    * @throws Error naming the listener and the address, with the code of the system.
    */
-  static async open(address: Address, to: ServedListener): Promise<Door> {
+  static async open(address: Address, to: ConnectionListener): Promise<Door> {
     const door = new Door(address, to);
     try {
       door.#socket = await listen(address.host, address.port, door);
-    } catch (cause) {
-      const code =
-        cause !== null && typeof cause === 'object' && 'code' in cause ? String(cause.code) : String(cause);
-      throw new Error(
-        `listener ${to.name}: cannot listen on ${formatAddress(address)}: ${code}${hint(code)}`,
-        { cause },
-      );
+    } catch (error) {
+      throw cannotListen(to.name, address, error);
     }
     return door;
   }
@@ -57,7 +46,7 @@ export class Door implements Acceptor {
   }
 
   /** From now on connections are served by `listener`; those that were accepted stay with theirs. */
-  leadTo(listener: ServedListener): void {
+  leadTo(listener: ConnectionListener): void {
     if (listener === this.#to) return;
     this.#former = [...this.#former.filter((other) => other !== listener), this.#to];
     this.#to = listener;

@@ -1,8 +1,10 @@
 import type { HttpListenerConfig, ListenerConfig } from '../config/schema/listener.ts';
 import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
+import type { UdpListenerConfig } from '../config/schema/udp-listener.ts';
 import { createFilter } from '../filters/registry.ts';
 import type { L4Pool } from '../l4/l4-pool.ts';
 import { TcpListener, type TcpTarget } from '../l4/tcp-listener.ts';
+import { UdpListener } from '../l4/udp-listener.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { L7Listener } from '../l7/l7-listener.ts';
 import type { L7Pool } from '../l7/l7-pool.ts';
@@ -50,6 +52,7 @@ export function prepareListener(
   parts: ListenerParts,
 ): PreparedListener {
   if (config.protocol === 'tcp') return prepareTcp(config, known, parts);
+  if (config.protocol === 'udp') return prepareUdp(config, known, parts);
   return prepareHttp(config, known, parts);
 }
 
@@ -94,10 +97,24 @@ function prepareTcp(
   return { served: new TcpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
 }
 
-function targetOf({ pool, split }: TcpListenerConfig, named: (name: string) => L4Pool): TcpTarget {
+function prepareUdp(
+  config: UdpListenerConfig,
+  known: KnownListener | undefined,
+  { pools, shared }: ListenerParts,
+): PreparedListener {
+  const same = known?.served instanceof UdpListener ? known.served : undefined;
+  const target = targetOf(config, (name) => poolNamed(name, pools).l4);
+  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
+  return { served: new UdpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
+}
+
+function targetOf(
+  { pool, split, protocol }: TcpListenerConfig | UdpListenerConfig,
+  named: (name: string) => L4Pool,
+): TcpTarget {
   if (pool !== undefined) return named(pool);
   if (split !== undefined) return compileArms(split, named);
-  throw new RangeError('a tcp listener needs pool or split');
+  throw new RangeError(`a ${protocol} listener needs pool or split`);
 }
 
 function poolNamed(name: string, pools: ReadonlyMap<string, ServedPool>): ServedPool {

@@ -1,16 +1,15 @@
+import type { UdpListener } from '../l4/udp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
 
-/** A listener of any protocol that takes connections, as the supervisor drives it. */
-export interface ServedListener extends Acceptor {
+/** A listener of any protocol, as the supervisor drives it. */
+interface Driven {
   readonly name: string;
   readonly stats: ListenerStats;
   /** Requests, tunnels and sessions under way. */
   readonly busy: number;
-  /** Whether that handler was given out here, and is not released yet. */
-  serves(handler: ConnectionHandler): boolean;
   /** Takes no more requests; what is under way goes on. */
   drain(): void;
   /** It is not in the configuration any more: whoever is there may finish. */
@@ -22,3 +21,13 @@ export interface ServedListener extends Acceptor {
   /** Ends what is still under way. Returns how much that was. */
   cut(): number;
 }
+
+/** One that takes connections. */
+export interface ConnectionListener extends Driven, Acceptor {
+  readonly transport: 'tcp';
+  /** Whether that handler was given out here, and is not released yet. */
+  serves(handler: ConnectionHandler): boolean;
+}
+
+/** One of whatever protocol. */
+export type ServedListener = ConnectionListener | (Driven & UdpListener);

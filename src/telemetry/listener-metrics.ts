@@ -49,7 +49,7 @@ export const LISTENER_METRICS: readonly Metric[] = [
   perListener(
     'pointsman_listener_open_connections',
     'gauge',
-    'Client connections open now; of a tcp listener, its sessions.',
+    'Client connections open now; of a tcp or udp listener, its sessions.',
     (stats) => stats.connectionsOpen,
   ),
   perListener(
@@ -63,6 +63,18 @@ export const LISTENER_METRICS: readonly Metric[] = [
     'counter',
     'Client connections closed at once because of limits.connections or limits.perClient.',
     (stats) => stats.connectionsRejected,
+  ),
+  perListener(
+    'pointsman_listener_received_datagrams_total',
+    'counter',
+    'Datagrams received from clients by a udp listener, those that were dropped included.',
+    (stats) => stats.datagramsIn,
+  ),
+  perListener(
+    'pointsman_listener_sent_datagrams_total',
+    'counter',
+    'Datagrams sent to clients by a udp listener.',
+    (stats) => stats.datagramsOut,
   ),
   perListener(
     'pointsman_listener_open_tunnels',

@@ -7,6 +7,7 @@ import type { FailureCode } from '../../src/model/failures.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
 import type { Pool } from '../../src/model/pool.ts';
 import type { SessionEntry } from '../../src/model/session-entry.ts';
+import { openDatagrams } from '../../src/net/resolving-datagrams.ts';
 import { runTurn } from '../../src/net/turn.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { FakeTime } from './fake-time.ts';
@@ -44,6 +45,7 @@ export class MemoryTcp {
       new PoolQueue(wheel, this.pool.counts.queued),
       wheel,
       this.network.dial,
+      openDatagrams,
     );
     const config = listenerSchema.parse({
       name: 'raw',
@@ -61,6 +63,7 @@ export class MemoryTcp {
       wheel,
       clock,
       random: seededRandom(1),
+      log: { debug() {}, info() {}, warn() {}, error() {} },
     });
   }
 

@@ -3,32 +3,35 @@ import { formatPath, type Path } from '../issue.ts';
 import { isLoopbackHost } from '../schema/admin.ts';
 import type { Config } from '../schema/config.ts';
 import { type Address, formatAddress } from '../schema/address.ts';
+import { transportOf } from '../schema/listener.ts';
 import type { Report } from './report.ts';
 
 interface Bound {
   readonly address: Address;
+  readonly transport: 'tcp' | 'udp';
   readonly at: Path;
 }
 
 /** No two sockets want the same address, and nothing feeds itself. */
 export function checkAddresses(draft: Draft<Config>, report: Report): void {
   const bound: Bound[] = [];
-  const bind = (address: Draft<Address> | undefined, at: Path) => {
+  const bind = (address: Draft<Address> | undefined, transport: 'tcp' | 'udp', at: Path) => {
     const whole = complete(address);
     if (whole === undefined || whole.port === 0) return;
-    const other = bound.find((earlier) => overlap(earlier.address, whole));
+    const other = bound.find((earlier) => earlier.transport === transport && overlap(earlier.address, whole));
     if (other !== undefined) {
       const message = `${formatAddress(whole)} is taken by ${formatPath(other.at)} (${formatAddress(other.address)})`;
       report.error({ code: 'duplicate', at, message });
     }
-    bound.push({ address: whole, at });
+    bound.push({ address: whole, transport, at });
   };
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
-    bind(listener?.address, ['listeners', index, 'address']);
+    const transport = listener?.protocol === undefined ? 'tcp' : transportOf({ protocol: listener.protocol });
+    bind(listener?.address, transport, ['listeners', index, 'address']);
   }
-  const listening = [...bound];
+  const listening = bound.filter(({ transport }) => transport === 'tcp');
   const admin = draft.admin === false ? undefined : complete(draft.admin?.address);
-  if (report.written(['admin', 'address'])) bind(admin, ['admin', 'address']);
+  if (report.written(['admin', 'address'])) bind(admin, 'tcp', ['admin', 'address']);
   else checkDefaultAdmin(admin, listening, report);
   checkLoops(draft, listening, report);
 }

@@ -19,12 +19,13 @@ const NEEDS = {
   first: 'nothing',
 } as const satisfies Record<PolicyName, 'nothing' | 'client-ip' | 'hash'>;
 
-type HashInput = 'client-ip' | 'path' | 'host' | 'header' | 'cookie' | 'query';
+type HashInput = 'client-ip' | 'client-ip-port' | 'path' | 'host' | 'header' | 'cookie' | 'query';
 
 /** What a listener knows of its clients, by protocol: what may be hashed and whether a cookie can be set. */
 const SUPPLIES: Readonly<Record<ListenerConfig['protocol'], readonly HashInput[]>> = {
   http: ['client-ip', 'path', 'host', 'header', 'cookie', 'query'],
-  tcp: ['client-ip'],
+  tcp: ['client-ip', 'client-ip-port'],
+  udp: ['client-ip', 'client-ip-port'],
 };
 
 /** Every policy gets what it needs, and settings of hashing stand only where something is hashed. */

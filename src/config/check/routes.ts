@@ -21,8 +21,8 @@ export function checkRoutes(draft: Draft<Config>, report: Report): void {
       checkFilters(route, at, report);
     }
     checkReach(routes, ['listeners', index, 'routes'], report);
-    if (listener?.protocol !== 'tcp') continue;
-    checkTarget(['listeners', index], report);
+    if (listener?.protocol !== 'tcp' && listener?.protocol !== 'udp') continue;
+    checkTarget(listener.protocol, ['listeners', index], report);
     checkSplit(listener.split ?? [], ['listeners', index], report);
   }
 }
@@ -70,10 +70,10 @@ function checkAction(at: Path, report: Report): void {
 }
 
 /** A listener without routes names its pool, or several. */
-function checkTarget(at: Path, report: Report): void {
+function checkTarget(protocol: string, at: Path, report: Report): void {
   const written = (['pool', 'split'] as const).filter((key) => report.written([...at, key]));
   if (written.length === 1) return;
-  const hint = 'a tcp listener has either pool or split';
+  const hint = `a ${protocol} listener has either pool or split`;
   if (written.length === 0) {
     report.error({ code: 'missing', at, message: 'the listener does not say where sessions go', hint });
   } else {

@@ -8,6 +8,7 @@ import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from 
 import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { tcpListener } from './tcp-listener.ts';
 import { fieldValue, name, text } from './text.ts';
+import { udpListener } from './udp-listener.ts';
 import { headSize, positiveDuration, size } from './units.ts';
 
 /** Exactly one of `pool`, `split`, `reply`, `redirect`. */
@@ -128,11 +129,16 @@ export const httpListener = z.strictObject({
 export type HttpListenerConfig = z.output<typeof httpListener>;
 
 /** A listener: what else it may say depends on its `protocol`. */
-export const listener = z.discriminatedUnion('protocol', [httpListener, tcpListener]);
+export const listener = z.discriminatedUnion('protocol', [httpListener, tcpListener, udpListener]);
 
 export type ListenerConfig = z.output<typeof listener>;
 
 /** Whether a listener speaks HTTP. */
 export function isHttp(config: ListenerConfig): config is HttpListenerConfig {
   return config.protocol === 'http';
+}
+
+/** Which kind of port it takes: TCP and UDP ports of the same number are not the same. */
+export function transportOf({ protocol }: Pick<ListenerConfig, 'protocol'>): 'tcp' | 'udp' {
+  return protocol === 'udp' ? 'udp' : 'tcp';
 }

@@ -29,7 +29,7 @@ export type PolicyName = (typeof POLICY_NAMES)[number];
 
 /** What a hashing policy hashes. */
 export const hashKey = z.union([
-  z.enum(['client-ip', 'path', 'host']),
+  z.enum(['client-ip', 'client-ip-port', 'path', 'host']),
   z.strictObject({ header: text(tokenGrammar).meta({ description: 'The value of this request header.' }) }),
   z.strictObject({ cookie: text(tokenGrammar).meta({ description: 'The value of this cookie.' }) }),
   z.strictObject({ query: z.string().min(1).meta({ description: 'The value of this query parameter.' }) }),
@@ -95,7 +95,8 @@ export const pool = z.strictObject({
   hash: z
     .strictObject({
       key: hashKey.default('client-ip').meta({
-        description: '`client-ip`, `path`, `host`, or a header, cookie or query parameter by its name.',
+        description:
+          '`client-ip`, `path`, `host`, or a header, cookie or query parameter by its name. For tcp and udp listeners: `client-ip` or `client-ip-port`.',
       }),
       boundedLoad: z.number().min(1).max(10).default(1.25).meta({
         description: 'No endpoint takes more than this times the average load; it spills to the next.',

@@ -61,8 +61,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
   readonly #input: MessageBatch;
   readonly #output: MessageBatch;
   readonly #party: Party = new Int32Array(PARTY_WORDS);
-  acceptor: DatagramAcceptor;
-  lost = 0;
+  readonly #acceptor: DatagramAcceptor;
   #open = true;
 
   constructor(fd: number, acceptor: DatagramAcceptor) {
@@ -73,7 +72,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
     const [from, to] = this.#family === AF.INET6 ? [8, 24] : [4, 8];
     this.#wild = sockaddr.subarray(from, to).every((byte) => byte === 0);
     this.#fd = fd;
-    this.acceptor = acceptor;
+    this.#acceptor = acceptor;
     input ??= new MessageBatch(BATCH, PAYLOAD_BYTES);
     output ??= new MessageBatch(BATCH, PAYLOAD_BYTES);
     this.#input = input;
@@ -116,11 +115,11 @@ class FdDatagramListener implements DatagramListener, PollTarget {
 
   #serve(batch: MessageBatch, index: number): void {
     if ((batch.flags(index) & MSG.TRUNC) !== 0) {
-      this.acceptor.onTruncated();
+      this.#acceptor.onTruncated();
       return;
     }
     this.#readParty(batch, index);
-    this.acceptor.onDatagram(batch.payloads[index]!, batch.received(index), this.#party);
+    this.#acceptor.onDatagram(batch.payloads[index]!, batch.received(index), this.#party);
   }
 
   #readParty(batch: MessageBatch, index: number): void {
@@ -199,7 +198,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
         continue;
       }
       if (errno() === E.INTR) continue;
-      this.lost++;
+      this.#acceptor.onLost();
       from++;
     }
   }

@@ -88,13 +88,12 @@ export function connectRuntime(ip: string, port: number, handler: DatagramHandle
 
 /** A bound UDP socket of the runtime. It does not say which of our addresses a datagram was sent to. */
 class RuntimeDatagramListener implements DatagramListener {
-  acceptor: DatagramAcceptor;
-  lost = 0;
+  readonly #acceptor: DatagramAcceptor;
   #socket: RuntimeUdp | undefined = undefined;
   readonly #party: Party = new Int32Array(PARTY_WORDS);
 
   constructor(acceptor: DatagramAcceptor) {
-    this.acceptor = acceptor;
+    this.#acceptor = acceptor;
   }
 
   get port(): number {
@@ -108,7 +107,7 @@ class RuntimeDatagramListener implements DatagramListener {
       socket: {
         data: (_socket, bytes, fromPort, fromIp) => {
           writeParty(this.#party, fromIp, fromPort);
-          runTurn(() => this.acceptor.onDatagram(bytes, bytes.length, this.#party));
+          runTurn(() => this.#acceptor.onDatagram(bytes, bytes.length, this.#party));
         },
         // An ICMP message about an answer of ours: whose, it does not say.
         error: () => {},
@@ -119,9 +118,9 @@ class RuntimeDatagramListener implements DatagramListener {
   send(party: Party, bytes: Buffer, length: number): void {
     try {
       if (this.#socket?.send(bytes.subarray(0, length), partyPort(party), partyIp(party)) !== true)
-        this.lost++;
+        this.#acceptor.onLost();
     } catch {
-      this.lost++;
+      this.#acceptor.onLost();
     }
   }
 

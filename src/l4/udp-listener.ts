@@ -1,0 +1,240 @@
+import type { UdpListenerConfig } from '../config/schema/udp-listener.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
+import { drawArm } from '../model/weighted-arms.ts';
+import type { Party } from '../net/datagram-socket.ts';
+import { partyIp, partyPort } from '../net/party.ts';
+import { turnNowMs } from '../net/turn.ts';
+import { ClientLimits } from './client-limits.ts';
+import type { L4Shared } from './l4-shared.ts';
+import { SessionTable } from './session-table.ts';
+import type { TcpTarget } from './tcp-listener.ts';
+import { UdpSession } from './udp-session.ts';
+import type { UdpWay } from './udp-way.ts';
+
+/** How long a session may be silent once the listener takes no new ones, milliseconds. */
+const LAST_WORDS_MS = 1000;
+/** Between two lines in the log about the same trouble, milliseconds. */
+const COMPLAIN_EVERY_MS = 10_000;
+
+function perClient({ limits }: UdpListenerConfig): ConstructorParameters<typeof ClientLimits>[0] {
+  const { sessions, rate, burst } = limits.perClient;
+  return { connections: sessions, rate, burst };
+}
+
+/** Serves the UDP clients of one listener. */
+export class UdpListener {
+  readonly transport = 'udp';
+  readonly name: string;
+  readonly stats: ListenerStats;
+  readonly shared: L4Shared;
+  /** Answers are expected, so that their absence is a failure. */
+  expectsAnswers = false;
+  /** Silence that ends a session, milliseconds. */
+  idleMs = 0;
+  /** Bytes of answers at most for each byte of requests; Infinity without a limit. */
+  amplification = Number.POSITIVE_INFINITY;
+  #config: UdpListenerConfig;
+  #target: TcpTarget;
+  #draining = false;
+  /** By client; those that have sent all that they may are not among them. */
+  readonly #table: SessionTable<UdpSession>;
+  readonly #sessions = new Set<UdpSession>();
+  /** Those without an answer, the oldest first. */
+  readonly #unanswered = new Set<UdpSession>();
+  readonly #clients: ClientLimits;
+  #complainedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(config: UdpListenerConfig, target: TcpTarget, stats: ListenerStats, shared: L4Shared) {
+    this.name = config.name;
+    this.stats = stats;
+    this.shared = shared;
+    this.#config = config;
+    this.#target = target;
+    this.#table = new SessionTable(shared.random);
+    this.#clients = new ClientLimits(perClient(config));
+    this.configure(config, target);
+  }
+
+  /** Adopts a new configuration. Open sessions keep their endpoints; the next datagram of each counts by the new numbers. */
+  configure(config: UdpListenerConfig, target: TcpTarget): void {
+    this.#config = config;
+    this.#target = target;
+    this.#clients.configure(perClient(config));
+    this.idleMs = this.#draining ? Math.min(config.timeouts.idle, LAST_WORDS_MS) : config.timeouts.idle;
+    this.amplification = config.limits.amplification ?? Number.POSITIVE_INFINITY;
+    this.expectsAnswers = (config.session.responses ?? 0) > 0;
+  }
+
+  /** A datagram of a client. `way`: by which it came. */
+  onDatagram(bytes: Buffer, length: number, party: Party, way: UdpWay): void {
+    const { stats } = this;
+    stats.datagramsIn++;
+    stats.bytesIn += length;
+    (this.#table.find(party) ?? this.#begin(party, way))?.forward(bytes, length);
+  }
+
+  /** Whether that client has a session here. */
+  knows(party: Party): boolean {
+    return this.#table.find(party) !== undefined;
+  }
+
+  #begin(party: Party, way: UdpWay): UdpSession | undefined {
+    if (this.#draining || way.closing) return this.#refuse('shutting_down');
+    const { stats } = this;
+    const most = this.#config.limits.sessions;
+    const ip = partyIp(party);
+    const key = this.#clients.keyOf(ip);
+    const refusal = key === undefined ? undefined : this.#clients.enter(key, turnNowMs());
+    if (refusal !== undefined) return this.#refuse(refusal);
+    if (!stats.connections.take(most) && !(this.#evict() && stats.connections.take(most))) {
+      if (key !== undefined) this.#clients.leave(key);
+      return this.#refuse('session_limit');
+    }
+    stats.connectionsTotal++;
+    const target = this.#target;
+    const l4Pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
+    const session = new UdpSession(this, l4Pool, way, party, { ip, port: partyPort(party), key });
+    this.#sessions.add(session);
+    this.#unanswered.add(session);
+    this.#table.add(session);
+    way.sessionBegan();
+    return session;
+  }
+
+  #refuse(code: FailureCode): undefined {
+    this.stats.connectionsRejected++;
+    this.stats.countFailure(code);
+    return undefined;
+  }
+
+  /** Ends the oldest session that nobody answered: with forged senders, one of theirs. */
+  #evict(): boolean {
+    for (const oldest of this.#unanswered) {
+      oldest.finish('session_evicted');
+      return true;
+    }
+    return false;
+  }
+
+  /** A session has sent as much as goes to one endpoint: the next datagram of its client begins another. */
+  forwarded(session: UdpSession): void {
+    if (this.isSpent(session)) this.#table.remove(session);
+    if (this.isComplete(session)) session.finish(undefined);
+  }
+
+  /** Whether it takes no more datagrams of its client. */
+  isSpent({ requests }: UdpSession): boolean {
+    const most = this.#config.session.requests;
+    return most > 0 && requests >= most;
+  }
+
+  /** Whether all answers are there that were expected. */
+  isComplete(session: UdpSession): boolean {
+    const { requests, responses } = this.#config.session;
+    if (responses === undefined) return false;
+    if (requests > 0 && !this.isSpent(session)) return false;
+    // Where no answer is expected a session ends only because it is spent.
+    if (requests === 0 && responses === 0) return false;
+    return session.responses >= responses * session.requests;
+  }
+
+  answered(session: UdpSession): void {
+    this.#unanswered.delete(session);
+  }
+
+  answer(session: UdpSession, bytes: Buffer, length: number): void {
+    this.stats.datagramsOut++;
+    this.stats.bytesOut += length;
+    session.way.send(session.party, bytes, length);
+  }
+
+  /** A datagram came to nothing, and the session goes on. */
+  dropped(code: FailureCode): void {
+    this.stats.countFailure(code);
+  }
+
+  /** There is no socket to be had for an endpoint. */
+  noSocket(endpoint: Endpoint, error: unknown): FailureCode {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const exhausted = reason === 'EMFILE' || reason === 'ENFILE';
+    const nowMs = turnNowMs();
+    if (nowMs - this.#complainedMs >= COMPLAIN_EVERY_MS) {
+      this.#complainedMs = nowMs;
+      this.shared.log.error('no-udp-socket', {
+        listener: this.name,
+        endpoint: endpoint.name,
+        reason,
+        sessions: this.#sessions.size,
+      });
+    }
+    return exhausted ? 'no_descriptor' : 'connect_failed';
+  }
+
+  /** A session is over. */
+  finished(session: UdpSession, failure: FailureCode | undefined): void {
+    this.#table.remove(session);
+    this.#sessions.delete(session);
+    this.#unanswered.delete(session);
+    this.stats.connections.give();
+    if (failure !== undefined) this.stats.countFailure(failure);
+    if (session.clientKey !== undefined) this.#clients.leave(session.clientKey);
+    session.way.sessionEnded();
+    const { accessLog, clock } = this.shared;
+    if (accessLog === undefined) return;
+    const durationMs = turnNowMs() - session.startMs;
+    accessLog.recordSession({
+      startWallMs: clock.wallMs() - durationMs,
+      durationMs,
+      listener: this.name,
+      pool: session.l4Pool.pool.name,
+      endpoint: session.endpoint?.name ?? '',
+      clientIp: session.clientIp,
+      clientPort: session.clientPort,
+      protocol: 'UDP',
+      requestBytes: session.bytesIn,
+      responseBytes: session.bytesOut,
+      failure: failure ?? '',
+      attempts: session.attempts,
+      queuedMs: 0,
+      connectMs: 0,
+    });
+  }
+
+  /** Open sessions. */
+  get busy(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes no new sessions. Those that are open end when they are silent. */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.idleMs = Math.min(this.idleMs, LAST_WORDS_MS);
+    for (const session of this.#sessions) session.hasten(this.idleMs);
+  }
+
+  leave(): void {
+    this.drain();
+  }
+
+  /** Ends the sessions with `endpoint`: their clients get another one with the next datagram. */
+  closeSessions(endpoint: Endpoint): void {
+    for (const session of this.#sessions)
+      if (session.endpoint === endpoint) session.finish('endpoint_drained');
+  }
+
+  /** Ends the sessions with `endpoint`, which is down. */
+  cutSessions(endpoint: Endpoint): void {
+    for (const session of this.#sessions)
+      if (session.endpoint === endpoint) session.finish('endpoint_unhealthy');
+  }
+
+  /** Ends what is still open. Returns how many sessions that was. */
+  cut(): number {
+    const cut = this.#sessions.size;
+    for (const session of this.#sessions) session.finish('shutting_down');
+    return cut;
+  }
+}

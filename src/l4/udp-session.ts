@@ -1,0 +1,221 @@
+import { availability, type Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
+import type { PickRequest } from '../model/picker.ts';
+import type { PoolView } from '../model/pool.ts';
+import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-socket.ts';
+import { Deadline, type Timed } from '../net/timer-wheel.ts';
+import { turnNowMs } from '../net/turn.ts';
+import type { L4Pool } from './l4-pool.ts';
+import type { PartyEntry } from './session-table.ts';
+import type { UdpListener } from './udp-listener.ts';
+import type { UdpWay } from './udp-way.ts';
+
+const NONE_TRIED: readonly Endpoint[] = [];
+/** Endpoints tried for one datagram that was not sent. */
+const MAX_TRIES = 3;
+
+/**
+ * The datagrams from one client address and port to one of ours, and their answers. It has a socket of its own to its endpoint, so that
+ * answers find back and refusals are heard. An endpoint that goes is replaced with the next datagram.
+ */
+export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEntry<UdpSession> {
+  sameHash: UdpSession | undefined = undefined;
+  readonly party: Party;
+  readonly clientIp: string;
+  readonly clientPort: number;
+  /** What the client is counted as; undefined when it is not. */
+  readonly clientKey: string | undefined;
+  /** By which its answers leave. */
+  readonly way: UdpWay;
+  readonly l4Pool: L4Pool;
+  readonly hash: number;
+  readonly startMs: number = turnNowMs();
+  tried: readonly Endpoint[] = NONE_TRIED;
+  /** The endpoint that it was given last. */
+  endpoint: Endpoint | undefined = undefined;
+  /** Endpoints that it was given. */
+  attempts = 0;
+  requests = 0;
+  responses = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  over = false;
+  readonly #listener: UdpListener;
+  readonly #deadline: Deadline;
+  #acquired = false;
+  #socket: DatagramSocket | undefined = undefined;
+  /** Of its pool, when it was last looked at. */
+  #view: PoolView | undefined = undefined;
+  /** When the datagram was sent whose answer tells how fast the endpoint is; 0 when none is waited for. */
+  #askedMs = 0;
+
+  constructor(
+    listener: UdpListener,
+    l4Pool: L4Pool,
+    way: UdpWay,
+    party: Party,
+    client: { readonly ip: string; readonly port: number; readonly key: string | undefined },
+  ) {
+    this.#listener = listener;
+    this.l4Pool = l4Pool;
+    this.way = way;
+    this.party = party.slice();
+    this.clientIp = client.ip;
+    this.clientPort = client.port;
+    this.clientKey = client.key;
+    this.hash = l4Pool.hashOf(client.ip, client.port);
+    this.#deadline = new Deadline(listener.shared.wheel, this);
+    l4Pool.pool.counts.activeRequests.add(1);
+    l4Pool.pool.stats.requests++;
+  }
+
+  /** Passes a datagram of the client on. */
+  forward(bytes: Buffer, length: number): void {
+    const listener = this.#listener;
+    this.requests++;
+    this.bytesIn += length;
+    this.#deadline.start(listener.idleMs);
+    if (this.#view !== this.l4Pool.pool.view) this.#look();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (!this.#acquired && !this.#pick()) return;
+      const sent = this.#socket!.send(bytes, length);
+      if (sent === 'refused') {
+        // An earlier datagram was; this one was not sent, so another endpoint can have it.
+        this.onRefused('ECONNREFUSED');
+        if (this.over) return;
+        continue;
+      }
+      if (sent === 'lost') listener.dropped('datagram_lost');
+      else this.endpoint!.stats.bytesOut += length;
+      break;
+    }
+    if (this.responses === 0 && this.#askedMs === 0) this.#askedMs = turnNowMs();
+    listener.forwarded(this);
+  }
+
+  /** The pool has changed: an endpoint that takes nothing any more, or has left, is let go. A draining one is kept. */
+  #look(): void {
+    const { view } = this.l4Pool.pool;
+    this.#view = view;
+    const endpoint = this.endpoint;
+    if (!this.#acquired || endpoint === undefined) return;
+    const stays =
+      view.available.includes(endpoint) ||
+      (availability(endpoint, turnNowMs()) !== 'closed' && view.all.includes(endpoint));
+    if (!stays) this.#letGo();
+  }
+
+  /** Picks and acquires an endpoint in one step. False when there is none, and then the session is over. */
+  #pick(): boolean {
+    const { shared } = this.#listener;
+    const { pool } = this.l4Pool;
+    // Rather one that failed than none.
+    const endpoint = shared.balancer.take(pool, this) ?? this.#takeTried();
+    if (endpoint === undefined) {
+      pool.stats.noEndpoint++;
+      this.finish('no_endpoint');
+      return false;
+    }
+    this.#acquired = true;
+    endpoint.counts.sessions.add(1);
+    this.#view = pool.view;
+    this.endpoint = endpoint;
+    this.attempts++;
+    endpoint.stats.requests++;
+    try {
+      this.#socket = this.l4Pool.openDatagrams(endpoint, this);
+    } catch (error) {
+      this.finish(this.#listener.noSocket(endpoint, error));
+      return false;
+    }
+    endpoint.stats.connectionsOpened++;
+    return true;
+  }
+
+  #takeTried(): Endpoint | undefined {
+    if (this.tried.length === 0) return undefined;
+    this.tried = NONE_TRIED;
+    return this.#listener.shared.balancer.take(this.l4Pool.pool, this);
+  }
+
+  /** An answer. */
+  onDatagram(bytes: Buffer, length: number): void {
+    const listener = this.#listener;
+    const endpoint = this.endpoint!;
+    endpoint.stats.bytesIn += length;
+    if (this.bytesOut + length > this.bytesIn * listener.amplification) {
+      listener.dropped('amplification');
+    } else {
+      this.bytesOut += length;
+      listener.answer(this, bytes, length);
+    }
+    this.responses++;
+    this.#deadline.start(listener.idleMs);
+    if (this.#askedMs !== 0) this.#firstAnswer(endpoint);
+    if (listener.isComplete(this)) this.finish(undefined);
+  }
+
+  #firstAnswer(endpoint: Endpoint): void {
+    const nowMs = turnNowMs();
+    const tookMs = nowMs - this.#askedMs;
+    this.#askedMs = 0;
+    this.tried = NONE_TRIED;
+    endpoint.latency?.observe(tookMs, nowMs);
+    endpoint.stats.latency.record(tookMs);
+    this.#listener.shared.observer.observe(this.l4Pool.pool, endpoint, undefined, 0);
+    this.#listener.answered(this);
+  }
+
+  onRefused(code: string): void {
+    const failure: FailureCode = code === 'ECONNREFUSED' ? 'connect_refused' : 'connect_failed';
+    const endpoint = this.endpoint!;
+    endpoint.stats.connectFailures++;
+    this.#blame(endpoint, failure);
+    this.#letGo();
+    this.tried = this.tried.length < MAX_TRIES ? [...this.tried, endpoint] : [endpoint];
+    if (this.#listener.isSpent(this)) this.finish(failure);
+    else this.#listener.dropped(failure);
+  }
+
+  #blame(endpoint: Endpoint, failure: FailureCode): void {
+    const { pool } = this.l4Pool;
+    endpoint.stats.errors++;
+    endpoint.latency?.observeFailure(this.#listener.idleMs, turnNowMs());
+    this.#listener.shared.observer.observe(pool, endpoint, failure, 0);
+  }
+
+  /** Idle for as long as it may be. Where answers are expected and not one came, that is the fault of the endpoint. */
+  onDeadline(): void {
+    if (this.responses > 0 || !this.#listener.expectsAnswers || this.endpoint === undefined) {
+      this.finish(undefined);
+      return;
+    }
+    if (this.#acquired) this.#blame(this.endpoint, 'response_missing');
+    this.finish('response_missing');
+  }
+
+  /** Ends when there is no datagram for `idleMs`, if that is sooner than it would. */
+  hasten(idleMs: number): void {
+    this.#deadline.start(idleMs);
+  }
+
+  /** Is over, once. `failure` says why, when it is not that nobody has anything to say. */
+  finish(failure: FailureCode | undefined): void {
+    if (this.over) return;
+    this.over = true;
+    this.#deadline.cancel();
+    this.#letGo();
+    this.l4Pool.pool.counts.activeRequests.add(-1);
+    this.#listener.finished(this, failure);
+  }
+
+  #letGo(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+    if (!this.#acquired) return;
+    this.#acquired = false;
+    this.endpoint!.counts.sessions.add(-1);
+    this.#listener.shared.balancer.release(this.l4Pool.pool, this.endpoint!);
+    this.l4Pool.queue.wake();
+  }
+}

@@ -1,0 +1,100 @@
+import { type Address } from '../config/schema/address.ts';
+import type { UdpListener } from '../l4/udp-listener.ts';
+import type { UdpWay } from '../l4/udp-way.ts';
+import type { DatagramAcceptor, DatagramListener, Party } from '../net/datagram-socket.ts';
+import { bindDatagrams, serveDatagrams } from '../net/datagrams.ts';
+import { cannotListen } from './cannot-listen.ts';
+
+/**
+ * A bound UDP socket and the listener that serves what comes in by it. It can be led to another listener; clients that have a session
+ * stay with theirs. When it is stopped the socket stays open until the last session that came by it is over, for their answers.
+ */
+export class UdpDoor implements DatagramAcceptor, UdpWay {
+  /** As configured: port 0 stays 0. */
+  readonly address: Address;
+  closing = false;
+  #to: UdpListener;
+  /** Listeners that it led to before, as long as they have sessions. */
+  #former: UdpListener[] = [];
+  #socket: DatagramListener | undefined = undefined;
+  #sessions = 0;
+
+  private constructor(address: Address, to: UdpListener) {
+    this.address = address;
+    this.#to = to;
+  }
+
+  /**
+   * Binds.
+   * @throws Error naming the listener and the address, with the code of the system.
+   */
+  static async open(address: Address, to: UdpListener): Promise<UdpDoor> {
+    const door = new UdpDoor(address, to);
+    try {
+      door.#socket = await serveDatagrams(await bindDatagrams(address.host, address.port, false), door);
+    } catch (error) {
+      throw cannotListen(to.name, address, error);
+    }
+    return door;
+  }
+
+  /** Takes new sessions. */
+  get isOpen(): boolean {
+    return this.#socket !== undefined && !this.closing;
+  }
+
+  /** The port in force. */
+  get port(): number {
+    return this.#socket?.port ?? this.address.port;
+  }
+
+  /** From now on new sessions are served by `listener`; those that are open stay with theirs. */
+  leadTo(listener: UdpListener): void {
+    if (listener === this.#to) return;
+    this.#former = [...this.#former.filter((other) => other !== listener), this.#to];
+    this.#to = listener;
+  }
+
+  /** Takes no new sessions. */
+  stop(): void {
+    this.closing = true;
+    this.#closeIfUnused();
+  }
+
+  onDatagram(bytes: Buffer, length: number, party: Party): void {
+    const owner = this.#former.length === 0 ? this.#to : this.#ownerOf(party);
+    owner.onDatagram(bytes, length, party, this);
+  }
+
+  #ownerOf(party: Party): UdpListener {
+    this.#former = this.#former.filter(({ busy }) => busy > 0);
+    return this.#former.find((listener) => listener.knows(party)) ?? this.#to;
+  }
+
+  onTruncated(): void {
+    this.#to.dropped('datagram_truncated');
+  }
+
+  send(party: Party, bytes: Buffer, length: number): void {
+    this.#socket?.send(party, bytes, length);
+  }
+
+  onLost(): void {
+    this.#to.dropped('datagram_lost');
+  }
+
+  sessionBegan(): void {
+    this.#sessions++;
+  }
+
+  sessionEnded(): void {
+    this.#sessions--;
+    this.#closeIfUnused();
+  }
+
+  #closeIfUnused(): void {
+    if (!this.closing || this.#sessions > 0) return;
+    this.#socket?.stop();
+    this.#socket = undefined;
+  }
+}
