@@ -192,6 +192,8 @@ export class UdpListener {
       endpoint: session.endpoint?.name ?? '',
       clientIp: session.clientIp,
       clientPort: session.clientPort,
+      peerIp: session.clientIp,
+      peerPort: session.clientPort,
       protocol: 'UDP',
       requestBytes: session.bytesIn,
       responseBytes: session.bytesOut,

@@ -48,7 +48,7 @@ describe('a session', () => {
     using two = await UdpClient.open(port);
     const first = await one.ask('1');
     const second = await two.ask('1');
-    expect([first, second].toSorted()).toEqual(['a:1', 'b:1']);
+    expect(`${first} ${second}`).toBeOneOf(['a:1 b:1', 'b:1 a:1']);
     for (let round = 0; round < 5; round++) {
       expect(await one.ask(`x${round}`)).toBe(`${first![0]}:x${round}`);
       expect(await two.ask(`x${round}`)).toBe(`${second![0]}:x${round}`);

@@ -45,7 +45,9 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
 
 function checkListeners(draft: Draft<Config>, report: Report): void {
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
-    for (const [place, peers] of (listener?.proxyProtocol?.from ?? []).entries()) {
+    const introduced =
+      listener !== undefined && 'proxyProtocol' in listener ? listener.proxyProtocol : undefined;
+    for (const [place, peers] of (introduced?.from ?? []).entries()) {
       if (peers?.endsWith('/0') !== true) continue;
       const message = `${peers} believes every client what it says of its own address`;
       report.warning({ code: 'risky', at: ['listeners', index, 'proxyProtocol', 'from', place], message });
