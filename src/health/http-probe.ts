@@ -109,8 +109,9 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
   }
 
   onConnected(connection: Connection): ConnectionHandler {
-    const { timeoutMs } = this.#plan;
-    const limits = { response: timeoutMs, responseBody: timeoutMs, idle: timeoutMs };
+    // The check has a deadline of its own: those of the connection must not come first.
+    const neverMs = 2 * this.#plan.timeoutMs;
+    const limits = { response: neverMs, responseBody: neverMs, idle: neverMs };
     const { clock, wheel } = this.#deps;
     const stream = new H1EndpointConnection(connection, this, limits, wheel, clock.nowMs());
     this.#stream = stream;
