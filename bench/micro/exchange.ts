@@ -48,6 +48,7 @@ class Sink implements Transport {
   shutdown(): void {}
   close(): void {}
   reset(): void {}
+  tellTo(): void {}
 }
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -84,6 +85,7 @@ const listener = new L7Listener(
     clock: systemClock,
     random: systemRandom,
   },
+  undefined,
 );
 
 const client = new SocketConnection(new Sink(), unserved);

@@ -2,9 +2,10 @@ import { Command } from 'commander';
 
 import { httpRoutes } from '../config/pool-references.ts';
 import type { Config } from '../config/schema/config.ts';
+import { tlsProblems } from '../supervisor/prove-tls.ts';
 import { EXIT } from './exit-code.ts';
 import { counted, printIssues } from './issues.ts';
-import { loadSource } from './source.ts';
+import { loadSource, type Sourced } from './source.ts';
 import { styled, type Terminal } from './terminal.ts';
 
 interface CheckOptions {
@@ -31,7 +32,7 @@ Examples:
   pointsman check -c /etc/pointsman/pointsman.yaml --json`,
     )
     .action(async (options: CheckOptions) => {
-      const { source, result } = await loadSource(terminal, options.config);
+      const { source, result } = withTlsProved(await loadSource(terminal, options.config));
       finish(result.ok ? EXIT.ok : EXIT.usage);
       if (options.json === true) {
         const issues = { errors: result.ok ? [] : result.issues, warnings: result.ok ? result.warnings : [] };
@@ -44,6 +45,14 @@ Examples:
         terminal.err(`${source}: ${counted(result.issues.length, 'problem')}\n`);
       }
     });
+}
+
+/** What only the TLS library itself can tell of a configuration that is right otherwise. */
+function withTlsProved({ source, result }: Sourced): Sourced {
+  const problems = result.ok ? tlsProblems(result.config) : [];
+  if (problems.length === 0) return { source, result };
+  const issues = problems.map((message) => ({ code: 'value', path: '', message, file: source }) as const);
+  return { source, result: { ok: false, issues } };
 }
 
 function summary(config: Config): string {

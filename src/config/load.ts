@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 
 import type { Environment } from './check/check.ts';
+import type { FileRead } from './check/named-files.ts';
 import { type ConfigIssue, formatPath, type Problem } from './issue.ts';
 import { loadModule } from './module-source.ts';
 import { readFailure } from './read-failure.ts';
@@ -23,9 +24,28 @@ export function isModule(file: string): boolean {
   return MODULES.has(extname(file));
 }
 
-const machine: Environment = {
-  directoryExists: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-};
+/** Files of certificates and keys are smaller by far. */
+const MOST_FILE_BYTES = 16 * 1024 ** 2;
+
+/** The machine, as a configuration in `directory` sees it. */
+function machineAt(directory: string): Environment {
+  return {
+    directoryExists: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+    readFile: (path) => readNamedFile(resolve(directory, path)),
+    nowMs: () => Date.now(),
+  };
+}
+
+function readNamedFile(path: string): FileRead {
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return { ok: false, message: 'this is not a file' };
+    if (found.size > MOST_FILE_BYTES) return { ok: false, message: 'the file is larger than 16 MiB' };
+    return { ok: true, content: readFileSync(path, 'latin1') };
+  } catch (error) {
+    return { ok: false, ...readFailure(error) };
+  }
+}
 
 /**
  * Reads and judges a configuration file: a module by its ending (`.ts`, `.js` ...), anything else as YAML, of which JSON is
@@ -35,7 +55,7 @@ const machine: Environment = {
 export async function loadConfig(file: string): Promise<LoadResult> {
   if (isModule(file)) {
     const loaded = await loadModule(file);
-    return loaded.ok ? judge(loaded.value, (problem) => locate(problem, file)) : loaded;
+    return loaded.ok ? judge(loaded.value, dirname(file), (problem) => locate(problem, file)) : loaded;
   }
   const read = await readText(file);
   return read.ok
@@ -47,7 +67,9 @@ export async function loadConfig(file: string): Promise<LoadResult> {
 export function loadYaml(text: string, file: string): LoadResult {
   const source = parseYaml(text);
   if (source.problems.length === 0) {
-    return judge(source.value, (problem) => locate(problem, file, positionOf(problem, source)));
+    return judge(source.value, dirname(file), (problem) =>
+      locate(problem, file, positionOf(problem, source)),
+    );
   }
   const issues: ConfigIssue[] = [];
   for (const { offset, ...problem } of source.problems) {
@@ -58,11 +80,11 @@ export function loadYaml(text: string, file: string): LoadResult {
 
 /** Judges a configuration that is no file, such as that of the command line. */
 export function loadValue(value: unknown): LoadResult {
-  return judge(value, (problem) => locate(problem));
+  return judge(value, '.', (problem) => locate(problem));
 }
 
-function judge(value: unknown, toIssue: (problem: Problem) => ConfigIssue): LoadResult {
-  const result = validate(value, machine);
+function judge(value: unknown, directory: string, toIssue: (problem: Problem) => ConfigIssue): LoadResult {
+  const result = validate(value, machineAt(directory));
   return result.ok
     ? { ok: true, config: result.config, warnings: sorted(result.warnings.map(toIssue)) }
     : { ok: false, issues: sorted(result.problems.map(toIssue)) };

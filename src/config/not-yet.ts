@@ -9,9 +9,7 @@ interface NotYet {
 
 /** Parts of the configuration language that come with later versions. Delete a line when its part lands. */
 const NOT_YET: readonly NotYet[] = [
-  { at: ['listeners', '*', 'tls'] },
   { at: ['pools', '*', 'protocol'], values: ['h2', 'h2c'] },
-  { at: ['pools', '*', 'tls'] },
   { at: ['pools', '*', 'proxyProtocol'] },
   { at: ['pools', '*', 'healthCheck', 'grpc'] },
 ];

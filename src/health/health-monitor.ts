@@ -5,7 +5,10 @@ import { whyKeep } from './ejection-rules.ts';
 import type { Judge, Suspicion } from './outlier-detector.ts';
 import { type TransitionDeps, Transitions } from './transitions.ts';
 
-export interface HealthDeps extends WatchDeps, TransitionDeps {}
+export interface HealthDeps extends Omit<WatchDeps, 'dial'>, TransitionDeps {
+  /** How the endpoints of a pool are dialled. */
+  dialOf(pool: Pool): WatchDeps['dial'];
+}
 
 /** First checks of a pool are spread over this much for each endpoint, and over its fast interval at most. */
 const SPREAD_MS = 5;
@@ -47,11 +50,9 @@ export class HealthMonitor implements Judge {
     const after = new Map<Endpoint, EndpointWatch>();
     this.#pools.set(pool, after);
     const endpoints = pool.view.all;
+    const deps: WatchDeps = { ...this.#deps, dial: this.#deps.dialOf(pool) };
     for (const endpoint of endpoints) {
-      after.set(
-        endpoint,
-        before.get(endpoint) ?? new EndpointWatch(this.#deps, this.#transitions, pool, endpoint),
-      );
+      after.set(endpoint, before.get(endpoint) ?? new EndpointWatch(deps, this.#transitions, pool, endpoint));
       before.delete(endpoint);
     }
     for (const gone of before.values()) gone.close();

@@ -112,7 +112,7 @@ export class OutlierDetector implements OutcomeObserver {
     const last = failure === undefined ? `status ${status}` : failure;
     const phase = failure === undefined ? undefined : FAILURES[failure].phase;
     this.#judge.suspect(pool, endpoint, {
-      unreachable: phase === 'connect',
+      unreachable: phase === 'connect' || phase === 'handshake',
       reason: `${broken} (last: ${last})`,
     });
   }

@@ -74,7 +74,6 @@ function served(pieces: readonly string[]): string[] {
       parser: new RequestParser({ requestLine: 8192, headerBytes: 8192, headerCount: 50 }),
       handler: { onRequest, onRefused: (_stream, code) => seen.push(code) },
       wheel: time.wheel,
-      secure: false,
       timeouts: { requestHead: 1e6, requestBody: 1e6, idle: 1e6, send: 1e6 },
       headerBytes: 8192,
       bodyBytes: Number.POSITIVE_INFINITY,

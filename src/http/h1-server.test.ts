@@ -125,7 +125,6 @@ function settingsWith(more: Partial<ServerSettings>): ServerSettings {
     parser: new RequestParser({ requestLine: 1024, headerBytes: 4096, headerCount: 20 }),
     handler,
     wheel: time.wheel,
-    secure: false,
     timeouts: TIMEOUTS,
     headerBytes: 4096,
     bodyBytes: Number.POSITIVE_INFINITY,

@@ -22,7 +22,6 @@ export interface ServerSettings {
   readonly parser: RequestParser;
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
-  readonly secure: boolean;
   /** Milliseconds. */
   readonly timeouts: {
     readonly requestHead: number;
@@ -43,7 +42,7 @@ export interface ServerSettings {
   /** What HTTP/2 needs beside all this, where it is spoken. */
   readonly http2?: H2ServerSettings;
   /** What the handler keeps with each connection, as `context`. */
-  contextOf(remoteAddress: string, secure: boolean): unknown;
+  contextOf(connection: Connection, secure: boolean): unknown;
   /** Heads that serve no request now. */
   readonly heads: RequestHead[];
 }
@@ -119,8 +118,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#settings = settings;
     this.origin = connection;
     // Who ended TLS for us and is trusted says so.
-    this.secure = settings.secure || connection.proxied?.tls?.secure === true;
-    this.context = settings.contextOf(connection.remoteAddress, this.secure);
+    this.secure = connection.tls !== undefined || connection.proxied?.tls?.secure === true;
+    this.context = settings.contextOf(connection, this.secure);
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.start(settings.timeouts.idle);
   }
@@ -183,7 +182,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   /** A reload changed how clients are served. */
   #follow(): void {
     while (this.#settings.successor !== undefined) this.#settings = this.#settings.successor;
-    this.context = this.#settings.contextOf(this.origin.remoteAddress, this.secure);
+    this.context = this.#settings.contextOf(this.#connection, this.secure);
   }
 
   #readHead(bytes: Buffer, start: number, end: number): number {

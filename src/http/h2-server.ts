@@ -107,8 +107,8 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     this.#settings = settings;
     this.origin = connection;
     // Who ended TLS for us and is trusted says so.
-    this.secure = settings.secure || connection.proxied?.tls?.secure === true;
-    this.context = settings.contextOf(connection.remoteAddress, this.secure);
+    this.secure = connection.tls !== undefined || connection.proxied?.tls?.secure === true;
+    this.context = settings.contextOf(connection, this.secure);
     this.output = new ConnectionOutput(connection);
     this.#reader = new FrameReader(this, h2.maxFrameSize, {
       blockBytes: settings.headerBytes + MIN_MAX_FRAME,
@@ -265,7 +265,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   /** A reload changed how clients are served. */
   #follow(): void {
     while (this.#settings.successor !== undefined) this.#settings = this.#settings.successor;
-    this.context = this.#settings.contextOf(this.origin.remoteAddress, this.secure);
+    this.context = this.#settings.contextOf(this.#connection, this.secure);
   }
 
   #onTrailers(stream: H2ServerStream, endStream: boolean, bytes: Buffer, start: number, end: number): void {

@@ -5,9 +5,12 @@ import { Known } from '../model/known-fields.ts';
 import type { RequestHead } from '../model/message.ts';
 import { hashString } from '../util/hash.ts';
 import { canonicalIp, forwardedNode } from '../util/ip.ts';
+import type { TlsInfo } from '../net/tls/tls-info.ts';
 import { NetworkSet } from '../util/network-set.ts';
 import { clientHop, type Hop, parseForwarded, parseForwardedFor } from './client-address.ts';
+import { addLines, clientCertificateLines, isClientCertificate } from './client-certificate.ts';
 import { isAlias, isXForwarded } from './client-claims.ts';
+import { hostOf } from './route-values.ts';
 
 /*
  * Use: one `ForwardingPolicy` a listener; `policy.forPeer(peer, secure)` once for each client connection; then, for each
@@ -16,6 +19,7 @@ import { isAlias, isXForwarded } from './client-claims.ts';
 
 /** Ready lines that are kept, one block for each client and host. */
 const MAX_BLOCKS = 4096;
+const NO_LINES: readonly FieldLine[] = [];
 
 /** Our element of Forwarded (RFC 7239 section 4). */
 function forwardedElement(peer: string, secure: boolean, authority: string): string {
@@ -28,6 +32,10 @@ export class ForwardingPolicy {
   readonly trusted: NetworkSet;
   readonly xForwarded: boolean;
   readonly forwarded: boolean;
+  /** Clients are asked for certificates here, so that nobody else has anything to say about them. */
+  readonly asksClients: boolean;
+  /** Endpoints are told the client's certificate. */
+  readonly clientCertificate: boolean;
   /** By minor version of the request: 0, 1. Empty when Via is switched off. */
   readonly via: readonly FieldLine[];
   /** What our Via looks like in a request that comes back; empty when Via is switched off. */
@@ -45,6 +53,8 @@ export class ForwardingPolicy {
     this.trusted = new NetworkSet(listener.trustedProxies);
     this.xForwarded = xForwarded;
     this.forwarded = forwarded;
+    this.asksClients = listener.tls?.clientCertificate !== undefined;
+    this.clientCertificate = listener.tls?.clientCertificate?.forward === true;
     const id = hashString(`${instance}\n${listener.name}`).toString(16).padStart(8, '0');
     this.mark = via === '' ? '' : `${via} (${id})`;
     this.via = via === '' ? [] : ['1.0', '1.1'].map((version) => fieldLine('Via', `${version} ${this.mark}`));
@@ -54,9 +64,10 @@ export class ForwardingPolicy {
   /**
    * For the requests of one client connection.
    * @param peerAddress As the socket tells it.
+   * @param tls What was agreed on with it, when that is known.
    */
-  forPeer(peerAddress: string, secure: boolean): ClientForwarding {
-    return new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure);
+  forPeer(peerAddress: string, secure: boolean, tls?: TlsInfo): ClientForwarding {
+    return new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure, tls);
   }
 
   protoLine(secure: boolean): FieldLine {
@@ -112,22 +123,34 @@ export class ClientForwarding {
   readonly #peer: string;
   readonly #secure: boolean;
   readonly #trusted: boolean;
+  readonly #tls: TlsInfo | undefined;
+  readonly #certificate: readonly FieldLine[];
+  /** A host that the certificate of this connection is for. */
+  #covered = '';
   /** Ready lines for requests to `#authority` of minor version `#minor`, when no proxy says more. */
   #block: FieldBlock | undefined = undefined;
   #authority = '';
   #minor = -1;
 
-  constructor(policy: ForwardingPolicy, peer: string, secure: boolean) {
+  constructor(policy: ForwardingPolicy, peer: string, secure: boolean, tls: TlsInfo | undefined) {
     this.#policy = policy;
+    this.#tls = tls;
+    this.#certificate =
+      tls?.peer === undefined || !policy.clientCertificate ? NO_LINES : clientCertificateLines(tls.peer);
     this.#peer = peer;
     this.#secure = secure;
     this.#trusted = policy.trusted.contains(peer);
     this.ip = peer;
   }
 
-  /** Rewrites the forwarding fields of a request. Returns a failure when the request went round in a circle. */
+  /** Rewrites the forwarding fields of a request. Returns a failure when it went round in a circle, or came to the wrong place. */
   apply(request: RequestHead): FailureCode | undefined {
     const { fields } = request;
+    if (this.#tls !== undefined && request.authority !== this.#covered) {
+      // RFC 9110 section 15.5.20: what was asked of clients in the handshake may not be what this host asks of them.
+      if (request.authority !== '' && !this.#tls.covers(hostOf(request.authority))) return 'misdirected';
+      this.#covered = request.authority;
+    }
     let claims = false;
     for (let line = 0; line < fields.count; line++) {
       switch (fields.ids[line]!) {
@@ -155,6 +178,7 @@ export class ClientForwarding {
           break;
       }
     }
+    if (this.#certificate.length > 0) addLines(fields, this.#certificate);
     if (claims) {
       this.#applyClaims(request);
       return undefined;
@@ -173,7 +197,12 @@ export class ClientForwarding {
   #applyOther(fields: Fields, line: number): void {
     const start = fields.at[line * 4]!;
     const end = fields.at[line * 4 + 1]!;
-    if ((!this.#trusted && isXForwarded(fields.bytes, start, end)) || isAlias(fields.bytes, start, end))
+    const { bytes } = fields;
+    if (
+      (!this.#trusted && isXForwarded(bytes, start, end)) ||
+      isAlias(bytes, start, end) ||
+      ((!this.#trusted || this.#policy.asksClients) && isClientCertificate(bytes, start, end))
+    )
       fields.drop(line);
   }
 

@@ -4,7 +4,7 @@ import { hasBody } from '../http/h1-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
-import type { Fields } from '../model/fields.ts';
+import { type Fields, fieldName } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline } from '../net/timer-wheel.ts';
@@ -22,6 +22,8 @@ import { openTunnel, type Tunnel } from './tunnel.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
+
+const HSTS = fieldName('strict-transport-security');
 
 /** Whether a request carries a binding to an endpoint of that pool. */
 function isBound(l7Pool: L7Pool, request: RequestHead): boolean {
@@ -304,10 +306,17 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #decorate(head: ResponseHead): void {
     // RFC 9110 section 6.6.1: a response without Date gets the time at which it came.
     if (!head.dated) head.fields.add(currentDate());
+    this.#addHsts(head);
     const { affinity } = this.l7Pool!;
     const { bound, endpoint } = this.attempts!;
     if (affinity !== undefined && bound !== endpoint) affinity.bind(head, endpoint!, this.secure);
     if (this.#filtersRun) this.#responseFilters(head);
+  }
+
+  /** RFC 6797 section 7.1: over TLS only, and what the endpoint says itself stands. */
+  #addHsts(head: ResponseHead): void {
+    const { hsts } = this.#listener;
+    if (hsts !== undefined && this.secure && head.fields.indexOf(HSTS) < 0) head.fields.add(hsts);
   }
 
   #responseFilters(head: ResponseHead): void {
@@ -454,6 +463,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const { client } = this;
     if (reply.failure !== undefined) this.failure = reply.failure;
     const head = replyHead(reply);
+    this.#addHsts(head);
     if (this.#filtersRun && this.failure === '') this.#responseFilters(head);
     this.status = reply.status;
     this.ttfbMs = turnNowMs() - this.startMs;

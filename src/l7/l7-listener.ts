@@ -8,7 +8,7 @@ import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
-import { fieldName } from '../model/fields.ts';
+import { type FieldLine, fieldLine, fieldName } from '../model/fields.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
@@ -17,6 +17,7 @@ import {
   ProxyEntrance,
   proxyRulesOf,
 } from '../net/proxy-protocol/proxy-entrance.ts';
+import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -26,6 +27,7 @@ import { PrefaceClient, type PrefaceClientOwner } from './preface-client.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
 import type { Router } from './router.ts';
+import { type ListenerTls, TlsClient, type TlsClientOwner } from './tls-client.ts';
 
 export type { L7Shared } from './l7-shared.ts';
 
@@ -39,20 +41,32 @@ const SPREAD_MS = 100;
 const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
 
+function hstsLine({ tls }: HttpListenerConfig): FieldLine | undefined {
+  if (tls === undefined || tls.hsts === false) return undefined;
+  const { maxAge, includeSubDomains, preload } = tls.hsts;
+  const more = `${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
+  return fieldLine('Strict-Transport-Security', `max-age=${Math.round(maxAge / 1000)}${more}`);
+}
+
 /** Serves the HTTP clients of one listener. */
-export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler, PrefaceClientOwner {
+export class L7Listener
+  implements Acceptor, IntroducedAcceptor, RequestHandler, PrefaceClientOwner, TlsClientOwner
+{
   readonly transport = 'tcp';
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L7Shared;
   timeouts: HttpListenerConfig['timeouts'];
   router: Router<L7Pool>;
+  /** Strict-Transport-Security for responses over TLS. */
+  hsts: FieldLine | undefined;
   /** Upgraded connections, and where they lead. */
   readonly tunnels = new Set<Tunnel>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<ClientSession>();
   readonly #entrance: ProxyEntrance;
+  #tls: ListenerTls | undefined;
   #settings: ServerSettings;
   #maxConnections: number;
   #cleartextHttp2: boolean;
@@ -63,12 +77,15 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
     forwarding: ForwardingPolicy,
     stats: ListenerStats,
     shared: L7Shared,
+    tls: ListenerTls | undefined,
   ) {
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
     this.timeouts = config.timeouts;
     this.router = router;
+    this.#tls = tls;
+    this.hsts = hstsLine(config);
     this.#maxConnections = config.limits.connections;
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
     this.#cleartextHttp2 = config.http2.cleartext;
@@ -80,12 +97,19 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
    * Adopts a new configuration. Nothing is closed: requests under way end as they began, and the next one of a connection
    * follows the new routes, limits and timeouts.
    */
-  configure(config: HttpListenerConfig, router: Router<L7Pool>, forwarding: ForwardingPolicy): void {
+  configure(
+    config: HttpListenerConfig,
+    router: Router<L7Pool>,
+    forwarding: ForwardingPolicy,
+    tls: ListenerTls | undefined,
+  ): void {
     const settings = this.#settingsOf(config, forwarding, this.#settings);
     this.#settings.successor = settings;
     this.#settings = settings;
     this.timeouts = config.timeouts;
     this.router = router;
+    this.#tls = tls;
+    this.hsts = hstsLine(config);
     this.#maxConnections = config.limits.connections;
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
     this.#cleartextHttp2 = config.http2.cleartext;
@@ -102,7 +126,6 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
       parser: new RequestParser(config.limits),
       handler: this,
       wheel: this.shared.wheel,
-      secure: false,
       timeouts: config.timeouts,
       headerBytes,
       bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
@@ -115,7 +138,7 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
         stats: this.stats.http2,
       },
       successor: undefined,
-      contextOf: (remoteAddress, secure) => forwarding.forPeer(remoteAddress, secure),
+      contextOf: ({ remoteAddress, tls }, secure) => forwarding.forPeer(remoteAddress, secure, tls),
     };
   }
 
@@ -123,6 +146,11 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
   #countRoutes(): void {
     const known = new Map(this.stats.routes.map((route) => [route.name, route]));
     this.stats.routes = this.router.routes.map(({ name }) => known.get(name) ?? new RouteStats(name));
+  }
+
+  /** How TLS is spoken to clients; undefined when it is not. */
+  get tls(): ListenerTls | undefined {
+    return this.#tls;
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
@@ -142,9 +170,13 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
   }
 
   onIntroduced(connection: Connection): ConnectionHandler {
-    const session = this.#cleartextHttp2
-      ? new PrefaceClient(connection, this, this.shared.wheel, this.timeouts.idle)
-      : this.serveHttp1(connection);
+    const tls = this.#tls;
+    const session =
+      tls !== undefined
+        ? new TlsClient(connection, tls, this.shared.wheel, this)
+        : this.#cleartextHttp2
+          ? new PrefaceClient(connection, this, this.shared.wheel, this.timeouts.idle)
+          : this.serveHttp1(connection);
     this.#connections.add(session);
     return session;
   }
@@ -155,6 +187,23 @@ export class L7Listener implements Acceptor, IntroducedAcceptor, RequestHandler,
 
   serveHttp2(connection: Connection): ClientSession {
     return new H2ServerConnection(connection, this.#settings);
+  }
+
+  /** Who speaks the protocol that was agreed on: HTTP/1.1 when nothing was. */
+  serveSecure(connection: Connection): ClientSession {
+    this.stats.tls.succeeded(connection.tls!.resumed);
+    return connection.tls!.alpn === 'h2' ? this.serveHttp2(connection) : this.serveHttp1(connection);
+  }
+
+  handshakeFailed(connection: Connection, { reason, detail }: HandshakeFailure): void {
+    this.stats.tls.failed(reason);
+    const { log } = this.shared;
+    log.debug('tls-handshake-failed', {
+      listener: this.name,
+      client: connection.remoteAddress,
+      reason,
+      detail,
+    });
   }
 
   onNotIntroduced(code: FailureCode): void {

@@ -14,6 +14,7 @@ export type FailurePhase =
   | 'route'
   | 'pick'
   | 'connect'
+  | 'handshake'
   | 'send'
   | 'response-head'
   | 'response-body'
@@ -225,6 +226,14 @@ export const FAILURES = {
     'http_request_denied',
     'The rate limit of the route is used up for this key.',
   ),
+  misdirected: row(
+    421,
+    'client',
+    'route',
+    'never',
+    'http_request_denied',
+    'The host of the request has another certificate than the one that was shown on this connection.',
+  ),
   no_route: row(
     404,
     'client',
@@ -292,6 +301,30 @@ export const FAILURES = {
     'safe',
     'destination_ip_unroutable',
     'The endpoint could not be reached.',
+  ),
+  tls_certificate: row(
+    502,
+    'endpoint',
+    'handshake',
+    'safe',
+    'tls_certificate_error',
+    'The certificate of the endpoint could not be verified.',
+  ),
+  tls_alert: row(
+    502,
+    'endpoint',
+    'handshake',
+    'safe',
+    'tls_alert_received',
+    'The endpoint refused the TLS handshake.',
+  ),
+  tls_failed: row(
+    502,
+    'endpoint',
+    'handshake',
+    'safe',
+    'tls_protocol_error',
+    'The TLS handshake with the endpoint failed.',
   ),
   dns_failed: row(
     502,

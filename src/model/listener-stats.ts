@@ -4,6 +4,7 @@ import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
 import { type ListenerCells, privateListener } from './shared/cells.ts';
 import type { Places } from './shared/places.ts';
 import type { SharedCount } from './shared/shared-count.ts';
+import { TLS_TOTALS, TlsStats } from './tls-stats.ts';
 
 const CODES = Object.keys(FAILURES) as readonly FailureCode[];
 const CODE_INDEX: ReadonlyMap<FailureCode, number> = new Map(CODES.map((code, index) => [code, index]));
@@ -13,9 +14,10 @@ const FAILURES_AT = STATUSES_AT + 6;
 const SKETCH_AT = FAILURES_AT + CODES.length;
 
 const H2_AT = SKETCH_AT + SKETCH_WORDS;
+const TLS_AT = H2_AT + H2_TOTALS;
 
 /** 64-bit words of memory that the counters of a listener need. */
-const LISTENER_TOTALS: number = H2_AT + H2_TOTALS;
+const LISTENER_TOTALS: number = TLS_AT + TLS_TOTALS;
 
 /** 64-bit words of memory that the counters of a route need. */
 const ROUTE_TOTALS = 1;
@@ -53,6 +55,8 @@ export class ListenerStats {
   /** From the first byte of a request to the end of its response, milliseconds. */
   readonly latency: LatencySketch;
   readonly http2: H2Stats;
+  /** Counts nothing where TLS is not spoken. */
+  readonly tls: TlsStats;
   /** The routes of the snapshot in force, in their order. */
   routes: readonly RouteStats[] = [];
 
@@ -63,7 +67,8 @@ export class ListenerStats {
     this.statuses = totals.subarray(STATUSES_AT, FAILURES_AT);
     this.#failures = totals.subarray(FAILURES_AT, SKETCH_AT);
     this.latency = new LatencySketch(totals.subarray(SKETCH_AT, H2_AT));
-    this.http2 = new H2Stats(totals.subarray(H2_AT, LISTENER_TOTALS));
+    this.http2 = new H2Stats(totals.subarray(H2_AT, TLS_AT));
+    this.tls = new TlsStats(totals.subarray(TLS_AT, LISTENER_TOTALS));
   }
 
   /** Client connections open now, of all workers. */

@@ -1,6 +1,8 @@
 import type { Origin } from './origin.ts';
 import type { OutBuffer } from './out-buffer.ts';
 import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
+import type { TlsInfo } from './tls/tls-info.ts';
+import type { Transport, TransportEvents } from './transport.ts';
 
 /** Why a connection ended without our asking. */
 export type CloseCause = 'closed' | 'reset' | 'error';
@@ -23,6 +25,8 @@ export interface ConnectionHandler {
 export interface Connection extends Origin {
   handler: ConnectionHandler;
   readonly closed: boolean;
+  /** What was agreed on in its TLS handshake; undefined when it is plain TCP, or not yet over. */
+  tls: TlsInfo | undefined;
   /** Bytes that we were given to write and the kernel has not taken. */
   readonly bufferedBytes: number;
   /** The peer has sent FIN. */
@@ -49,6 +53,8 @@ export interface Connection extends Origin {
   reset(): void;
   /** From now on it stands for the client of which a trusted peer told. */
   introduce(header: ProxyHeader): void;
+  /** Puts something between the connection and its socket; nothing may wait to be written. */
+  layer(make: (inner: Transport, events: TransportEvents) => Transport): void;
 }
 
 /** Usual capacity of the buffer that `open` hands out, bytes. */

@@ -2,6 +2,7 @@ import { type CloseCause, type Connection, type ConnectionHandler, MAX_PIECE } f
 import { reportDefect } from './defects.ts';
 import { OutBuffer } from './out-buffer.ts';
 import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
+import type { TlsInfo } from './tls/tls-info.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { enterTurn, inTurn, leaveTurn, setTurnFlush } from './turn.ts';
 
@@ -34,7 +35,8 @@ export class SocketConnection implements Connection, TransportEvents {
   readEnded = false;
   /** Told when the socket is gone, whoever closed it. */
   released: (() => void) | undefined = undefined;
-  readonly #transport: Transport;
+  tls: TlsInfo | undefined = undefined;
+  #transport: Transport;
   #waiting: Buffer[] = [];
   #shutdownWanted = false;
   #paused = false;
@@ -95,6 +97,10 @@ export class SocketConnection implements Connection, TransportEvents {
   flush(): boolean {
     if (owner === this) flushOwner();
     return this.bufferedBytes === 0;
+  }
+
+  layer(make: (inner: Transport, events: TransportEvents) => Transport): void {
+    this.#transport = make(this.#transport, this);
   }
 
   /** Gives bytes to the kernel; copies and keeps what it does not take. */

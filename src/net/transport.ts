@@ -21,6 +21,8 @@ export interface Transport {
   close(): void;
   /** Closes with RST. */
   reset(): void;
+  /** Tells `events` from now on, and not who was told before. */
+  tellTo(events: TransportEvents): void;
 }
 
 /** What a transport tells. */

@@ -28,7 +28,9 @@ import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
 import type { ServedPool } from './listener-kinds.ts';
 import { ListenerPlan } from './listener-plan.ts';
+import { PoolDial } from './pool-dial.ts';
 import { poolParts } from './pool-parts.ts';
+import type { TicketKeyring } from './ticket-keyring.ts';
 import type { ServedListener } from './served-listener.ts';
 
 /** What a data plane is told and tells. */
@@ -38,6 +40,8 @@ export interface DataPlaneOptions {
   readonly transitions: TransitionListener;
   /** Tells this Pointsman from others in Via; the same after a restart. */
   readonly instance: string;
+  /** The keys of session tickets, which outlive every configuration. */
+  readonly ticketKeys: TicketKeyring;
 }
 
 /** What `apply` did. */
@@ -52,6 +56,8 @@ export interface ApplyReport {
 interface PoolPlan {
   readonly all: Map<string, ServedPool>;
   readonly created: readonly ServedPool[];
+  /** Puts what is new about TLS towards endpoints into force. */
+  secure: () => void;
 }
 
 /**
@@ -84,7 +90,7 @@ export class DataPlane {
       clock: systemClock,
       random: systemRandom,
       wheel: this.#wheel,
-      dial,
+      dialOf: (pool) => this.#pools.get(pool.name)?.dial.dial ?? dial,
       resolve: resolveHost,
       connectDatagrams,
       tlsHandshake,
@@ -115,9 +121,10 @@ export class DataPlane {
     if (before !== undefined && changes.every(({ restart }) => restart))
       return { revision: this.#revision, changes };
     const config = before === undefined ? next : withoutRestart(before, next);
-    const pools = this.#planPools(config);
     const listeners: ListenerPlan[] = [];
+    const pools = this.#planPools(config);
     try {
+      pools.secure = this.#planPoolTls(config, pools.all);
       for (const listener of config.listeners) listeners.push(this.#planListener(listener, pools));
       for (const listener of listeners) {
         await listener.open(this.#listeners);
@@ -142,13 +149,31 @@ export class DataPlane {
       let served = this.#pools.get(poolConfig.name);
       if (served === undefined) {
         const pool = createPool(poolConfig, this.#publisher);
-        const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial);
-        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial, openDatagrams) };
+        const dial = new PoolDial();
+        const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial.dial);
+        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial.dial, openDatagrams), dial };
         created.push(served);
       }
       all.set(poolConfig.name, served);
     }
-    return { all, created };
+    return { all, created, secure: () => {} };
+  }
+
+  /** @throws Error naming the pool whose TLS cannot be. */
+  #planPoolTls({ pools }: Config, all: ReadonlyMap<string, ServedPool>): () => void {
+    const adoptions = pools.map((config) => {
+      const { pool, l7, dial } = all.get(config.name)!;
+      // What was made for this configuration is still to get its TLS; what is in force keeps it while nothing changed.
+      if (this.#pools.has(config.name) && Bun.deepEquals(pool.config.tls, config.tls)) return () => {};
+      const adopt = dial.prepare(config);
+      return () => {
+        adopt();
+        l7.forget(pool.view.all);
+      };
+    });
+    return () => {
+      for (const adopt of adoptions) adopt();
+    };
   }
 
   #planListener(config: ListenerConfig, { all }: PoolPlan): ListenerPlan {
@@ -157,6 +182,7 @@ export class DataPlane {
       pools: all,
       shared: this.#shared,
       instance: this.#options.instance,
+      ticketKeys: this.#options.ticketKeys,
     });
   }
 
@@ -165,6 +191,7 @@ export class DataPlane {
     const listenersBefore = this.#listeners;
     this.#config = config;
     this.#pools = pools.all;
+    pools.secure();
     for (const poolConfig of config.pools) this.#configurePool(poolConfig);
     for (const { pool } of pools.created) this.#health.watch(pool);
     for (const listener of listeners) listener.commit();

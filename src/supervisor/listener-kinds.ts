@@ -10,9 +10,13 @@ import { L7Listener } from '../l7/l7-listener.ts';
 import type { L7Pool } from '../l7/l7-pool.ts';
 import { compileRoutes, type Router } from '../l7/router.ts';
 import { ListenerStats } from '../model/listener-stats.ts';
+import type { ListenerTls } from '../l7/tls-client.ts';
 import type { Pool } from '../model/pool.ts';
 import { compileArms } from '../model/weighted-arms.ts';
 import { KeptFilters } from './kept-filters.ts';
+import { createListenerTls } from './listener-tls.ts';
+import type { TicketKeyring } from './ticket-keyring.ts';
+import type { PoolDial } from './pool-dial.ts';
 import type { ServedListener } from './served-listener.ts';
 
 /** A pool with all that carries traffic to it, by protocol of the listener. */
@@ -20,6 +24,7 @@ export interface ServedPool {
   readonly pool: Pool;
   readonly l7: L7Pool;
   readonly l4: L4Pool;
+  readonly dial: PoolDial;
 }
 
 /** What a listener is made from besides its configuration. */
@@ -27,6 +32,7 @@ export interface ListenerParts {
   readonly pools: ReadonlyMap<string, ServedPool>;
   readonly shared: L7Listener['shared'];
   readonly instance: string;
+  readonly ticketKeys: TicketKeyring;
 }
 
 /** The listener of that name in force. */
@@ -67,9 +73,23 @@ function prepareHttp(
   const same = known?.served instanceof L7Listener ? known.served : undefined;
   const router = compileHttp(config, before, same, parts);
   const forwarding = new ForwardingPolicy(config, parts.instance);
-  if (same !== undefined) return { served: same, adopt: () => same.configure(config, router, forwarding) };
-  const served = new L7Listener(config, router, forwarding, new ListenerStats(), parts.shared);
+  const tls = tlsOf(config, before, same, parts.ticketKeys);
+  if (same !== undefined)
+    return { served: same, adopt: () => same.configure(config, router, forwarding, tls) };
+  const served = new L7Listener(config, router, forwarding, new ListenerStats(), parts.shared, tls);
   return { served, adopt: adoptsNothing };
+}
+
+/** The TLS in force is kept when nothing about it changed. */
+function tlsOf(
+  { name, tls }: HttpListenerConfig,
+  before: HttpListenerConfig | undefined,
+  same: L7Listener | undefined,
+  ticketKeys: TicketKeyring,
+): ListenerTls | undefined {
+  if (tls === undefined) return undefined;
+  if (same?.tls !== undefined && Bun.deepEquals(before?.tls, tls)) return same.tls;
+  return createListenerTls(name, tls, ticketKeys.keysOf(name, tls));
 }
 
 function compileHttp(

@@ -23,6 +23,7 @@ import { DataPlane } from './data-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
 import { Reloader } from './reloader.ts';
 import { shutDown } from './shutdown.ts';
+import { TicketKeyring } from './ticket-keyring.ts';
 
 /** Without the admin interface traffic flows all the same: only one that was asked for must be there. */
 async function startAdminIfPossible(
@@ -78,6 +79,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   const log: Log = new AppLog({ level: config.log.level, format: config.log.format, clock, sink: lines });
   const startWallMs = clock.wallMs();
   const counters = new TransitionCounters();
+  const ticketKeys = new TicketKeyring(clock);
   let accessLog: BatchedAccessLog | undefined;
   let plane: DataPlane | undefined;
   let admin: AdminServer | undefined;
@@ -89,7 +91,13 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   process.on('SIGHUP', () => onHangUp());
   try {
     if (config.accessLog !== false) accessLog = BatchedAccessLog.open(config.accessLog, clock, log);
-    plane = new DataPlane({ log, accessLog, transitions: counters, instance: hostname() });
+    plane = new DataPlane({
+      log,
+      accessLog,
+      transitions: counters,
+      instance: hostname(),
+      ticketKeys,
+    });
     const running = plane;
     const stopping = { begun: false };
     const windows = new TrafficWindows({
@@ -156,6 +164,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     await shutDown(running, running.config?.shutdown ?? config.shutdown, clock, log);
     endpoints.stop();
     windows.stop();
+    ticketKeys.stop();
     lag.stop();
     await admin?.stop(true);
     log.info('stopped', { uptimeSeconds: Math.round((clock.wallMs() - startWallMs) / 1000) });

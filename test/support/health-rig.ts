@@ -101,7 +101,7 @@ export class HealthRig {
       clock: this.clock,
       random: { next: () => random },
       wheel: new TimerWheel(),
-      dial: this.#dial,
+      dialOf: () => this.#dial,
       resolve: resolveHost,
       connectDatagrams,
       tlsHandshake,

@@ -1,7 +1,7 @@
 import type { FailureCode } from '../../src/model/failures.ts';
 import type { dial, Dialler } from '../../src/net/dial.ts';
 import { SocketConnection } from '../../src/net/socket-connection.ts';
-import type { Transport } from '../../src/net/transport.ts';
+import type { Transport, TransportEvents } from '../../src/net/transport.ts';
 import { runTurn } from '../../src/net/turn.ts';
 import { unserved } from '../../src/net/unserved.ts';
 
@@ -28,21 +28,27 @@ class MemoryTransport implements Transport {
   wantsRoom = false;
   finRead = false;
   keptAliveMs = 0;
+  events: TransportEvents;
 
   constructor(remoteAddress: string, remotePort: number) {
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
     this.connection = new SocketConnection(this, unserved);
+    this.events = this.connection;
   }
 
   get alive(): boolean {
     return this.standing === 'open' || this.standing === 'fin';
   }
 
+  tellTo(events: TransportEvents): void {
+    this.events = events;
+  }
+
   gone(cause: 'closed' | 'reset'): void {
     if (!this.alive) return;
     this.standing = cause;
-    this.connection.onGone(cause);
+    this.events.onGone(cause);
   }
 
   write(bytes: Buffer, start: number, end: number): number {
@@ -82,7 +88,7 @@ class MemoryTransport implements Transport {
   reset(): void {
     if (!this.alive) return;
     this.standing = 'reset';
-    this.connection.onGone('closed');
+    this.events.onGone('closed');
   }
 }
 
@@ -173,7 +179,7 @@ export class MemoryPeer {
   take(bytes = Number.POSITIVE_INFINITY): this {
     const transport = this.#transport;
     transport.window += bytes;
-    if (transport.wantsRoom && transport.alive) transport.connection.onRoom();
+    if (transport.wantsRoom && transport.alive) transport.events.onRoom();
     this.#network.settle();
     return this;
   }
@@ -186,11 +192,11 @@ export class MemoryPeer {
     transport.inbox.shift();
     if (item === 'fin') {
       transport.finRead = true;
-      transport.connection.onFin();
+      transport.events.onFin();
     } else if (item === 'gone') {
       transport.gone('closed');
     } else {
-      transport.connection.onBytes(item);
+      transport.events.onBytes(item);
       // Whoever kept a reference instead of a copy reads this from now on.
       item.fill('!');
     }

@@ -106,6 +106,7 @@ export class MemoryProxy {
         clock: this.time.clock,
         random: seededRandom(1),
       },
+      undefined,
     );
   }
 

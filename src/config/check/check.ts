@@ -7,12 +7,18 @@ import { checkAddresses } from './addresses.ts';
 import { checkHashing } from './hashing.ts';
 import { checkNames } from './names.ts';
 import { checkPools } from './pools.ts';
+import type { ReadFile } from './named-files.ts';
 import type { Report } from './report.ts';
 import { checkRoutes } from './routes.ts';
+import { checkTls } from './tls.ts';
 
 /** What checks ask of the machine. */
 export interface Environment {
   directoryExists(path: string): boolean;
+  /** Reads a file that the configuration names. */
+  readonly readFile: ReadFile;
+  /** Wall-clock milliseconds since 1970. */
+  nowMs(): number;
 }
 
 export interface Findings {
@@ -40,6 +46,7 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
   checkHashing(draft, report);
   checkListeners(draft, report);
   checkAccessLog(draft, report, environment);
+  checkTls(draft, report, environment.readFile, environment.nowMs());
   return { errors, warnings };
 }
 

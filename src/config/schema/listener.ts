@@ -8,6 +8,7 @@ import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from 
 import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { tcpListener } from './tcp-listener.ts';
 import { fieldValue, name, text } from './text.ts';
+import { listenerTls } from './tls.ts';
 import { udpListener } from './udp-listener.ts';
 import { headSize, positiveDuration, size } from './units.ts';
 
@@ -71,6 +72,7 @@ export const httpListener = z.strictObject({
     description:
       'Balancers before this one say whom they connect for (PROXY protocol v1 and v2). Default: off.',
   }),
+  tls: listenerTls.optional().meta({ description: 'Speaks TLS to clients. Default: plain TCP.' }),
   routes: z.array(route).min(1).meta({ description: 'Where requests go: the first route that matches.' }),
   trustedProxies: z
     .array(network)

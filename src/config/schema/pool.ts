@@ -7,6 +7,7 @@ import { outlierDetection } from './outlier-detection.ts';
 import { retry } from './retry.ts';
 import { quote, tokenGrammar, type Grammar } from './syntax.ts';
 import { name, text } from './text.ts';
+import { poolTls } from './tls.ts';
 import { duration, positiveDuration } from './units.ts';
 
 export { healthCheck, type HealthCheckConfig } from './health-check.ts';
@@ -133,6 +134,9 @@ export const pool = z.strictObject({
     .optional()
     .meta({ description: 'The same client goes to the same endpoint (sticky sessions). Default: none.' }),
   protocol: z.enum(['http1']).default('http1').meta({ description: 'What is spoken to endpoints.' }),
+  tls: poolTls
+    .optional()
+    .meta({ description: 'Speaks TLS to endpoints, health checks included. Default: plain TCP.' }),
   timeouts: z
     .strictObject({
       connect: positiveDuration.prefault('2s').meta({ description: 'To open a connection to an endpoint.' }),

@@ -144,6 +144,10 @@ export class FdTransport implements Transport, PollTarget {
     this.#fail('closed');
   }
 
+  tellTo(events: TransportEvents): void {
+    this.#events = events;
+  }
+
   onEvents(events: number): void {
     if (!this.#open) return;
     if ((events & ~EPOLL.OUT) !== 0) {

@@ -1,5 +1,6 @@
 import { SocketConnection } from '../socket-connection.ts';
 import type { Attempt } from '../dial.ts';
+import type { TransportEvents } from '../transport.ts';
 import { unserved } from '../unserved.ts';
 import { runtimeHandlers, type RuntimeSocket, RuntimeTransport } from './runtime-socket.ts';
 
@@ -11,7 +12,7 @@ export function dialRuntime(ip: string, port: number, attempt: Attempt): () => v
     waiting = false;
     attempt.onFailed(error);
   };
-  Bun.connect<SocketConnection | undefined>({
+  Bun.connect<TransportEvents | undefined>({
     hostname: ip,
     port,
     allowHalfOpen: true,

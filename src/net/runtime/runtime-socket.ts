@@ -1,10 +1,9 @@
 import type { Socket } from 'bun';
 
 import type { CloseCause } from '../connection.ts';
-import type { SocketConnection } from '../socket-connection.ts';
-import type { Transport } from '../transport.ts';
+import type { Transport, TransportEvents } from '../transport.ts';
 
-export type RuntimeSocket = Socket<SocketConnection | undefined>;
+export type RuntimeSocket = Socket<TransportEvents | undefined>;
 
 /** Why the runtime says that a connection ended. */
 function causeOf(error: unknown): CloseCause {
@@ -14,7 +13,7 @@ function causeOf(error: unknown): CloseCause {
   return code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'error';
 }
 
-/** A socket of the runtime: everywhere that Bun runs, and wherever TLS is spoken. */
+/** A socket of the runtime: everywhere that Bun runs. */
 export class RuntimeTransport implements Transport {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -63,6 +62,10 @@ export class RuntimeTransport implements Transport {
 
   reset(): void {
     this.#socket.terminate();
+  }
+
+  tellTo(events: TransportEvents): void {
+    this.#socket.data = events;
   }
 }
 

@@ -1,0 +1,153 @@
+import { nameCovers } from '../../util/certificates.ts';
+import type { Draft } from '../draft.ts';
+import type { Path } from '../issue.ts';
+import { httpRoutes } from '../pool-references.ts';
+import type { Config } from '../schema/config.ts';
+import type { ListenerTlsConfig, NamedFile, PoolTlsConfig } from '../schema/tls.ts';
+import { checkCertificate, type GoodCertificate, readCertificates } from './certificates.ts';
+import { fill, type ReadFile } from './named-files.ts';
+import type { Report } from './report.ts';
+
+/** Name, HMAC secret and key of AES-256. */
+const TICKET_KEY_BYTES = 80;
+
+/** Reads every file that TLS names into the draft, so that what was checked is what is used, and judges all of it. */
+export function checkTls(draft: Draft<Config>, report: Report, readFile: ReadFile, nowMs: number): void {
+  for (const [index, listener] of (draft.listeners ?? []).entries()) {
+    if (listener?.protocol !== 'http' || listener.tls === undefined) continue;
+    const at: Path = ['listeners', index, 'tls'];
+    const good = checkListenerTls(listener.tls, at, report, readFile, nowMs);
+    if (good === undefined) continue;
+    for (const [route, { match }] of httpRoutes(listener).map((one, place) => [place, one ?? {}] as const))
+      checkHosts(match?.host, good, ['listeners', index, 'routes', route, 'match', 'host'], report);
+  }
+  for (const [index, pool] of (draft.pools ?? []).entries()) {
+    if (pool?.tls !== undefined) checkPoolTls(pool.tls, ['pools', index, 'tls'], report, readFile, nowMs);
+  }
+}
+
+/** Returns the certificates when all of them will do. */
+function checkListenerTls(
+  tls: Draft<ListenerTlsConfig>,
+  at: Path,
+  report: Report,
+  readFile: ReadFile,
+  nowMs: number,
+): readonly GoodCertificate[] | undefined {
+  const certificates = tls.certificates ?? [];
+  const good: GoodCertificate[] = [];
+  for (const [index, one] of certificates.entries()) {
+    const place = [...at, 'certificates', index];
+    if (one === undefined) continue;
+    fill(one.ocspResponse, [...place, 'ocspResponse'], report, readFile);
+    const found = checkCertificate(one, place, report, readFile, nowMs);
+    if (found === undefined) continue;
+    checkTwice(found, good, place, report);
+    good.push(found);
+  }
+  checkVersions(tls, at, report);
+  checkClients(tls, at, report, readFile);
+  const tickets = tls.sessionTickets;
+  if (
+    tickets !== undefined &&
+    tickets !== false &&
+    fill(tickets.keyFile, [...at, 'sessionTickets', 'keyFile'], report, readFile)
+  )
+    checkTicketKeys(tickets.keyFile, [...at, 'sessionTickets', 'keyFile'], report);
+  if (good.length < certificates.length) return undefined;
+  const standard = tls.defaultCertificate?.toLowerCase();
+  if (
+    standard !== undefined &&
+    !good.some(({ names }) => names.some((name) => name === standard || nameCovers(name, standard)))
+  ) {
+    const message = `there is no certificate for ${standard}`;
+    report.error({ code: 'reference', at: [...at, 'defaultCertificate'], message });
+  }
+  return good;
+}
+
+/** Of two certificates for one name with keys of the same kind, the second is never shown. */
+function checkTwice(
+  one: GoodCertificate,
+  others: readonly GoodCertificate[],
+  at: Path,
+  report: Report,
+): void {
+  const kind = one.leaf.publicKey.asymmetricKeyType;
+  const alike = others.filter((other) => other.leaf.publicKey.asymmetricKeyType === kind);
+  const twice = one.names.filter((name) => alike.some(({ names }) => names.includes(name)));
+  if (one.names.length === 0 || twice.length < one.names.length) return;
+  const message = `an earlier certificate is used for ${twice.join(', ')}, so this one is never shown`;
+  report.warning({ code: 'ineffective', at, message });
+}
+
+function checkVersions(
+  { minVersion, maxVersion }: Draft<Pick<PoolTlsConfig, 'minVersion' | 'maxVersion'>>,
+  at: Path,
+  report: Report,
+): void {
+  if (minVersion !== '1.3' || maxVersion !== '1.2') return;
+  const message = 'minVersion is newer than maxVersion, so no version is left';
+  report.error({ code: 'conflict', at: [...at, 'maxVersion'], message });
+}
+
+function checkClients(
+  { clientCertificate }: Draft<ListenerTlsConfig>,
+  at: Path,
+  report: Report,
+  readFile: ReadFile,
+): void {
+  if (clientCertificate === undefined) return;
+  const place = [...at, 'clientCertificate'];
+  const { ca, crl } = clientCertificate;
+  if (fill(ca, [...place, 'ca'], report, readFile)) readCertificates(ca, [...place, 'ca'], report);
+  if (!fill(crl, [...place, 'crl'], report, readFile) || crl.content.includes('-----BEGIN X509 CRL-----'))
+    return;
+  const message = `there is no revocation list in ${JSON.stringify(crl.path)}`;
+  report.error({
+    code: 'value',
+    at: [...place, 'crl'],
+    message,
+    hint: 'PEM begins with -----BEGIN X509 CRL-----',
+  });
+}
+
+function checkTicketKeys(file: NamedFile, at: Path, report: Report): void {
+  const { length } = file.content;
+  if (length > 0 && length % TICKET_KEY_BYTES === 0) return;
+  const message = `${JSON.stringify(file.path)} has ${length} bytes, which are not keys of ${TICKET_KEY_BYTES} bytes`;
+  report.error({
+    code: 'value',
+    at,
+    message,
+    hint: `write one with: openssl rand -out FILE ${TICKET_KEY_BYTES}`,
+  });
+}
+
+/** A host that a route waits for, and no certificate is for: browsers will not come that far. */
+function checkHosts(host: unknown, good: readonly GoodCertificate[], at: Path, report: Report): void {
+  const hosts = (Array.isArray(host) ? host : [host]).filter((one): one is string => typeof one === 'string');
+  for (const one of hosts) {
+    const name = one.toLowerCase();
+    if (/^[\d.]+$|^\[/.test(name)) continue;
+    const covered = good.some(({ names }) => names.some((own) => own === name || nameCovers(own, name)));
+    if (covered) continue;
+    report.warning({ code: 'risky', at, message: `no certificate of this listener is for ${one}` });
+  }
+}
+
+function checkPoolTls(
+  tls: Draft<PoolTlsConfig>,
+  at: Path,
+  report: Report,
+  readFile: ReadFile,
+  nowMs: number,
+): void {
+  if (fill(tls.ca, [...at, 'ca'], report, readFile)) readCertificates(tls.ca, [...at, 'ca'], report);
+  if (tls.clientCertificate !== undefined)
+    checkCertificate(tls.clientCertificate, [...at, 'clientCertificate'], report, readFile, nowMs);
+  checkVersions(tls, at, report);
+  if (tls.verify !== false) return;
+  const message = 'verify is off: anybody on the way to the endpoint can read and change everything';
+  report.warning({ code: 'risky', at: [...at, 'verify'], message });
+}

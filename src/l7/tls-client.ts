@@ -1,0 +1,74 @@
+import type { Connection } from '../net/connection.ts';
+import type { TimerWheel } from '../net/timer-wheel.ts';
+import { TlsAcceptance, type TlsClientWaiter } from '../net/tls/accept-tls.ts';
+import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
+import type { ServerTls } from '../net/tls/server-tls.ts';
+import type { ClientSession } from './client-session.ts';
+
+/** The TLS of a listener. */
+export interface ListenerTls {
+  readonly server: ServerTls;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** What a listener does with handshakes. */
+export interface TlsClientOwner {
+  /** The handshake is over: who serves the connection in the protocol that was agreed on. */
+  serveSecure(connection: Connection): ClientSession;
+  handshakeFailed(connection: Connection, failure: HandshakeFailure): void;
+}
+
+/** A client that speaks TLS: its handshake, and then whoever serves it. It stands for both where the listener keeps its clients. */
+export class TlsClient implements ClientSession, TlsClientWaiter {
+  readonly #owner: TlsClientOwner;
+  readonly #connection: Connection;
+  readonly #handshake: TlsAcceptance;
+  #session: ClientSession | undefined = undefined;
+
+  constructor(connection: Connection, tls: ListenerTls, wheel: TimerWheel, owner: TlsClientOwner) {
+    this.#owner = owner;
+    this.#connection = connection;
+    this.#handshake = new TlsAcceptance(connection, tls.server, wheel, tls.handshakeTimeoutMs, this);
+  }
+
+  onSecure(connection: Connection): ClientSession {
+    this.#session = this.#owner.serveSecure(connection);
+    return this.#session;
+  }
+
+  onInsecure(failure: HandshakeFailure): void {
+    this.#owner.handshakeFailed(this.#connection, failure);
+  }
+
+  drain(): void {
+    if (this.#session === undefined) this.#handshake.abandon();
+    else this.#session.drain();
+  }
+
+  cut(): void {
+    if (this.#session === undefined) this.#handshake.abandon();
+    else this.#session.cut();
+  }
+
+  recycle(): void {
+    this.#session?.recycle();
+  }
+
+  // ---- the connection, until the handshake is over ----
+
+  onData(bytes: Buffer): void {
+    this.#handshake.onData(bytes);
+  }
+
+  onEnd(): void {
+    this.#handshake.onEnd();
+  }
+
+  onCongested(): void {}
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#handshake.onClose();
+  }
+}

@@ -1,0 +1,40 @@
+import type { HandshakeFailureReason } from '../../model/tls-stats.ts';
+import { constantText, openSsl, takeError, type Handle } from './openssl.ts';
+
+/** A handshake that failed. `detail` is for people. */
+export interface HandshakeFailure {
+  readonly reason: HandshakeFailureReason;
+  readonly detail: string;
+}
+
+/** Reasons of the library (sslerr.h) that mean something of their own. */
+const REASONS: Readonly<Record<number, HandshakeFailureReason>> = {
+  101: 'cipher',
+  118: 'cipher',
+  134: 'certificate',
+  155: 'not-tls',
+  156: 'not-tls',
+  193: 'cipher',
+  199: 'certificate-missing',
+  235: 'no-protocol',
+  258: 'version',
+  267: 'version',
+  294: 'closed',
+  396: 'version',
+  410: 'cipher',
+};
+/** Above this number the reason is an alert of the peer. */
+const ALERTS = 1000;
+const X509_V_OK = 0;
+
+/** What the library noted of a handshake that failed just now. */
+export function handshakeFailure(ssl: Handle): HandshakeFailure {
+  const { reason, text } = takeError();
+  const known = REASONS[reason] ?? (reason > ALERTS ? 'alert' : 'other');
+  if (known !== 'certificate') return { reason: known, detail: text === '' ? 'the handshake failed' : text };
+  const library = openSsl();
+  const result = library.ssl.SSL_get_verify_result(ssl);
+  const why =
+    result === X509_V_OK ? text : constantText(library.crypto.X509_verify_cert_error_string(result));
+  return { reason: 'certificate', detail: why };
+}

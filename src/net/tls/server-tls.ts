@@ -1,0 +1,208 @@
+import { JSCallback } from 'bun:ffi';
+import { createHash } from 'node:crypto';
+
+import { certificateNames, certificatesOf } from '../../util/certificates.ts';
+import {
+  announceAuthorities,
+  createContext,
+  protocolList,
+  type ProtocolSettings,
+  TlsSettingsError,
+  trust,
+  useCertificate,
+} from './context.ts';
+import { NameTable } from './name-table.ts';
+import { CTRL, type Handle, openSsl } from './openssl.ts';
+import { staplesWith } from './staple.ts';
+import { TICKET_KEY_BYTES, type TicketKeys } from './ticket-keys.ts';
+
+/** A certificate with its key, as PEM text. */
+export interface ServerCertificate {
+  readonly cert: string;
+  readonly key: string;
+  /** Of the key; empty for none. */
+  readonly passphrase: string;
+  /** Names that it is used for; undefined for those that stand in it. */
+  readonly names: readonly string[] | undefined;
+  /** OCSP response to show with it, DER; undefined for none. */
+  readonly staple: Buffer | undefined;
+}
+
+/** What clients have to show. */
+export interface ClientCertificateSettings {
+  readonly mode: 'required' | 'optional';
+  /** PEM of the CAs that are believed. */
+  readonly ca: string;
+  readonly depth: number;
+  readonly crl: string | undefined;
+}
+
+/** What the TLS of a listener is made from. */
+export interface ServerTlsSettings extends ProtocolSettings {
+  /** Tells the sessions of this listener from those of others. */
+  readonly name: string;
+  readonly certificates: readonly ServerCertificate[];
+  /** Name whose certificate is shown to who names none, or one that there is not; undefined: the first certificate. */
+  readonly defaultName: string | undefined;
+  /** Who names a name that there is not is refused. */
+  readonly strict: boolean;
+  /** In order of preference. */
+  readonly alpn: readonly string[];
+  readonly clientCertificate: ClientCertificateSettings | undefined;
+  /** How long a session can be resumed, milliseconds. */
+  readonly sessionLifetimeMs: number;
+  /** Undefined: no session is resumed. */
+  readonly ticketKeys: TicketKeys | undefined;
+}
+
+const VERIFY_PEER = 1;
+const FAIL_WITHOUT_CERTIFICATE = 2;
+const NO_TICKET = 0x4000;
+const NEGOTIATED = 1;
+const ALPN = { OK: 0, FATAL: 2 } as const;
+
+/** The protocols of the handshake whose step runs now. */
+let offered: Buffer = Buffer.alloc(0);
+let selecting: JSCallback | undefined;
+
+/** Called by the library within a step of a handshake; it chooses by our order, and refuses when nothing fits (RFC 7301 section 3.2). */
+function selectProtocol(): JSCallback {
+  selecting ??= new JSCallback(
+    (_ssl: number, out: never, outLength: never, wanted: never, wantedLength: number) =>
+      openSsl().ssl.SSL_select_next_proto(out, outLength, offered, offered.length, wanted, wantedLength) ===
+      NEGOTIATED
+        ? ALPN.OK
+        : ALPN.FATAL,
+    { args: ['ptr', 'ptr', 'ptr', 'ptr', 'u32', 'ptr'], returns: 'i32' },
+  );
+  return selecting;
+}
+
+/** Connections that are open have a share in the context of the library; the last one frees it. */
+const contexts = new FinalizationRegistry((handle: Handle) => openSsl().ssl.SSL_CTX_free(handle));
+
+/** Certificates of one set of names: one a kind of key, and the library takes what the client can verify. */
+export class ServerContext {
+  readonly handle: Handle;
+
+  constructor(handle: Handle) {
+    this.handle = handle;
+    contexts.register(this, handle);
+  }
+}
+
+/**
+ * The TLS of one listener: which certificate is for whom, and under which conditions. Immutable but for the ticket keys; a new set of
+ * certificates is a new object, and connections that were begun with the old one go on with it.
+ */
+export class ServerTls {
+  readonly #settings: ServerTlsSettings;
+  readonly #names = new NameTable<ServerContext>();
+  readonly #default: ServerContext;
+  readonly #offered: Buffer;
+
+  /** @throws TlsSettingsError saying which certificate cannot be used and why. */
+  constructor(settings: ServerTlsSettings) {
+    this.#settings = settings;
+    this.#offered = protocolList(settings.alpn);
+    this.#default = this.#build();
+  }
+
+  #build(): ServerContext {
+    const { certificates, defaultName } = this.#settings;
+    const byName = new Map<string, ServerCertificate[]>();
+    const kinds = new Map<ServerCertificate, string>();
+    let first: string | undefined;
+    for (const certificate of certificates) {
+      const [leaf] = certificatesOf(certificate.cert);
+      if (leaf === undefined) throw new TlsSettingsError('there is no certificate');
+      kinds.set(certificate, leaf.publicKey.asymmetricKeyType ?? '');
+      const names = certificate.names ?? certificateNames(leaf);
+      for (const name of names) {
+        const others = byName.get(name) ?? [];
+        // Of two with the same kind of key the first stands.
+        if (others.every((other) => kinds.get(other) !== kinds.get(certificate))) others.push(certificate);
+        byName.set(name, others);
+      }
+      first ??= names[0];
+    }
+    const built = new Map<string, ServerContext>();
+    for (const [name, group] of byName) this.#names.add(name, this.#contextOf(group, built));
+    const wanted = defaultName ?? first;
+    const group = wanted === undefined ? undefined : byName.get(wanted);
+    const found = wanted === undefined ? undefined : this.#names.find(wanted);
+    return found ?? this.#contextOf(group ?? certificates.slice(0, 1), built);
+  }
+
+  #contextOf(group: readonly ServerCertificate[], built: Map<string, ServerContext>): ServerContext {
+    const key = group.map((one) => this.#settings.certificates.indexOf(one)).join();
+    let context = built.get(key);
+    if (context === undefined) {
+      context = this.#create(group);
+      built.set(key, context);
+    }
+    return context;
+  }
+
+  #create(group: readonly ServerCertificate[]): ServerContext {
+    const { ssl } = openSsl();
+    const settings = this.#settings;
+    const handle = createContext(settings, true);
+    const context = new ServerContext(handle);
+    for (const { cert, key, passphrase } of group) useCertificate(handle, cert, key, passphrase);
+    const staple = group.find((one) => one.staple !== undefined)?.staple;
+    if (staple !== undefined) staplesWith(handle, staple);
+    // Sessions are resumed only with the same names, listener and demands on clients (CVE-2025-23419).
+    const identity = createHash('sha256').update(settings.name);
+    for (const { cert } of group) identity.update(cert);
+    identity.update(JSON.stringify(settings.clientCertificate ?? ''));
+    const id = identity.digest();
+    ssl.SSL_CTX_set_session_id_context(handle, id, id.length);
+    ssl.SSL_CTX_set_timeout(handle, Math.round(settings.sessionLifetimeMs / 1000));
+    if (settings.alpn.length > 0) ssl.SSL_CTX_set_alpn_select_cb(handle, selectProtocol().ptr, null);
+    if (settings.ticketKeys === undefined) {
+      ssl.SSL_CTX_set_options(handle, NO_TICKET);
+      ssl.SSL_CTX_set_num_tickets(handle, 0);
+    }
+    this.#demandCertificate(handle);
+    return context;
+  }
+
+  #demandCertificate(handle: Handle): void {
+    const { clientCertificate } = this.#settings;
+    if (clientCertificate === undefined) return;
+    const { ssl } = openSsl();
+    const { mode, ca, depth, crl } = clientCertificate;
+    trust(handle, ca, crl);
+    announceAuthorities(handle, ca);
+    ssl.SSL_CTX_set_verify(handle, VERIFY_PEER + (mode === 'required' ? FAIL_WITHOUT_CERTIFICATE : 0), null);
+    ssl.SSL_CTX_set_verify_depth(handle, depth);
+  }
+
+  /** Whether clients are asked for a certificate. */
+  get asksClients(): boolean {
+    return this.#settings.clientCertificate !== undefined;
+  }
+
+  /** What to serve a client with that asks for `name`, empty for none; undefined when it is to be refused. */
+  contextFor(name: string): ServerContext | undefined {
+    if (name === '') return this.#default;
+    return this.#names.find(name) ?? (this.#settings.strict ? undefined : this.#default);
+  }
+
+  /** Runs one step of a handshake. `hello` is the ClientHello when it is what this step reads. */
+  step(context: ServerContext, hello: Buffer | undefined, run: () => number): number {
+    offered = this.#offered;
+    const { ticketKeys } = this.#settings;
+    if (ticketKeys === undefined) return run();
+    const previous = hello === undefined ? undefined : ticketKeys.previousIn(hello);
+    setTicketKey(context, previous ?? ticketKeys.current);
+    const result = run();
+    if (previous !== undefined) setTicketKey(context, ticketKeys.current);
+    return result;
+  }
+}
+
+function setTicketKey(context: ServerContext, key: Buffer): void {
+  openSsl().ssl.SSL_CTX_ctrl(context.handle, CTRL.SET_TLSEXT_TICKET_KEYS, TICKET_KEY_BYTES, key);
+}

@@ -1,0 +1,387 @@
+import { reportDefect } from '../defects.ts';
+import type { CloseCause } from '../connection.ts';
+import type { Transport, TransportEvents } from '../transport.ts';
+import { enterTurn, leaveTurn } from '../turn.ts';
+import { type HandshakeFailure, handshakeFailure } from './handshake-failure.ts';
+import { type Handle, openSsl, SHUT_DOWN, SSL_ERROR, takeError } from './openssl.ts';
+
+/** Most that is sealed at once, bytes: what a slow reader makes us keep twice. */
+const SEAL_BYTES = 128 * 1024;
+/** What one read of a socket brings, opened, and what was kept of a record before it. */
+const PLAIN_BYTES = (256 + 32) * 1024;
+/** Sealed output of one step; records add some 30 bytes to each 16 KiB, handshakes are bounded by certificates. */
+const SEALED_BYTES = 512 * 1024;
+/** What a peer may send before its handshake is over, bytes: chains of certificates included. */
+const HANDSHAKE_BYTES = 128 * 1024;
+
+const plain = Buffer.allocUnsafeSlow(PLAIN_BYTES);
+const sealed = Buffer.allocUnsafeSlow(SEALED_BYTES);
+/** Views of the beginning of `plain`, by length: most messages have one of a few lengths. */
+const views: (Buffer | undefined)[] = [];
+const MAX_VIEWS = 2048;
+
+function plainView(length: number): Buffer {
+  if (length >= MAX_VIEWS) return plain.subarray(0, length);
+  return (views[length] ??= plain.subarray(0, length));
+}
+
+/** Who waits for the handshake. Exactly one of the two is called, once, or none when the connection was closed from here. */
+export interface HandshakeWaiter {
+  /** Around each step of the handshake: what the library is told for this step alone. */
+  step(ssl: Handle, run: () => number): number;
+  /** Done: what was agreed on can be asked of `ssl` until this returns. */
+  onHandshake(ssl: Handle): void;
+  /** It failed; the peer has been told, as far as there is something to tell. The transport is closed by who hears this. */
+  onHandshakeFailed(failure: HandshakeFailure): void;
+  /** The first bytes after the handshake have been opened. */
+  onFirstBytes(ssl: Handle): void;
+  /** The connection goes, and `ssl` with it when this returns. */
+  onFree(ssl: Handle): void;
+}
+
+const Phase = { Handshake: 0, Open: 1, Failed: 2, Gone: 3 } as const;
+type PhaseState = (typeof Phase)[keyof typeof Phase];
+
+/**
+ * TLS between a connection and its socket: opens what comes, seals what goes. All that one read brought is opened before any of it is
+ * handed on, and all that one write seals leaves in one piece.
+ *
+ * A FIN without close_notify before it may be the work of an attacker who cut the connection short (RFC 8446 section 6.1), so it counts
+ * as a reset.
+ */
+export class TlsTransport implements Transport, TransportEvents {
+  readonly #inner: Transport;
+  #events: TransportEvents;
+  readonly #waiter: HandshakeWaiter;
+  #ssl: Handle | undefined;
+  #phase: PhaseState = Phase.Handshake;
+  #handshakeBytes = 0;
+  #first = true;
+  /** Sealed bytes that the kernel has not taken. */
+  #pending: Buffer | undefined = undefined;
+  /** Bytes that we were given, sealed, and have not reported as taken: part of what `#pending` holds. */
+  #unreported = 0;
+  /** Sealed bytes that wait for company: session tickets leave with the first response. */
+  #held: Buffer | undefined = undefined;
+  #holding = false;
+  #finWanted = false;
+  #finSent = false;
+  /** close_notify came. */
+  #ended = false;
+  #cause: CloseCause | undefined = undefined;
+
+  /** @param ssl In accept or connect state, ours from now on. */
+  constructor(inner: Transport, events: TransportEvents, ssl: Handle, waiter: HandshakeWaiter) {
+    this.#inner = inner;
+    this.#events = events;
+    this.#ssl = ssl;
+    this.#waiter = waiter;
+    const { crypto, ssl: lib, input, output } = openSsl();
+    crypto.BIO_up_ref(input);
+    crypto.BIO_up_ref(output);
+    lib.SSL_set_bio(ssl, input, output);
+  }
+
+  get remoteAddress(): string {
+    return this.#inner.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#inner.remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#inner.localAddress;
+  }
+
+  get localPort(): number {
+    return this.#inner.localPort;
+  }
+
+  keepAlive(idleMs: number): void {
+    this.#inner.keepAlive(idleMs);
+  }
+
+  tellTo(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  /** Begins: a client speaks first, a server is given what has come already. */
+  start(bytes: Buffer | undefined): void {
+    if (bytes !== undefined) this.onBytes(bytes);
+    else this.#handshake();
+  }
+
+  // ---- what comes ----
+
+  onBytes(bytes: Buffer): void {
+    const ssl = this.#ssl;
+    if (ssl === undefined || this.#ended || this.#phase >= Phase.Failed) return;
+    const { crypto, input } = openSsl();
+    enterTurn();
+    try {
+      crypto.BIO_write(input, bytes, bytes.length);
+      if (this.#phase === Phase.Handshake) {
+        this.#handshakeBytes += bytes.length;
+        this.#holding = true;
+        this.#handshake();
+      }
+      if (this.#phase === Phase.Open) this.#open(ssl);
+    } catch (error) {
+      reportDefect(error);
+      this.reset();
+    } finally {
+      emptyInput();
+      leaveTurn();
+      this.#holding = false;
+      if (this.#held !== undefined) this.#release();
+    }
+  }
+
+  #handshake(): void {
+    const ssl = this.#ssl!;
+    const lib = openSsl().ssl;
+    const result = this.#waiter.step(ssl, () => lib.SSL_do_handshake(ssl));
+    if (result === 1) {
+      this.#phase = Phase.Open;
+      this.#flushSealed();
+      this.#waiter.onHandshake(ssl);
+      return;
+    }
+    const wanted = lib.SSL_get_error(ssl, result);
+    if (wanted === SSL_ERROR.WANT_READ && this.#handshakeBytes <= HANDSHAKE_BYTES) {
+      this.#holding = false;
+      this.#flushSealed();
+      return;
+    }
+    const failure: HandshakeFailure =
+      wanted === SSL_ERROR.WANT_READ
+        ? { reason: 'too-large', detail: `more than ${HANDSHAKE_BYTES} bytes before the handshake was over` }
+        : handshakeFailure(ssl);
+    this.#failHandshake(failure);
+  }
+
+  #failHandshake(failure: HandshakeFailure): void {
+    this.#phase = Phase.Failed;
+    this.#holding = false;
+    emptyInput();
+    // The alert, if there is one.
+    this.#flushSealed();
+    this.#waiter.onHandshakeFailed(failure);
+  }
+
+  /** Opens every record that is whole, then hands all of it on. */
+  #open(ssl: Handle): void {
+    const { ssl: lib, crypto, input, output } = openSsl();
+    let length = 0;
+    let failed = false;
+    while (!failed && crypto.BIO_ctrl_pending(input) > 0) {
+      const count = lib.SSL_read(
+        ssl,
+        length === 0 ? plain : plain.subarray(length),
+        Math.min(PLAIN_BYTES - length, PLAIN_BYTES),
+      );
+      if (count > 0) {
+        length += count;
+        continue;
+      }
+      const error = lib.SSL_get_error(ssl, count);
+      if (error === SSL_ERROR.WANT_READ) break;
+      if (error === SSL_ERROR.ZERO_RETURN) {
+        this.#ended = true;
+        break;
+      }
+      takeError();
+      this.#holding = false;
+      failed = true;
+    }
+    emptyInput();
+    // An answer to a key update, or the alert that says what was wrong.
+    if (crypto.BIO_ctrl_pending(output) > 0) this.#flushSealed();
+    if (length > 0) {
+      if (this.#first) {
+        this.#first = false;
+        this.#waiter.onFirstBytes(ssl);
+      }
+      this.#events.onBytes(plainView(length));
+    }
+    if (failed) this.#fail('error');
+    else if (this.#ended && this.#phase === Phase.Open) this.#events.onFin();
+  }
+
+  onFin(): void {
+    if (this.#phase === Phase.Handshake) {
+      enterTurn();
+      this.#failHandshake({ reason: 'closed', detail: 'the peer closed the connection in its handshake' });
+      leaveTurn();
+    } else if (this.#phase === Phase.Failed) {
+      this.#fail('closed');
+    } else if (!this.#ended) {
+      this.#fail('reset');
+    }
+  }
+
+  onGone(cause: CloseCause): void {
+    this.#phase = Phase.Gone;
+    this.#free();
+    this.#events.onGone(this.#cause ?? cause);
+  }
+
+  #fail(cause: CloseCause): void {
+    if (this.#phase === Phase.Gone) return;
+    this.#cause = cause;
+    this.#inner.close();
+  }
+
+  #free(): void {
+    const ssl = this.#ssl;
+    if (ssl === undefined) return;
+    this.#ssl = undefined;
+    this.#pending = undefined;
+    this.#held = undefined;
+    this.#waiter.onFree(ssl);
+    const { ssl: lib } = openSsl();
+    // Else the library takes the session for damaged, although it may be resumed all the same (RFC 8446 section 6.1).
+    lib.SSL_set_shutdown(ssl, SHUT_DOWN);
+    lib.SSL_free(ssl);
+  }
+
+  // ---- what goes ----
+
+  write(bytes: Buffer, start: number, end: number): number {
+    const ssl = this.#ssl;
+    if (ssl === undefined) return end - start;
+    let taken = this.#report();
+    while (this.#pending === undefined && taken < end - start) {
+      const from = start + taken;
+      const length = Math.min(end - from, SEAL_BYTES);
+      if (
+        openSsl().ssl.SSL_write(ssl, from === 0 ? bytes : bytes.subarray(from, from + length), length) <= 0
+      ) {
+        takeError();
+        this.#flushSealed();
+        this.#fail('error');
+        return end - start;
+      }
+      this.#holding = false;
+      this.#unreported = length;
+      this.#flushSealed();
+      taken += this.#report();
+    }
+    return taken;
+  }
+
+  /** How many of the bytes that were sealed are surely with the kernel now, and were not reported before. */
+  #report(): number {
+    // Sealed bytes are more than plain ones, so what is pending holds at least as many as it has.
+    const taken = Math.max(0, this.#unreported - (this.#pending?.length ?? 0));
+    this.#unreported -= taken;
+    return taken;
+  }
+
+  /** Hands what the library has sealed to the kernel. */
+  #flushSealed(): void {
+    const { crypto, output } = openSsl();
+    for (;;) {
+      const length = crypto.BIO_read(output, sealed, SEALED_BYTES);
+      if (length <= 0) return;
+      this.#send(length);
+    }
+  }
+
+  #send(length: number): void {
+    const before = this.#pending ?? this.#held;
+    if (this.#holding || this.#pending !== undefined) {
+      const piece = sealed.subarray(0, length);
+      const joined = before === undefined ? Buffer.from(piece) : Buffer.concat([before, piece]);
+      if (this.#pending === undefined) this.#held = joined;
+      else this.#pending = joined;
+      return;
+    }
+    this.#held = undefined;
+    if (before !== undefined) {
+      const joined = Buffer.concat([before, sealed.subarray(0, length)]);
+      this.#give(joined, joined.length);
+    } else {
+      this.#give(sealed, length);
+    }
+  }
+
+  #give(bytes: Buffer, length: number): void {
+    const taken = this.#inner.write(bytes, 0, length);
+    if (taken >= length) return;
+    this.#pending = Buffer.from(bytes.subarray(taken, length));
+    this.#inner.wantRoom(true);
+  }
+
+  /** What was held found no company. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && this.#phase < Phase.Gone) this.#give(held, held.length);
+  }
+
+  onRoom(): void {
+    const pending = this.#pending;
+    if (pending !== undefined) {
+      this.#pending = undefined;
+      const taken = this.#inner.write(pending, 0, pending.length);
+      if (taken < pending.length) {
+        this.#pending = taken === 0 ? pending : pending.subarray(taken);
+      } else {
+        this.#inner.wantRoom(false);
+        if (this.#finWanted) this.#sendFin();
+      }
+    }
+    if (this.#phase === Phase.Open) this.#events.onRoom();
+  }
+
+  /** We watch for room as long as something is pending, whoever asks. */
+  wantRoom(wanted: boolean): void {
+    if (wanted || this.#pending === undefined) this.#inner.wantRoom(wanted);
+  }
+
+  read(wanted: boolean): void {
+    this.#inner.read(wanted);
+  }
+
+  #sendFin(): void {
+    if (this.#finSent) return;
+    this.#finSent = true;
+    this.#inner.shutdown();
+  }
+
+  /** close_notify, once. */
+  #notify(): void {
+    if (this.#ssl === undefined || this.#phase !== Phase.Open || this.#finWanted) return;
+    this.#finWanted = true;
+    this.#holding = false;
+    if (openSsl().ssl.SSL_shutdown(this.#ssl) < 0) takeError();
+    this.#flushSealed();
+  }
+
+  shutdown(): void {
+    this.#notify();
+    this.#finWanted = true;
+    if (this.#pending === undefined) this.#sendFin();
+  }
+
+  close(): void {
+    if (this.#phase === Phase.Gone) return;
+    this.#notify();
+    this.#cause ??= 'closed';
+    this.#inner.close();
+  }
+
+  reset(): void {
+    if (this.#phase === Phase.Gone) return;
+    this.#cause ??= 'closed';
+    this.#inner.reset();
+  }
+}
+
+/** All connections share the way in, so nothing of one may be left to the next. */
+function emptyInput(): void {
+  const { crypto, input } = openSsl();
+  while (crypto.BIO_ctrl_pending(input) > 0) crypto.BIO_read(input, sealed, SEALED_BYTES);
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+
+import type { ListenerTlsConfig, NamedFile } from '../config/schema/tls.ts';
+import type { ListenerTls } from '../l7/tls-client.ts';
+import { ServerTls } from '../net/tls/server-tls.ts';
+import type { TicketKeys } from '../net/tls/ticket-keys.ts';
+
+/** What a file held when the configuration was read. */
+function bytesOf(file: NamedFile | undefined): Buffer | undefined {
+  return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
+}
+
+/** A passphrase without the line break that editors put behind it. */
+export function passphraseOf(file: NamedFile | undefined): string {
+  return file?.content.replace(/\r?\n$/, '') ?? '';
+}
+
+/**
+ * The TLS of a listener.
+ * @throws Error naming the listener, when a certificate or a setting cannot be used.
+ */
+export function createListenerTls(name: string, tls: ListenerTlsConfig, ticketKeys: TicketKeys): ListenerTls {
+  const { clientCertificate, sessionTickets } = tls;
+  try {
+    const server = new ServerTls({
+      name: createHash('sha256').update(name).digest('hex'),
+      certificates: tls.certificates.map(({ cert, key, passphraseFile, names, ocspResponse }) => ({
+        cert: cert.content,
+        key: key.content,
+        passphrase: passphraseOf(passphraseFile),
+        names: names?.map((one) => one.toLowerCase()),
+        staple: bytesOf(ocspResponse),
+      })),
+      defaultName: tls.defaultCertificate?.toLowerCase(),
+      strict: tls.strictSni,
+      alpn: tls.alpn,
+      minVersion: tls.minVersion,
+      maxVersion: tls.maxVersion,
+      ciphers: tls.ciphers.join(':'),
+      cipherSuites: tls.cipherSuites.join(':'),
+      curves: tls.curves.join(':'),
+      clientCertificate:
+        clientCertificate === undefined
+          ? undefined
+          : {
+              mode: clientCertificate.mode,
+              ca: clientCertificate.ca.content,
+              depth: clientCertificate.depth,
+              crl: clientCertificate.crl?.content,
+            },
+      sessionLifetimeMs: sessionTickets === false ? 0 : sessionTickets.lifetime,
+      ticketKeys: sessionTickets === false ? undefined : ticketKeys,
+    });
+    return { server, handshakeTimeoutMs: tls.handshakeTimeout };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`listener ${name}: TLS: ${reason}`, { cause: error });
+  }
+}
