@@ -1,6 +1,8 @@
+import { formatAddress } from '../config/schema/address.ts';
 import type { EndpointConfig, PoolConfig } from '../config/schema/pool.ts';
 import { Endpoint } from '../model/endpoint.ts';
 import { Pool, type PoolView } from '../model/pool.ts';
+import type { CellSource } from '../model/shared/cells.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import type { Publisher } from './publish.ts';
 import { POLICIES } from './registry.ts';
@@ -19,10 +21,13 @@ const NOTHING: PoolView = Object.freeze({
   panic: false,
 });
 
-/** Makes a pool and publishes its first view. */
-export function createPool(config: PoolConfig, publisher: Publisher): Pool {
-  const pool = new Pool(config, NOTHING);
-  const endpoints = config.endpoints.map((endpoint) => createEndpoint(pool, endpoint, publisher));
+/**
+ * Makes a pool and publishes its first view.
+ * @param cells Where it and its endpoints count; left out, they count for themselves.
+ */
+export function createPool(config: PoolConfig, publisher: Publisher, cells?: CellSource): Pool {
+  const pool = new Pool(config, NOTHING, cells?.pool(config.name));
+  const endpoints = config.endpoints.map((endpoint) => createEndpoint(pool, endpoint, publisher, cells));
   fitLatency(endpoints, config);
   publisher.publishMembers(pool, endpoints);
   return pool;
@@ -33,7 +38,12 @@ export function createPool(config: PoolConfig, publisher: Publisher): Pool {
  * has in flight, and what an operator did to it at run time unless its `state` in the file changed. The same name at another
  * address is another server, and so another endpoint.
  */
-export function updatePool(pool: Pool, config: PoolConfig, publisher: Publisher): MembershipChange {
+export function updatePool(
+  pool: Pool,
+  config: PoolConfig,
+  publisher: Publisher,
+  cells?: CellSource,
+): MembershipChange {
   const before = new Map(pool.view.all.map((endpoint) => [endpoint.name, endpoint]));
   const added: Endpoint[] = [];
   const kept = new Set<Endpoint>();
@@ -46,7 +56,7 @@ export function updatePool(pool: Pool, config: PoolConfig, publisher: Publisher)
       kept.add(known);
       return known;
     }
-    const endpoint = createEndpoint(pool, endpointConfig, publisher);
+    const endpoint = createEndpoint(pool, endpointConfig, publisher, cells);
     added.push(endpoint);
     return endpoint;
   });
@@ -62,8 +72,14 @@ function sameAddress(a: EndpointConfig, b: EndpointConfig): boolean {
   return a.address.host === b.address.host && a.address.port === b.address.port;
 }
 
-function createEndpoint(pool: Pool, config: EndpointConfig, publisher: Publisher): Endpoint {
-  const endpoint = new Endpoint(pool.name, config);
+function createEndpoint(
+  pool: Pool,
+  config: EndpointConfig,
+  publisher: Publisher,
+  cells: CellSource | undefined,
+): Endpoint {
+  const own = cells?.endpoint(pool.name, config.name, formatAddress(config.address));
+  const endpoint = new Endpoint(pool.name, config, own);
   const { healthCheck } = pool.config;
   if (healthCheck !== undefined) endpoint.health = healthCheck.initial;
   endpoint.healthSinceMs = publisher.deps.clock.nowMs();

@@ -9,7 +9,7 @@ import type { AccessEntry } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { type FieldLine, fieldLine, fieldName } from '../model/fields.ts';
-import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
 import {
@@ -142,10 +142,8 @@ export class L7Listener
     };
   }
 
-  /** A route that keeps its name keeps its count. */
   #countRoutes(): void {
-    const known = new Map(this.stats.routes.map((route) => [route.name, route]));
-    this.stats.routes = this.router.routes.map(({ name }) => known.get(name) ?? new RouteStats(name));
+    this.stats.nameRoutes(this.router.routes.map(({ name }) => name));
   }
 
   /** How TLS is spoken to clients; undefined when it is not. */

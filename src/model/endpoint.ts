@@ -1,6 +1,6 @@
 import type { EndpointConfig } from '../config/schema/pool.ts';
 import { ENDPOINT_TOTALS, EndpointStats } from './endpoint-stats.ts';
-import { type EndpointCells, type EndpointCounts, privateEndpoint } from './shared/cells.ts';
+import { type Cells, type CountsOf, privateCells } from './shared/cells.ts';
 import type { Places } from './shared/places.ts';
 
 /** The operator's will. */
@@ -91,7 +91,7 @@ export class Endpoint {
   warmingSinceMs = -1;
   /** Weight in force: the configured one, scaled by slow start. Pickers read this, above 0 whenever they see it. */
   effectiveWeight: number;
-  readonly counts: EndpointCounts;
+  readonly counts: CountsOf<'endpoint'>;
   readonly #inFlight: Places;
   /** Shared with the endpoints it is balanced with; set by publish. */
   peers: PeerLoad;
@@ -100,7 +100,11 @@ export class Endpoint {
   latency: LatencyMetric | undefined = undefined;
   readonly stats: EndpointStats;
 
-  constructor(pool: string, config: EndpointConfig, cells: EndpointCells = privateEndpoint(ENDPOINT_TOTALS)) {
+  constructor(
+    pool: string,
+    config: EndpointConfig,
+    cells: Cells<'endpoint'> = privateCells('endpoint', ENDPOINT_TOTALS),
+  ) {
     this.pool = pool;
     this.name = config.name;
     this.config = config;

@@ -1,7 +1,7 @@
 import { FAILURES, type FailureCode } from './failures.ts';
 import { H2_TOTALS, H2Stats } from './h2-stats.ts';
 import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
-import { type ListenerCells, privateListener } from './shared/cells.ts';
+import { type Cells, privateCells } from './shared/cells.ts';
 import type { Places } from './shared/places.ts';
 import type { SharedCount } from './shared/shared-count.ts';
 import { TLS_TOTALS, TlsStats } from './tls-stats.ts';
@@ -17,18 +17,21 @@ const H2_AT = SKETCH_AT + SKETCH_WORDS;
 const TLS_AT = H2_AT + H2_TOTALS;
 
 /** 64-bit words of memory that the counters of a listener need. */
-const LISTENER_TOTALS: number = TLS_AT + TLS_TOTALS;
+export const LISTENER_TOTALS: number = TLS_AT + TLS_TOTALS;
 
 /** 64-bit words of memory that the counters of a route need. */
-const ROUTE_TOTALS = 1;
+export const ROUTE_TOTALS = 1;
 
 /** Requests that a route took, for metrics. */
 export class RouteStats {
   readonly name: string;
+  /** Which of the routes with that name it is, from 0. */
+  readonly place: number;
   readonly #totals: Float64Array;
 
-  constructor(name: string, totals: Float64Array = new Float64Array(ROUTE_TOTALS)) {
+  constructor(name: string, place = 0, { totals }: Cells<'route'> = privateCells('route', ROUTE_TOTALS)) {
     this.name = name;
+    this.place = place;
     this.#totals = totals;
   }
 
@@ -60,7 +63,14 @@ export class ListenerStats {
   /** The routes of the snapshot in force, in their order. */
   routes: readonly RouteStats[] = [];
 
-  constructor({ counts, totals }: ListenerCells = privateListener(LISTENER_TOTALS)) {
+  readonly #routeCells: (name: string, place: number) => Cells<'route'>;
+
+  /** @param routeCells As `CellSource.route`, of this listener; left out, routes count for themselves. */
+  constructor(
+    { counts, totals }: Cells<'listener'> = privateCells('listener', LISTENER_TOTALS),
+    routeCells: (name: string, place: number) => Cells<'route'> = () => privateCells('route', ROUTE_TOTALS),
+  ) {
+    this.#routeCells = routeCells;
     this.connections = counts.connections;
     this.tunnels = counts.tunnels;
     this.#totals = totals;
@@ -141,6 +151,17 @@ export class ListenerStats {
 
   set datagramsOut(count: number) {
     this.#totals[6] = count;
+  }
+
+  /** Other routes are in force. One that keeps its name keeps its count. */
+  nameRoutes(names: readonly string[]): void {
+    const known = new Map(this.routes.map((route) => [`${route.place} ${route.name}`, route]));
+    const seen = new Map<string, number>();
+    this.routes = names.map((name) => {
+      const place = seen.get(name) ?? 0;
+      seen.set(name, place + 1);
+      return known.get(`${place} ${name}`) ?? new RouteStats(name, place, this.#routeCells(name, place));
+    });
   }
 
   countFailure(code: FailureCode): void {

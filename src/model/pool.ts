@@ -2,7 +2,7 @@ import type { PoolConfig } from '../config/schema/pool.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Picker } from './picker.ts';
 import { POOL_TOTALS, PoolStats } from './pool-stats.ts';
-import { type PoolCells, type PoolCounts, privatePool } from './shared/cells.ts';
+import { type Cells, type CountsOf, privateCells } from './shared/cells.ts';
 
 /** What readers see of a pool, published as one immutable object whenever something changes. */
 export interface PoolView {
@@ -22,10 +22,10 @@ export class Pool {
   readonly name: string;
   config: PoolConfig;
   view: PoolView;
-  readonly counts: PoolCounts;
+  readonly counts: CountsOf<'pool'>;
   readonly stats: PoolStats;
 
-  constructor(config: PoolConfig, view: PoolView, cells: PoolCells = privatePool(POOL_TOTALS)) {
+  constructor(config: PoolConfig, view: PoolView, cells: Cells<'pool'> = privateCells('pool', POOL_TOTALS)) {
     this.name = config.name;
     this.config = config;
     this.view = view;

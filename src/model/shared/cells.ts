@@ -1,79 +1,68 @@
 import { Places } from './places.ts';
-import { privateWords, SharedCount } from './shared-count.ts';
+import { privateWords, SharedCount, type WordsOfWorkers } from './shared-count.ts';
+
+/** What is counted of each kind of object while it is under way. Every name is a word for each worker. */
+export const COUNTS = {
+  pool: {
+    /** Exchanges and sessions routed to the pool that have not ended. */
+    activeRequests: SharedCount,
+    /** Retries under way, for the budget. */
+    activeRetries: Places,
+    /** Requests that wait in the queue. */
+    queued: Places,
+  },
+  endpoint: {
+    /** Requests and sessions, from the pick to the end of the response or tunnel. Changed by `balancer/flow.ts` alone. */
+    inFlight: Places,
+    /** Those of them that are tunnels. */
+    tunnels: SharedCount,
+    /** Those of them that are TCP or UDP sessions. */
+    sessions: SharedCount,
+  },
+  listener: {
+    /** Client connections open now. */
+    connections: Places,
+    /** Upgraded connections open now. */
+    tunnels: SharedCount,
+  },
+  route: {},
+} as const;
+
+export type Kind = keyof typeof COUNTS;
+export type CountsOf<K extends Kind> = {
+  readonly [Name in keyof (typeof COUNTS)[K]]: (typeof COUNTS)[K][Name] extends new (
+    words: WordsOfWorkers,
+  ) => infer Count
+    ? Count
+    : never;
+};
 
 /**
  * The memory behind one object of the model. Counts are what is under way now, summed over all workers and cleared when one dies;
  * totals only ever grow, and each process has its own record of them: a worker the one that it writes, the supervisor the sum.
  */
-interface Cells<Counts> {
-  readonly counts: Counts;
+export interface Cells<K extends Kind> {
+  readonly counts: CountsOf<K>;
   readonly totals: Float64Array;
 }
 
-/** What is under way in a pool. */
-export interface PoolCounts {
-  /** Exchanges and sessions routed to the pool that have not ended. */
-  readonly activeRequests: SharedCount;
-  /** Retries under way, for the budget. */
-  readonly activeRetries: Places;
-  /** Requests that wait in the queue. */
-  readonly queued: Places;
+/** Where the model gets the memory of its objects. What had the same name before gets the same cells. */
+export interface CellSource {
+  pool(name: string): Cells<'pool'>;
+  /** @param address `host:port`: the same name at another address is another endpoint. */
+  endpoint(pool: string, name: string, address: string): Cells<'endpoint'>;
+  listener(name: string): Cells<'listener'>;
+  /** @param place Which of the routes with that name it is, from 0. */
+  route(listener: string, name: string, place: number): Cells<'route'>;
 }
 
-/** What is under way at an endpoint. */
-export interface EndpointCounts {
-  /** Requests and sessions, from the pick to the end of the response or tunnel. Changed by `balancer/flow.ts` alone. */
-  readonly inFlight: Places;
-  /** Those of them that are tunnels. */
-  readonly tunnels: SharedCount;
-  /** Those of them that are TCP or UDP sessions. */
-  readonly sessions: SharedCount;
+/** The counts of one object. */
+export function makeCounts<K extends Kind>(kind: K, wordsOf: (count: string) => WordsOfWorkers): CountsOf<K> {
+  const counts = Object.entries(COUNTS[kind]).map(([name, Count]) => [name, new Count(wordsOf(name))]);
+  return Object.fromEntries(counts) as CountsOf<K>;
 }
 
-/** What is under way at a listener. */
-export interface ListenerCounts {
-  /** Client connections open now. */
-  readonly connections: Places;
-  /** Upgraded connections open now. */
-  readonly tunnels: SharedCount;
-}
-
-export type PoolCells = Cells<PoolCounts>;
-export type EndpointCells = Cells<EndpointCounts>;
-export type ListenerCells = Cells<ListenerCounts>;
-
-function privateCount(): SharedCount {
-  return new SharedCount(privateWords());
-}
-
-function privatePlaces(): Places {
-  return new Places(privateWords());
-}
-
-// Cells of this process alone, for what is not shared: tests, simulation, `explain`.
-
-/** @param totals Words of counters. */
-export function privatePool(totals: number): PoolCells {
-  const counts = {
-    activeRequests: privateCount(),
-    activeRetries: privatePlaces(),
-    queued: privatePlaces(),
-  };
-  return { counts, totals: new Float64Array(totals) };
-}
-
-/** @param totals Words of counters. */
-export function privateEndpoint(totals: number): EndpointCells {
-  return {
-    counts: { inFlight: privatePlaces(), tunnels: privateCount(), sessions: privateCount() },
-    totals: new Float64Array(totals),
-  };
-}
-
-/** @param totals Words of counters. */
-export function privateListener(totals: number): ListenerCells {
-  return {
-    counts: { connections: privatePlaces(), tunnels: privateCount() },
-    totals: new Float64Array(totals),
-  };
+/** Cells of this process alone. */
+export function privateCells<K extends Kind>(kind: K, totals: number): Cells<K> {
+  return { counts: makeCounts(kind, privateWords), totals: new Float64Array(totals) };
 }

@@ -1,0 +1,79 @@
+import { type Cells, type Kind, makeCounts } from './cells.ts';
+import { type Layout, readLayout, TOTALS } from './layout.ts';
+import type { WordsOfWorkers } from './shared-count.ts';
+import type { SharedFile } from './shared-file.ts';
+
+const HEADER_BYTES = 64;
+
+/** Who looks: a worker by its number, from 0, which writes its own column; or the supervisor, which reads the sum of all. */
+export type Column = number | 'supervisor';
+
+/**
+ * What all workers count together, in memory that all of them have mapped.
+ *
+ * The supervisor makes it (`StateOwner`), and tells each worker the path of the memory, the number of its column and, with each
+ * snapshot, the slots of its pools, endpoints, listeners and routes (`SlotMap`). A worker attaches and makes its objects over the cells
+ * of their slots. From then on a pick, an admission or a count costs no message. When a worker has died the supervisor clears its column.
+ */
+export class SharedState {
+  readonly layout: Layout;
+  readonly #file: SharedFile;
+  readonly #own: number;
+  /** Of all columns; see `Layout.countAt`. */
+  readonly counts: Int32Array;
+  /** Of a worker: the totals that it writes. */
+  readonly #totals: Float64Array | undefined;
+  readonly #cells = new Map<string, Cells<Kind>>();
+
+  /** @throws Error when the memory is of another version. */
+  static attach(file: SharedFile, column: Column): SharedState {
+    const header = file.map(0, HEADER_BYTES);
+    const layout = readLayout(new Int32Array(header.buffer, header.byteOffset, HEADER_BYTES / 4));
+    return new SharedState(file, layout, column);
+  }
+
+  constructor(file: SharedFile, layout: Layout, column: Column) {
+    if (typeof column === 'number' && (column < 0 || column >= layout.workers))
+      throw new RangeError(`there is no column ${column} in a memory for ${layout.workers} workers`);
+    this.layout = layout;
+    this.#file = file;
+    this.#own = column === 'supervisor' ? -1 : column;
+    const counts = file.map(layout.countsAt, layout.countsBytes);
+    this.counts = new Int32Array(counts.buffer, counts.byteOffset, layout.countsBytes / 4);
+    this.#totals = column === 'supervisor' ? undefined : this.columnTotals(column);
+  }
+
+  /** The memory of one object. The same slot has the same cells, whoever asks: `Places` depends on it. */
+  cells<K extends Kind>(kind: K, slot: number): Cells<K> {
+    const known = this.#cells.get(`${kind} ${slot}`);
+    if (known !== undefined) return known as Cells<K>;
+    const made: Cells<K> = {
+      counts: makeCounts(kind, (count) => this.#words(kind, count, slot)),
+      totals: this.#record(kind, slot),
+    };
+    this.#cells.set(`${kind} ${slot}`, made);
+    return made;
+  }
+
+  /** Totals of one column; the one after the last worker holds what dead workers counted. */
+  columnTotals(column: number): Float64Array {
+    const { layout } = this;
+    const bytes = this.#file.map(layout.totalsAt(column), layout.totalsBytes);
+    return new Float64Array(bytes.buffer, bytes.byteOffset, layout.totalsBytes / 8);
+  }
+
+  /** Words of a count in a slot, one for each worker. */
+  #words(kind: Kind, count: string, slot: number): WordsOfWorkers {
+    const { countsStride: stride, workers } = this.layout;
+    const first = this.layout.countAt(kind, count, slot);
+    return { words: this.counts, first, stride, workers, own: this.#own };
+  }
+
+  /** A worker's own record; for the supervisor one that `StateOwner.gather` fills. */
+  #record(kind: Kind, slot: number): Float64Array {
+    const length = TOTALS[kind];
+    if (this.#totals === undefined) return new Float64Array(length);
+    const at = this.layout.recordAt(kind, slot);
+    return this.#totals.subarray(at, at + length);
+  }
+}
