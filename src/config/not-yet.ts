@@ -10,7 +10,6 @@ interface NotYet {
 /** Parts of the configuration language that come with later versions. Delete a line when its part lands. */
 const NOT_YET: readonly NotYet[] = [
   { at: ['pools', '*', 'protocol'], values: ['h2', 'h2c'] },
-  { at: ['pools', '*', 'proxyProtocol'] },
   { at: ['pools', '*', 'healthCheck', 'grpc'] },
 ];
 

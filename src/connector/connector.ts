@@ -67,6 +67,11 @@ export class Connector<S extends Session> {
     return this.#idle.length;
   }
 
+  /** It has no connection, and nobody waits for one. */
+  get unused(): boolean {
+    return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#dialling === 0;
+  }
+
   /** An idle session that may be used, or undefined. */
   take(): S | undefined {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {

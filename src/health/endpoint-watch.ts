@@ -1,6 +1,7 @@
 import type { HealthCheckConfig } from '../config/schema/pool.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
+import { dialIntroduced, selfIntroduction } from '../net/proxy-protocol/introduction.ts';
 import type { CancelTimer } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { ejectionMs, rememberedEjections } from './ejection-rules.ts';
@@ -50,6 +51,8 @@ export class EndpointWatch {
   readonly #pool: Pool;
   readonly #endpoint: Endpoint;
   #config: HealthCheckConfig | undefined = undefined;
+  /** Of the header that checks begin with. */
+  #proxyVersion: 'v1' | 'v2' | undefined = undefined;
   #state: CheckState;
   #check: ProbeLoop | undefined = undefined;
   #recovery: ProbeLoop | undefined = undefined;
@@ -67,16 +70,18 @@ export class EndpointWatch {
 
   /** Adopts the pool's configuration; a check that is the same goes on undisturbed. */
   configure(firstDelayMs: number): void {
-    const { healthCheck, outlierDetection } = this.#pool.config;
-    if (!Bun.deepEquals(healthCheck, this.#config)) {
+    const { healthCheck, outlierDetection, proxyProtocol } = this.#pool.config;
+    const proxyVersion = healthCheck?.proxyProtocol === false ? undefined : proxyProtocol?.version;
+    if (!Bun.deepEquals(healthCheck, this.#config) || proxyVersion !== this.#proxyVersion) {
       this.#config = healthCheck;
+      this.#proxyVersion = proxyVersion;
       this.#check?.stop();
       this.#check = undefined;
       this.#state = initialCheckState(this.#endpoint.health);
       if (healthCheck !== undefined) {
         const onResult = (result: ProbeResult, startedMs: number): number =>
           this.#onCheck(healthCheck, result, startedMs);
-        const probe = probeOf(this.#deps, this.#endpoint.config.address, healthCheck);
+        const probe = probeOf(this.#introduced(proxyVersion), this.#endpoint.config.address, healthCheck);
         this.#check = new ProbeLoop(this.#deps.clock, probe, onResult, firstDelayMs);
       } else if (this.#endpoint.health !== 'unknown') {
         this.#state = initialCheckState('unknown');
@@ -85,6 +90,13 @@ export class EndpointWatch {
     }
     if (outlierDetection === false) this.#readmit('outlier detection was switched off');
     this.#fitRecovery();
+  }
+
+  /** Checks begin with a header where traffic does; it says that they are checks. */
+  #introduced(version: 'v1' | 'v2' | undefined): ProbeDeps {
+    const deps = this.#deps;
+    if (version === undefined) return deps;
+    return { ...deps, dial: dialIntroduced(deps.dial, selfIntroduction(version)) };
   }
 
   /** Takes the endpoint out for a time that doubles with each ejection in a row. */

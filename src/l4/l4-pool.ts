@@ -4,6 +4,8 @@ import { hashClient, hashedKey } from '../model/hashed-key.ts';
 import type { Pool } from '../model/pool.ts';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram-socket.ts';
 import type { dial, Dialler } from '../net/dial.ts';
+import type { Origin } from '../net/origin.ts';
+import { introductionOf } from '../net/proxy-protocol/introduction.ts';
 import type { openDatagrams } from '../net/resolving-datagrams.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { hashString } from '../util/hash.ts';
@@ -37,10 +39,16 @@ export class L4Pool {
     return key === 'client-ip-port' ? hashString(`${clientIp}:${clientPort}`) : hashClient(clientIp);
   }
 
-  /** Connects to an endpoint; the returned function gives up. */
-  dial(endpoint: Endpoint, dialler: Dialler): () => void {
+  /** What tells an endpoint whom a connection is for; undefined when it is not told. */
+  introductionOf(client: Origin): Buffer | undefined {
+    const { proxyProtocol } = this.pool.config;
+    return proxyProtocol === undefined ? undefined : introductionOf(client, proxyProtocol);
+  }
+
+  /** Connects to an endpoint, with these bytes first; the returned function gives up. */
+  dial(endpoint: Endpoint, introduction: Buffer | undefined, dialler: Dialler): () => void {
     const { host, port } = endpoint.config.address;
-    return this.#dial(this.#wheel, host, port, this.pool.config.timeouts.connect, dialler);
+    return this.#dial(this.#wheel, host, port, this.pool.config.timeouts.connect, dialler, introduction);
   }
 
   /**

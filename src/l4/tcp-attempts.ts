@@ -4,13 +4,12 @@ import type { FailureCode } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
+import type { Origin } from '../net/origin.ts';
 import { turnNowMs } from '../net/turn.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
-
-type ClientAddress = Pick<Connection, 'remoteAddress' | 'remotePort'>;
 
 /** The session that wants an endpoint. */
 export interface TcpAttemptsOwner {
@@ -40,6 +39,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   readonly #l4Pool: L4Pool;
   readonly #shared: L4Shared;
   readonly #owner: TcpAttemptsOwner;
+  readonly #introduction: Buffer | undefined;
   #tried: Endpoint[] | undefined = undefined;
   #acquired = false;
   #ticket: QueueTicket | undefined = undefined;
@@ -47,10 +47,11 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
 
-  constructor(l4Pool: L4Pool, client: ClientAddress, shared: L4Shared, owner: TcpAttemptsOwner) {
+  constructor(l4Pool: L4Pool, client: Origin, shared: L4Shared, owner: TcpAttemptsOwner) {
     this.#l4Pool = l4Pool;
     this.#shared = shared;
     this.#owner = owner;
+    this.#introduction = l4Pool.introductionOf(client);
     this.hash = l4Pool.hashOf(client.remoteAddress, client.remotePort);
   }
 
@@ -119,7 +120,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
       pool.stats.retries++;
     }
     this.#sinceMs = turnNowMs();
-    this.#cancelDial = this.#l4Pool.dial(endpoint, this);
+    this.#cancelDial = this.#l4Pool.dial(endpoint, this.#introduction, this);
   }
 
   onConnected(connection: Connection): ConnectionHandler {

@@ -5,6 +5,7 @@ import { availability, type Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { PickRequest } from '../model/picker.ts';
+import type { Origin } from '../net/origin.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
@@ -19,6 +20,8 @@ const BUDGET_PATIENCE_MS = 2000;
 export interface AttemptsOwner {
   readonly request: RequestHead;
   readonly clientIp: string;
+  /** Of the client's connection. */
+  readonly origin: Origin;
   /** The body can be sent again from its beginning. */
   readonly replayable: boolean;
   /** An endpoint is reached: the request is to be sent now. */
@@ -206,7 +209,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     endpoint.stats.requests++;
     if (this.#retries > 0) endpoint.stats.retries++;
     this.#sinceMs = turnNowMs();
-    const connector = this.#l7Pool.connector(endpoint);
+    const connector = this.#l7Pool.connectorFor(endpoint, this.#owner.origin);
     const session = connector.take();
     if (session === undefined) {
       this.#connector = connector;

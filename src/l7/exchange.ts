@@ -7,6 +7,7 @@ import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { type Fields, fieldName } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
+import type { Origin } from '../net/origin.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
@@ -71,6 +72,10 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   /** The request target as the client sent it. */
   get target(): string {
     return this.request.rawPath + this.request.rawQuery;
+  }
+
+  get origin(): Origin {
+    return this.client.origin;
   }
 
   get secure(): boolean {

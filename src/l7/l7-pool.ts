@@ -1,5 +1,6 @@
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { Connector, type ConnectorSettings } from '../connector/connector.ts';
+import { BoundConnectors } from '../connector/bound-connectors.ts';
 import { PoolQueue } from '../connector/queue.ts';
 import { type EndpointTimeouts, H1EndpointConnection } from '../http/h1-client.ts';
 import type { Endpoint } from '../model/endpoint.ts';
@@ -7,6 +8,8 @@ import type { Affinity } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { Pool } from '../model/pool.ts';
 import type { dial } from '../net/dial.ts';
+import type { Origin } from '../net/origin.ts';
+import { dialIntroduced, introductionOf } from '../net/proxy-protocol/introduction.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 
@@ -38,6 +41,9 @@ export class L7Pool {
   /** Read by every connection and connector whenever they need them, so that a reload reaches those that are open. */
   readonly #timeouts: Mutable<EndpointTimeouts>;
   readonly #connecting: Mutable<ConnectorSettings>;
+  /** Of pools that tell endpoints whom each connection is for. */
+  readonly #bound = new Map<Endpoint, BoundConnectors<Connector<H1EndpointConnection>>>();
+  #proxyProtocol: PoolConfig['proxyProtocol'];
   #closed = false;
 
   constructor(pool: Pool, parts: L7PoolParts, wheel: TimerWheel, connect: typeof dial) {
@@ -48,6 +54,7 @@ export class L7Pool {
     this.#wheel = wheel;
     this.#dial = connect;
     this.#timeouts = { ...pool.config.timeouts };
+    this.#proxyProtocol = pool.config.proxyProtocol;
     this.#connecting = connectorSettings(pool.config);
     this.queue = new PoolQueue(wheel, pool.counts.queued);
   }
@@ -59,44 +66,84 @@ export class L7Pool {
     this.retryStatus = parts.retryStatus;
     Object.assign(this.#timeouts, config.timeouts);
     Object.assign(this.#connecting, connectorSettings(config));
+    if (Bun.deepEquals(config.proxyProtocol, this.#proxyProtocol)) return;
+    // Connections that are open were begun in another way.
+    this.#proxyProtocol = config.proxyProtocol;
+    this.forget([...this.#connectors.keys(), ...this.#bound.keys()]);
   }
 
-  /** Endpoints that the pool has no longer: idle connections close now, the others when their exchange is over. */
+  /** Endpoints that the pool has no longer, or talks to in another way: idle connections close now, the others when their exchange is over. */
   forget(endpoints: readonly Endpoint[]): void {
     for (const endpoint of endpoints) {
       this.#connectors.get(endpoint)?.close();
       this.#connectors.delete(endpoint);
+      this.#bound.get(endpoint)?.close();
+      this.#bound.delete(endpoint);
     }
   }
 
-  /** Connections to `endpoint`. */
+  /** Connections to `endpoint` that `client` may use: those of everybody, or its own where each begins with the name of its client. */
+  connectorFor(endpoint: Endpoint, client: Origin): Connector<H1EndpointConnection> {
+    const proxyProtocol = this.#proxyProtocol;
+    if (proxyProtocol === undefined) return this.connector(endpoint);
+    return this.#boundTo(endpoint).get(client, () =>
+      this.#create(endpoint, dialIntroduced(this.#dial, introductionOf(client, proxyProtocol))),
+    );
+  }
+
+  /** Connections to `endpoint` that are anybody's. */
   connector(endpoint: Endpoint): Connector<H1EndpointConnection> {
     const known = this.#connectors.get(endpoint);
     if (known !== undefined) return known;
+    const connector = this.#create(endpoint, this.#dial);
+    this.#connectors.set(endpoint, connector);
+    return connector;
+  }
+
+  #boundTo(endpoint: Endpoint): BoundConnectors<Connector<H1EndpointConnection>> {
+    const known = this.#bound.get(endpoint);
+    if (known !== undefined) return known;
+    const bound = new BoundConnectors<Connector<H1EndpointConnection>>();
+    this.#bound.set(endpoint, bound);
+    return bound;
+  }
+
+  /** All connectors to `endpoint`. */
+  #connectorsTo(endpoint: Endpoint): Connector<H1EndpointConnection>[] {
+    const shared = this.#connectors.get(endpoint);
+    return [...(shared === undefined ? [] : [shared]), ...(this.#bound.get(endpoint)?.all() ?? [])];
+  }
+
+  /** Connections to `endpoint` that wait for requests. */
+  idleConnections(endpoint: Endpoint): number {
+    return this.#connectorsTo(endpoint).reduce((sum, { idleCount }) => sum + idleCount, 0);
+  }
+
+  #create(endpoint: Endpoint, connect: typeof dial): Connector<H1EndpointConnection> {
     const connector = new Connector<H1EndpointConnection>(
       endpoint,
       this.#connecting,
       this.#wheel,
-      this.#dial,
+      connect,
       (connection, owner) =>
         new H1EndpointConnection(connection, owner, this.#timeouts, this.#wheel, turnNowMs()),
     );
     if (this.#closed) connector.close();
-    this.#connectors.set(endpoint, connector);
     return connector;
   }
 
   /** The endpoint was found unhealthy: requests that it has not begun to answer are failed over, idle connections closed. */
   abandon(endpoint: Endpoint, reason: string): void {
-    const connector = this.#connectors.get(endpoint);
-    if (connector === undefined) return;
-    connector.retireIdle();
-    connector.forEach((session) => session.failUnanswered('endpoint_unhealthy', reason));
+    for (const connector of this.#connectorsTo(endpoint)) {
+      connector.retireIdle();
+      connector.forEach((session) => session.failUnanswered('endpoint_unhealthy', reason));
+    }
   }
 
   /** Keeps no connection any more: those in use close when their exchange is over. */
   close(): void {
     this.#closed = true;
     for (const connector of this.#connectors.values()) connector.close();
+    for (const bound of this.#bound.values()) bound.close();
   }
 }

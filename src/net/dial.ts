@@ -45,13 +45,21 @@ class Dial implements Attempt, Timed {
   readonly #port: number;
   readonly #timeoutMs: number;
   readonly #dialler: Dialler;
+  readonly #introduction: Buffer | undefined;
   readonly #deadline: Deadline;
   #ips: readonly string[] = [];
   #next = 0;
   #waiting = true;
   #giveUp: () => void = () => {};
 
-  constructor(wheel: TimerWheel, port: number, timeoutMs: number, dialler: Dialler) {
+  constructor(
+    wheel: TimerWheel,
+    port: number,
+    timeoutMs: number,
+    dialler: Dialler,
+    introduction: Buffer | undefined,
+  ) {
+    this.#introduction = introduction;
     this.#port = port;
     this.#timeoutMs = timeoutMs;
     this.#dialler = dialler;
@@ -87,6 +95,11 @@ class Dial implements Attempt, Timed {
     }
     this.#end();
     runTurn(() => {
+      const introduction = this.#introduction;
+      if (introduction !== undefined) {
+        connection.write(introduction, 0, introduction.length);
+        connection.flush();
+      }
       connection.handler = this.#dialler.onConnected(connection);
     });
   }
@@ -124,6 +137,7 @@ class Dial implements Attempt, Timed {
 /**
  * Connects to `host` and `port`. Exactly one of the dialler's methods is called, once, never before this returns.
  * `timeoutMs` covers name resolution and the TCP handshake. The returned function gives up: then neither is called.
+ * @param introduction Written before anything else, TLS included: a PROXY header.
  */
 export function dial(
   wheel: TimerWheel,
@@ -131,8 +145,9 @@ export function dial(
   port: number,
   timeoutMs: number,
   dialler: Dialler,
+  introduction?: Buffer,
 ): () => void {
-  const run = new Dial(wheel, port, timeoutMs, dialler);
+  const run = new Dial(wheel, port, timeoutMs, dialler, introduction);
   run.begin(host);
   return () => run.cancel();
 }

@@ -1,4 +1,5 @@
 import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
+import type { TlsInfo } from './tls/tls-info.ts';
 
 /** Where a connection comes from and where it was going. Addresses are without brackets or port. */
 export interface Origin {
@@ -13,4 +14,6 @@ export interface Origin {
   readonly localPort: number;
   /** What a trusted peer said of the client; undefined when it said nothing. */
   readonly proxied: ProxyHeader | undefined;
+  /** What was agreed on in its TLS handshake; undefined when it is plain TCP, or not yet over. */
+  readonly tls: TlsInfo | undefined;
 }

@@ -282,7 +282,7 @@ export class DataPlane {
   }
 
   idleConnections(endpoint: Endpoint): number {
-    return this.#pools.get(endpoint.pool)?.l7.connector(endpoint).idleCount ?? 0;
+    return this.#pools.get(endpoint.pool)?.l7.idleConnections(endpoint) ?? 0;
   }
 
   /** Listeners in force and those that leave. */

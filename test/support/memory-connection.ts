@@ -212,8 +212,17 @@ export class MemoryDial {
   pending = true;
   readonly #network: MemoryNetwork;
   readonly #dialler: Dialler;
+  readonly #introduction: Buffer | undefined;
 
-  constructor(network: MemoryNetwork, host: string, port: number, timeoutMs: number, dialler: Dialler) {
+  constructor(
+    network: MemoryNetwork,
+    host: string,
+    port: number,
+    timeoutMs: number,
+    dialler: Dialler,
+    introduction: Buffer | undefined,
+  ) {
+    this.#introduction = introduction;
     this.#network = network;
     this.host = host;
     this.port = port;
@@ -231,6 +240,8 @@ export class MemoryDial {
     this.#settle();
     const peer = this.#network.peer(this.host, this.port);
     runTurn(() => {
+      if (this.#introduction !== undefined)
+        peer.connection.write(this.#introduction, 0, this.#introduction.length);
       peer.connection.handler = this.#dialler.onConnected(peer.connection);
     });
     this.#network.settle();
@@ -252,8 +263,8 @@ export class MemoryNetwork {
   #settling = false;
 
   /** Stands for the dialling of `net`. */
-  readonly dial: typeof dial = (_wheel, host, port, timeoutMs, dialler) => {
-    const one = new MemoryDial(this, host, port, timeoutMs, dialler);
+  readonly dial: typeof dial = (_wheel, host, port, timeoutMs, dialler, introduction) => {
+    const one = new MemoryDial(this, host, port, timeoutMs, dialler, introduction);
     this.dials.push(one);
     return () => {
       one.pending = false;

@@ -44,6 +44,11 @@ export class Wire {
     socket.on('close', () => this.#ended('reset'));
   }
 
+  /** Our port, by which the other side knows us. */
+  get localPort(): number {
+    return this.socket.localPort ?? 0;
+  }
+
   #ended(ending: Ending): void {
     if (this.ending === 'open') this.ending = ending;
     this.#notify();

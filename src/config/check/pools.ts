@@ -15,7 +15,38 @@ export function checkPools(draft: Draft<Config>, report: Report): void {
     checkHealthCheck(pool, at, report);
     checkOutlierDetection(pool, at, report);
     checkAffinity(pool, at, report);
+    checkProxyProtocol(pool, at, report);
   }
+}
+
+function checkProxyProtocol(
+  { proxyProtocol, healthCheck }: Draft<PoolConfig>,
+  at: Path,
+  report: Report,
+): void {
+  if (proxyProtocol?.version === 'v1' && (proxyProtocol.tlvs?.length ?? 0) > 0) {
+    const message = 'v1 tells addresses only';
+    report.error({
+      code: 'conflict',
+      at: [...at, 'proxyProtocol', 'tlvs'],
+      on: 'key',
+      message,
+      hint: 'use v2',
+    });
+  }
+  if (proxyProtocol === undefined && healthCheck?.proxyProtocol === true) {
+    const message = 'the pool has no proxyProtocol, so its version is not known';
+    report.error({ code: 'conflict', at: [...at, 'healthCheck', 'proxyProtocol'], message });
+  }
+  if (proxyProtocol === undefined || healthCheck?.tls === undefined || healthCheck.proxyProtocol === false)
+    return;
+  report.error({
+    code: 'conflict',
+    at: [...at, 'healthCheck', 'tls'],
+    on: 'key',
+    message: 'a TLS check cannot begin with a PROXY header, which the pool has',
+    hint: 'use a check of another kind, or another port with proxyProtocol: false',
+  });
 }
 
 function checkShares(pool: Draft<PoolConfig>, at: Path, report: Report): void {

@@ -88,6 +88,10 @@ export const healthCheck = z.strictObject({
     description:
       '`unknown`: usable until the first check says otherwise (one check decides). `unhealthy`: must pass `rise` checks first.',
   }),
+  proxyProtocol: z.boolean().optional().meta({
+    description:
+      'Begin each check with a PROXY header that says it is a check. Default: `true` when the pool has `proxyProtocol`.',
+  }),
   port: z
     .number()
     .int()

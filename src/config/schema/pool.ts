@@ -4,6 +4,7 @@ import { endpointAddress, formatAddress } from './address.ts';
 import { affinity } from './filters.ts';
 import { healthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier-detection.ts';
+import { poolProxyProtocol } from './proxy-protocol.ts';
 import { retry } from './retry.ts';
 import { quote, tokenGrammar, type Grammar } from './syntax.ts';
 import { name, text } from './text.ts';
@@ -137,6 +138,10 @@ export const pool = z.strictObject({
   tls: poolTls
     .optional()
     .meta({ description: 'Speaks TLS to endpoints, health checks included. Default: plain TCP.' }),
+  proxyProtocol: poolProxyProtocol.optional().meta({
+    description:
+      'Tells endpoints whom a connection is for, before its first byte: `v1`, `v2`, or a version and what else to tell. Default: off.',
+  }),
   timeouts: z
     .strictObject({
       connect: positiveDuration.prefault('2s').meta({ description: 'To open a connection to an endpoint.' }),

@@ -18,3 +18,24 @@ export const listenerProxyProtocol = z.strictObject({
 });
 
 export type ListenerProxyProtocolConfig = z.output<typeof listenerProxyProtocol>;
+
+/** What version 2 may tell besides the addresses. */
+const proxyTlv = z.enum(['alpn', 'authority', 'ssl', 'crc32c', 'unique-id']);
+
+const proxyVersion = z.enum(['v1', 'v2']);
+
+const poolProxyObject = z.strictObject({
+  version: proxyVersion.meta({ description: 'As the endpoints expect it.' }),
+  tlvs: z.array(proxyTlv).default([]).meta({
+    description:
+      'What v2 tells besides the addresses, as far as it is known: `alpn`, `authority` (the name that the client asked for by TLS), `ssl`, `unique-id`, and `crc32c`, a checksum.',
+  }),
+});
+
+/** `pools[].proxyProtocol` */
+export const poolProxyProtocol = z.union([
+  proxyVersion.transform((version): PoolProxyProtocolConfig => ({ version, tlvs: [] })),
+  poolProxyObject,
+]);
+
+export type PoolProxyProtocolConfig = z.output<typeof poolProxyObject>;

@@ -46,8 +46,8 @@ class TlsDial implements Dialler, ConnectionHandler, HandshakeWaiter, Timed {
     this.#begunMs = turnNowMs();
   }
 
-  begin(connect: typeof dial, wheel: TimerWheel): () => void {
-    this.#cancelDial = connect(wheel, this.#host, this.#port, this.#timeoutMs, this);
+  begin(connect: typeof dial, wheel: TimerWheel, introduction: Buffer | undefined): () => void {
+    this.#cancelDial = connect(wheel, this.#host, this.#port, this.#timeoutMs, this, introduction);
     return () => this.#cancel();
   }
 
@@ -155,9 +155,9 @@ class TlsDial implements Dialler, ConnectionHandler, HandshakeWaiter, Timed {
  * failures are `tls_certificate`, `tls_alert` and `tls_failed`.
  */
 export function dialTls(connect: typeof dial, current: () => ClientTls | undefined): typeof dial {
-  return (wheel, host, port, timeoutMs, dialler) => {
+  return (wheel, host, port, timeoutMs, dialler, introduction) => {
     const tls = current();
-    if (tls === undefined) return connect(wheel, host, port, timeoutMs, dialler);
-    return new TlsDial(tls, wheel, host, port, timeoutMs, dialler).begin(connect, wheel);
+    if (tls === undefined) return connect(wheel, host, port, timeoutMs, dialler, introduction);
+    return new TlsDial(tls, wheel, host, port, timeoutMs, dialler).begin(connect, wheel, introduction);
   };
 }
