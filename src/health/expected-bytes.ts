@@ -9,6 +9,8 @@ export interface Matcher {
   /** What is expected, in words: `that contains "+PONG"`. */
   readonly words: string;
   match(received: Buffer): Match;
+  /** What came instead, in words; absent when the bytes say it best. */
+  describe?(received: Buffer): string;
 }
 
 /** A judge of answers, made from what the configuration expects. */

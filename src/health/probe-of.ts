@@ -1,6 +1,9 @@
 import type { Address } from '../config/schema/address.ts';
 import type { HealthCheckConfig } from '../config/schema/pool.ts';
+import { bytesOf } from '../config/written-bytes.ts';
 import { dialogueProbe } from './dialogue-probe.ts';
+import { dnsMatcher, dnsQuery } from './dns-query.ts';
+import { matcherOf } from './expected-bytes.ts';
 import { httpProbe } from './http-probe.ts';
 import { postgresDialogue } from './postgres-dialogue.ts';
 import type { Probe, ProbeDeps } from './probe.ts';
@@ -17,7 +20,13 @@ export function probeOf(deps: ProbeDeps, endpoint: Address, config: HealthCheckC
   const { timeout } = config;
   if (config.http !== undefined) return httpProbe(deps, address, config.http, timeout);
   if (config.tls !== undefined) return tlsProbe(deps, address, config.tls, timeout);
-  if (config.udp !== undefined) return udpProbe(deps, address, config.udp, timeout);
+  if (config.udp !== undefined) {
+    const { send, expect } = config.udp;
+    const matcher = expect === undefined ? undefined : matcherOf(expect);
+    return udpProbe(deps, address, bytesOf(send), matcher, timeout);
+  }
+  if (config.dns !== undefined)
+    return udpProbe(deps, address, dnsQuery(config.dns), dnsMatcher(config.dns), timeout);
   if (config.redis !== undefined)
     return dialogueProbe(deps, address, redisDialogue(config.redis), 'PING answered PONG', timeout);
   if (config.postgres !== undefined)

@@ -90,3 +90,34 @@ test('a name that nobody knows', async () => {
   const result = await check(1, { send: 'x' }, 10_000, 'nowhere.invalid');
   expect(result.passed).toBe(false);
 });
+
+test.each([
+  [0, true, 'it answered'],
+  [3, true, 'it answered'],
+  [2, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but SERVFAIL'],
+  [5, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but REFUSED'],
+  [9, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but code 9'],
+])('a name server that answers with code %d', async (code, passed, detail) => {
+  let asked = '';
+  const socket = await Bun.udpSocket({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(self, bytes, port, ip) {
+        asked = bytes.toString('latin1');
+        const answer = Buffer.from(bytes);
+        answer[2] = 0x81;
+        answer[3] = code;
+        self.send(answer, port, ip);
+      },
+    },
+  });
+  sockets.push(socket);
+  const config = healthCheck.parse({ dns: { name: 'a.test', type: 'AAAA' }, timeout: '200ms' });
+  const probe = probeOf(deps, { host: '127.0.0.1', port: socket.port }, config);
+  const result = await new Promise((resolve) => {
+    probe(resolve);
+  });
+  expect(result).toEqual({ passed, detail });
+  expect(asked.slice(2)).toBe('\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x1c\0\x01');
+});

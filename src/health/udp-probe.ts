@@ -1,10 +1,8 @@
 import type { Address } from '../config/schema/address.ts';
-import type { UdpCheck } from '../config/schema/send-expect.ts';
-import { bytesOf } from '../config/written-bytes.ts';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram-socket.ts';
 import { runTurn } from '../net/turn.ts';
 import type { CancelTimer } from '../util/clock.ts';
-import { type Matcher, matcherOf } from './expected-bytes.ts';
+import type { Matcher } from './expected-bytes.ts';
 import { type Probe, type ProbeDeps, type ProbeResult, shownBytes } from './probe.ts';
 
 interface Plan {
@@ -16,16 +14,17 @@ interface Plan {
 }
 
 /**
- * Sends a datagram. With `expect` it passes at the first answer that has it; answers that have not are passed over until
+ * Sends a datagram. With a matcher it passes at the first answer that matches; answers that do not are passed over until
  * `timeoutMs`. Without, it passes with any answer, or when nobody has refused by then.
  */
-export function udpProbe(deps: ProbeDeps, address: Address, check: UdpCheck, timeoutMs: number): Probe {
-  const plan: Plan = {
-    address,
-    timeoutMs,
-    datagram: bytesOf(check.send),
-    matcher: check.expect === undefined ? undefined : matcherOf(check.expect),
-  };
+export function udpProbe(
+  deps: ProbeDeps,
+  address: Address,
+  datagram: Buffer,
+  matcher: Matcher | undefined,
+  timeoutMs: number,
+): Probe {
+  const plan: Plan = { address, timeoutMs, datagram, matcher };
   return (done) => {
     const run = new UdpProbeRun(deps, plan, done);
     return () => run.cancel();
@@ -70,7 +69,8 @@ class UdpProbeRun implements DatagramHandler {
     const { matcher } = this.#plan;
     const answer = bytes.subarray(0, length);
     const match = matcher?.match(answer);
-    if (match === 'more' || match === 'never') this.#other = shownBytes(answer);
+    if (match === 'more' || match === 'never')
+      this.#other = matcher?.describe?.(answer) ?? shownBytes(answer);
     else this.#finish(true, 'it answered');
   }
 

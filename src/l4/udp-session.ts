@@ -46,8 +46,8 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
   #socket: DatagramSocket | undefined = undefined;
   /** Of its pool, when it was last looked at. */
   #view: PoolView | undefined = undefined;
-  /** When the datagram was sent whose answer tells how fast the endpoint is; 0 when none is waited for. */
-  #askedMs = 0;
+  /** When the datagram was sent whose answer tells how fast the endpoint is; -1 when none is waited for. */
+  #askedMs = -1;
 
   constructor(
     listener: UdpListener,
@@ -89,7 +89,6 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
       else this.endpoint!.stats.bytesOut += length;
       break;
     }
-    if (this.responses === 0 && this.#askedMs === 0) this.#askedMs = turnNowMs();
     listener.forwarded(this);
   }
 
@@ -121,6 +120,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     this.#view = pool.view;
     this.endpoint = endpoint;
     this.attempts++;
+    this.#askedMs = turnNowMs();
     endpoint.stats.requests++;
     try {
       this.#socket = this.l4Pool.openDatagrams(endpoint, this);
@@ -151,14 +151,14 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     }
     this.responses++;
     this.#deadline.start(listener.idleMs);
-    if (this.#askedMs !== 0) this.#firstAnswer(endpoint);
+    if (this.#askedMs >= 0) this.#firstAnswer(endpoint);
     if (listener.isComplete(this)) this.finish(undefined);
   }
 
   #firstAnswer(endpoint: Endpoint): void {
     const nowMs = turnNowMs();
     const tookMs = nowMs - this.#askedMs;
-    this.#askedMs = 0;
+    this.#askedMs = -1;
     this.tried = NONE_TRIED;
     endpoint.latency?.observe(tookMs, nowMs);
     endpoint.stats.latency.record(tookMs);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { tcpCheck, udpCheck } from './send-expect.ts';
-import { postgresCheck, redisCheck, smtpCheck, tlsCheck } from './service-checks.ts';
+import { dnsCheck, postgresCheck, redisCheck, smtpCheck, tlsCheck } from './service-checks.ts';
 import { statusRange } from './status-range.ts';
 import { checkHeaderGrammar, checkPathGrammar, isHost, quote, regexGrammar, type Grammar } from './syntax.ts';
 import { fieldValue, text } from './text.ts';
@@ -13,7 +13,7 @@ const checkHostGrammar: Grammar = (value) =>
     : `${quote(value)} is not a host`;
 
 /** What an endpoint can be asked by; a check has one of them at most. */
-export const CHECK_KINDS = ['http', 'tcp', 'tls', 'udp', 'redis', 'postgres', 'smtp'] as const;
+export const CHECK_KINDS = ['http', 'tcp', 'tls', 'udp', 'dns', 'redis', 'postgres', 'smtp'] as const;
 
 /** Active health check: one of `CHECK_KINDS`; TCP when none is given. */
 export const healthCheck = z.strictObject({
@@ -56,6 +56,9 @@ export const healthCheck = z.strictObject({
     .optional()
     .meta({ description: 'Opens a connection, completes a TLS handshake and closes it.' }),
   udp: udpCheck.optional().meta({ description: 'Sends a datagram and waits for the answer.' }),
+  dns: dnsCheck
+    .optional()
+    .meta({ description: 'Sends a query to a name server, by UDP, and judges the code of the answer.' }),
   redis: redisCheck.optional().meta({
     description:
       'Sends PING to a Redis; one that is loading its data, or wants a password that it was not given, fails.',

@@ -79,5 +79,3 @@ export const udpCheck = z.strictObject({
       'What the answer must have. Without it an answer is not needed: only a refusal (ICMP port unreachable) fails the check.',
   }),
 });
-
-export type UdpCheck = z.output<typeof udpCheck>;

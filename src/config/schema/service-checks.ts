@@ -68,3 +68,36 @@ export const tlsCheck = z.strictObject({
 });
 
 export type TlsCheck = z.output<typeof tlsCheck>;
+
+/** RFC 1035 section 2.3.4: labels of 63 bytes at most, 255 in all. */
+const dnsNameGrammar: Grammar = (value) =>
+  value === '.' || (isHost(value) && !/^[\d.]+$/.test(value) && !value.includes(':'))
+    ? undefined
+    : `${quote(value)} is not a domain name`;
+
+/** What a name server may say that works (RFC 1035 section 4.1.1). */
+export const DNS_RCODES = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+} as const;
+export const DNS_TYPES = { A: 1, NS: 2, SOA: 6, MX: 15, TXT: 16, AAAA: 28 } as const;
+
+/** `healthCheck.dns` */
+export const dnsCheck = z.strictObject({
+  name: text(dnsNameGrammar).default('.').meta({ description: 'What is asked for.' }),
+  type: z
+    .enum(Object.keys(DNS_TYPES) as (keyof typeof DNS_TYPES)[])
+    .default('A')
+    .meta({ description: 'Type of the record.' }),
+  rcodes: z
+    .array(z.enum(Object.keys(DNS_RCODES) as (keyof typeof DNS_RCODES)[]))
+    .min(1)
+    .default(['NOERROR', 'NXDOMAIN'])
+    .meta({ description: 'Response codes that are healthy.' }),
+});
+
+export type DnsCheck = z.output<typeof dnsCheck>;
