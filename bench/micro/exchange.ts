@@ -9,6 +9,7 @@ import { createPool } from '../../src/balancer/pools.ts';
 import { Publisher } from '../../src/balancer/publish.ts';
 import { config as schema } from '../../src/config/schema/config.ts';
 import { isHttp } from '../../src/config/schema/listener.ts';
+import type { Connector } from '../../src/connector/connector.ts';
 import { H1EndpointConnection } from '../../src/http/h1-client.ts';
 import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
 import { L7Listener } from '../../src/l7/l7-listener.ts';
@@ -93,7 +94,7 @@ client.handler = listener.accept(client)!;
 const endpoints = pool.view.all.map((endpoint) => {
   const sink = new Sink();
   const connection = new SocketConnection(sink, unserved);
-  const connector = l7Pool.connector(endpoint);
+  const connector = l7Pool.connector(endpoint) as Connector<H1EndpointConnection>;
   const session = new H1EndpointConnection(
     connection,
     connector,

@@ -5,9 +5,11 @@ import { FakeTime } from '../../test/support/fake-time.ts';
 import { MemoryNetwork, type MemoryPeer } from '../../test/support/memory-connection.ts';
 import { pool as poolSchema } from '../config/schema/pool.ts';
 import { Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
 import type { CloseCause, Connection } from '../net/connection.ts';
 import { turnNowMs } from '../net/turn.ts';
-import { Connector, type ConnectorSettings, type Session, type SessionWaiter } from './connector.ts';
+import { Connector, type ConnectorSettings, type Session } from './connector.ts';
+import type { SessionWaiter } from './endpoint-connector.ts';
 
 let time: FakeTime;
 let network: MemoryNetwork;
@@ -25,6 +27,7 @@ afterEach(() => time.restore());
 class Line implements Session {
   readonly openedMs = turnNowMs();
   state: 'fresh' | 'idle' | 'retired' = 'fresh';
+  readonly failures: FailureCode[] = [];
   readonly #connection: Connection;
   readonly #connector: Connector<Line>;
 
@@ -39,6 +42,9 @@ class Line implements Session {
   retire(): void {
     this.state = 'retired';
     this.#connection.close();
+  }
+  failUnanswered(code: FailureCode): void {
+    this.failures.push(code);
   }
   onData(): void {}
   onEnd(): void {}
@@ -198,15 +204,13 @@ describe('close', () => {
     expect(connector.onIdle(used.line)).toBe(false);
   });
 
-  test('of idle ones alone leaves the connector in use', () => {
+  test('of an endpoint that is abandoned: idle ones close, others fail what is not answered', () => {
     const connector = connectorWith();
     const [one, two] = [dialled(connector).line, dialled(connector).line];
     connector.onIdle(one);
-    connector.retireIdle();
-    expect([one.state, connector.onIdle(two), connector.idleCount]).toEqual(['retired', true, 1]);
-    const seen: Line[] = [];
-    connector.forEach((line) => seen.push(line));
-    expect(seen).toEqual([two]);
+    connector.abandon('endpoint_unhealthy', '');
+    expect([one.state, one.failures, two.failures]).toEqual(['retired', [], ['endpoint_unhealthy']]);
+    expect([connector.onIdle(two), connector.idleCount]).toEqual([true, 1]);
   });
 });
 

@@ -4,6 +4,7 @@ import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { dial } from '../net/dial.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
+import type { EndpointConnector, SessionWaiter } from './endpoint-connector.ts';
 
 /** A connection to an endpoint as a codec keeps it between exchanges. */
 export interface Session extends ConnectionHandler {
@@ -12,14 +13,8 @@ export interface Session extends ConnectionHandler {
   rest(): void;
   /** Is not wanted any more. */
   retire(): void;
-}
-
-/** Who waits for a session. */
-export interface SessionWaiter<S> {
-  /** A session, dialled or just become free. */
-  onSession(session: S): void;
-  /** The endpoint could not be reached. */
-  onDialFailed(code: FailureCode, detail: string): void;
+  /** Fails the exchange under way if the endpoint has not begun to answer it. */
+  failUnanswered(code: FailureCode, detail: string): void;
 }
 
 /** How connections to one endpoint are kept: milliseconds and counts. */
@@ -34,7 +29,7 @@ export interface ConnectorSettings {
  * and close. When none is idle one is dialled, and whichever comes first, the new one or one that becomes free, serves
  * the request that has waited longest.
  */
-export class Connector<S extends Session> {
+export class Connector<S extends Session> implements EndpointConnector<S> {
   readonly endpoint: Endpoint;
   readonly #settings: ConnectorSettings;
   readonly #wheel: TimerWheel;
@@ -62,17 +57,14 @@ export class Connector<S extends Session> {
     this.#createSession = createSession;
   }
 
-  /** Idle connections. */
   get idleCount(): number {
     return this.#idle.length;
   }
 
-  /** It has no connection, and nobody waits for one. */
   get unused(): boolean {
     return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#dialling === 0;
   }
 
-  /** An idle session that may be used, or undefined. */
   take(): S | undefined {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
       if (turnNowMs() - session.openedMs < this.#settings.maxAgeMs) {
@@ -85,7 +77,6 @@ export class Connector<S extends Session> {
     return undefined;
   }
 
-  /** Dials. The waiter is told later, never before this returns. */
   dial(waiter: SessionWaiter<S>): void {
     this.#waiting.push(waiter);
     this.#dialling++;
@@ -105,7 +96,6 @@ export class Connector<S extends Session> {
     });
   }
 
-  /** The waiter does not want a session any more. */
   cancel(waiter: SessionWaiter<S>): void {
     this.#waiting = this.#waiting.filter((other) => other !== waiter);
   }
@@ -143,22 +133,20 @@ export class Connector<S extends Session> {
     if (index >= 0) this.#idle.splice(index, 1);
   }
 
-  /** Calls `visit` with every open session. */
-  forEach(visit: (session: S) => void): void {
-    for (const session of this.#sessions) visit(session);
+  abandon(code: FailureCode, detail: string): void {
+    this.#retireIdle();
+    for (const session of Array.from(this.#sessions)) session.failUnanswered(code, detail);
   }
 
-  /** Closes idle connections. */
-  retireIdle(): void {
+  #retireIdle(): void {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
       this.#sessions.delete(session);
       session.retire();
     }
   }
 
-  /** Keeps no connection any more: those in use close when their exchange is over. */
   close(): void {
     this.#closed = true;
-    this.retireIdle();
+    this.#retireIdle();
   }
 }

@@ -1,54 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
+import { Answer } from '../../test/support/answer.ts';
 import { FakeTime } from '../../test/support/fake-time.ts';
 import { MemoryNetwork, type MemoryPeer } from '../../test/support/memory-connection.ts';
 import { requestHead } from '../../test/support/request-head.ts';
-import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import type { ResponseHead } from '../model/message.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { type EndpointConnectionOwner, H1EndpointConnection } from './h1-client.ts';
-import type { ResponseConsumer } from './streams.ts';
 
 const TIMEOUTS = { response: 30_000, responseBody: 60_000, idle: 4000 };
 const TICK_MS = 50;
-
-/** What comes back for one request, as the data path hears it. */
-class Answer implements ResponseConsumer {
-  /** Heads, interim ones too, and how it ended. */
-  readonly events: string[] = [];
-  body = '';
-  lines: string[] = [];
-  trailers: string[] | undefined = undefined;
-  bytes: readonly number[] = [];
-  onHead: (status: number) => void = () => {};
-
-  onInformational(head: ResponseHead): void {
-    this.events.push(String(head.status));
-  }
-  onResponse(head: ResponseHead): void {
-    this.events.push(String(head.status));
-    this.lines = head.fields.written();
-    this.onHead(head.status);
-  }
-  onResponseBody(bytes: Buffer, start: number, end: number): void {
-    this.body += bytes.latin1Slice(start, end);
-  }
-  onResponseEnd(trailers: Fields | undefined, bytesReceived: number, bytesSent: number): void {
-    this.events.push('end');
-    this.trailers = trailers?.written();
-    this.bytes = [bytesReceived, bytesSent];
-  }
-  onAttemptFailed(code: FailureCode): void {
-    this.events.push(code);
-  }
-  onEndpointCongested(): void {
-    this.events.push('congested');
-  }
-  onEndpointDrain(): void {
-    this.events.push('drain');
-  }
-}
 
 /** Keeps the connection, as a connector does. */
 class Owner implements EndpointConnectionOwner {

@@ -30,7 +30,7 @@ export interface EndpointTimeouts {
 }
 
 /** Interim responses to one request, at most. */
-const MAX_INTERIM = 16;
+export const MAX_INTERIM = 16;
 /** An endpoint that says how long it keeps idle connections is believed up to this. */
 const MAX_LEARNED_IDLE_MS = 60_000;
 
@@ -46,6 +46,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   bytesSent = 0;
   /** Exchanges begun on it. */
   exchanges = 0;
+  readonly mayRefuse = false;
   readonly openedMs: number;
   readonly #connection: Connection;
   readonly #owner: EndpointConnectionOwner;

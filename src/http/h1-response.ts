@@ -8,7 +8,7 @@ import { forEachToken, isPlainLength, isWord, parseContentLength } from './token
 /** Largest response head, bytes. */
 export const MAX_RESPONSE_HEAD: number = 64 * 1024;
 /** Most field lines of a response. */
-const MAX_RESPONSE_LINES = 200;
+export const MAX_RESPONSE_LINES = 200;
 
 /** What Connection may say without a field of that name being left out: options of its own, and fields that the client needs. */
 const NOT_HOP_BY_HOP: ReadonlySet<string> = new Set([

@@ -45,6 +45,13 @@ export const H2Error = {
   Http11Required: 13,
 } as const;
 
+const ERROR_NAMES = Object.keys(H2Error);
+
+/** The name of an error code, for people. */
+export function h2ErrorName(error: number): string {
+  return ERROR_NAMES[error] ?? `error ${error}`;
+}
+
 /** Settings (section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1). */
 export const Setting = {
   HeaderTableSize: 1,

@@ -17,12 +17,19 @@ export function encodedRoom(fields: Fields): number {
 /**
  * Encodes the lines that are not dropped, then those added by us, to `to` from `at`, where `encodedRoom` is free. Returns the
  * position behind.
+ * @param except An id of `Known`: lines of that name are left out
  */
-export function encodeFields(encoder: HpackEncoder, fields: Fields, to: Buffer, at: number): number {
-  const { bytes, count, at: places, added, block } = fields;
+export function encodeFields(
+  encoder: HpackEncoder,
+  fields: Fields,
+  to: Buffer,
+  at: number,
+  except = -1,
+): number {
+  const { bytes, count, ids, at: places, added, block } = fields;
   let behind = at;
   for (let index = 0; index < count; index++) {
-    if (fields.isDropped(index)) continue;
+    if (fields.isDropped(index) || ids[index] === except) continue;
     const place = index * 4;
     behind = encoder.field(
       bytes,

@@ -13,7 +13,7 @@ const ALLOW = fieldLine('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
 const withoutDetail = new Map<FailureCode, LocalReply>();
 
 /** Standard reason phrase of a status; empty when there is none. */
-function reasonOf(status: number): string {
+export function reasonOf(status: number): string {
   return STATUS_CODES[status] ?? '';
 }
 

@@ -72,6 +72,8 @@ export interface EndpointStream {
   readonly congested: boolean;
   /** The connection carried another exchange before this one. */
   readonly reused: boolean;
+  /** The endpoint may say that it has not looked at the request: then it can be sent again, whatever its method. */
+  readonly mayRefuse: boolean;
   /** Bytes received from and sent to the endpoint for this exchange, heads included. */
   readonly bytesReceived: number;
   readonly bytesSent: number;

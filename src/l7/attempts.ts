@@ -1,6 +1,6 @@
-import type { Connector, SessionWaiter } from '../connector/connector.ts';
+import type { EndpointConnector, SessionWaiter } from '../connector/endpoint-connector.ts';
 import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
-import type { H1EndpointConnection } from '../http/h1-client.ts';
+import type { EndpointStream } from '../http/streams.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
@@ -12,6 +12,9 @@ import type { L7Shared } from './l7-shared.ts';
 import { backoffMs, isFree, judgeRetry, retryBudget, type RetryVerdict } from './retry.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
+
+/** Connections that were dead or leaving already cost no attempt, but not without end. */
+const MAX_FREE_RETRIES = 8;
 
 /** How long an exchange waits for a place in the retry budget, milliseconds. */
 const BUDGET_PATIENCE_MS = 2000;
@@ -25,7 +28,7 @@ export interface AttemptsOwner {
   /** The body can be sent again from its beginning. */
   readonly replayable: boolean;
   /** An endpoint is reached: the request is to be sent now. */
-  onReached(session: H1EndpointConnection): void;
+  onReached(session: EndpointStream): void;
   /** No attempt is left; none is held. */
   onGivenUp(code: FailureCode, detail: string): void;
 }
@@ -34,7 +37,7 @@ export interface AttemptsOwner {
  * How a request finds its endpoint: pick and acquire in one step, reuse or dial, or wait in the queue; after a failure
  * the next one, as far as it is proven safe and the budget allows. Holds at most one place at one endpoint.
  */
-export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaiter, PickRequest {
+export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, PickRequest {
   /** Of the latest attempt. */
   endpoint: Endpoint | undefined = undefined;
   /** Attempts that count, so far. */
@@ -50,11 +53,13 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
   #tried: Endpoint[] | undefined = undefined;
   #bound: Endpoint | undefined = undefined;
   #acquired = false;
-  #connector: Connector<H1EndpointConnection> | undefined = undefined;
+  #connector: EndpointConnector<EndpointStream> | undefined = undefined;
   #ticket: QueueTicket | undefined = undefined;
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
   #retries = 0;
+  /** Those of them that followed a connection which was dead already. */
+  #freeRetries = 0;
   /** Those of them that added to the work of an endpoint. */
   #costlyRetries = 0;
   /** Holds a place in the retry budget. */
@@ -220,7 +225,7 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
     }
   }
 
-  onSession(session: H1EndpointConnection): void {
+  onSession(session: EndpointStream): void {
     this.#connector = undefined;
     this.connectMs = this.elapsedMs;
     this.#sinceMs = turnNowMs();
@@ -260,23 +265,26 @@ export class Attempts implements SessionWaiter<H1EndpointConnection>, QueueWaite
 
   /** The attempt failed: accounts for it, and tries again or gives up. */
   failed(code: FailureCode, detail: string): void {
-    this.blame(code);
+    const free = isFree(code) && this.#freeRetries < MAX_FREE_RETRIES;
+    if (free) {
+      this.#freeRetries++;
+      this.count--;
+      this.#release();
+    } else {
+      this.blame(code);
+      (this.#tried ??= []).push(this.endpoint!);
+    }
     this.#lastFailure = code;
     this.#lastDetail = detail;
-    if (!isFree(code)) (this.#tried ??= []).push(this.endpoint!);
     this.#retryOrGiveUp(code, detail);
   }
 
   /** The attempt failed when nothing can be done about it any more. */
   blame(code: FailureCode): void {
     const endpoint = this.endpoint!;
-    if (isFree(code)) {
-      this.count--;
-    } else {
-      endpoint.stats.errors++;
-      endpoint.latency?.observeFailure(this.elapsedMs, turnNowMs());
-      this.#shared.observer.observe(this.#l7Pool.pool, endpoint, code, 0);
-    }
+    endpoint.stats.errors++;
+    endpoint.latency?.observeFailure(this.elapsedMs, turnNowMs());
+    this.#shared.observer.observe(this.#l7Pool.pool, endpoint, code, 0);
     this.#release();
   }
 

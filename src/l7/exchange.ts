@@ -1,4 +1,3 @@
-import type { H1EndpointConnection } from '../http/h1-client.ts';
 import { formatAddress } from '../config/schema/address.ts';
 import { hasBody } from '../http/h1-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
@@ -191,7 +190,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.attempts.begin();
   }
 
-  onReached(session: H1EndpointConnection): void {
+  onReached(session: EndpointStream): void {
     this.#stream = session;
     this.#stage = Stage.Asking;
     const { request, body } = this;
@@ -218,7 +217,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   #mayReplay(body: RequestBody): boolean {
-    return isIdempotent(this.request.method) && !body.exceeds(this.l7Pool!.pool.config.retry.bufferSize);
+    const useful = isIdempotent(this.request.method) || this.#stream?.mayRefuse === true;
+    return useful && !body.exceeds(this.l7Pool!.pool.config.retry.bufferSize);
   }
 
   // ---- the request ----

@@ -2,7 +2,12 @@ import type { PoolConfig } from '../config/schema/pool.ts';
 import { Connector, type ConnectorSettings } from '../connector/connector.ts';
 import { BoundConnectors } from '../connector/bound-connectors.ts';
 import { PoolQueue } from '../connector/queue.ts';
+import type { EndpointConnector } from '../connector/endpoint-connector.ts';
+import { SharedConnector, type SharedConnectorSettings } from '../connector/shared-connector.ts';
 import { type EndpointTimeouts, H1EndpointConnection } from '../http/h1-client.ts';
+import { type H2ClientSettings, H2EndpointConnection } from '../http/h2-client.ts';
+import type { H2EndpointStream } from '../http/h2-client-stream.ts';
+import type { EndpointStream } from '../http/streams.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Affinity } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
@@ -24,8 +29,21 @@ export interface L7PoolParts {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-function connectorSettings({ timeouts, maxIdleConnections }: PoolConfig): ConnectorSettings {
-  return { connectTimeoutMs: timeouts.connect, maxAgeMs: timeouts.maxAge, maxIdle: maxIdleConnections };
+function connectorSettings({
+  timeouts,
+  maxIdleConnections,
+  http2,
+}: PoolConfig): ConnectorSettings & SharedConnectorSettings {
+  return {
+    connectTimeoutMs: timeouts.connect,
+    maxAgeMs: timeouts.maxAge,
+    maxIdle: maxIdleConnections,
+    streams: http2.streams,
+  };
+}
+
+function codecSettings({ timeouts, http2 }: PoolConfig): EndpointTimeouts & H2ClientSettings {
+  return { ...timeouts, ...http2, pingInterval: http2.pingInterval ?? 0 };
 }
 
 /** A pool as HTTP exchanges use it: its endpoints' connections, its queue, and what its configuration asks of them. */
@@ -37,13 +55,14 @@ export class L7Pool {
   readonly queue: PoolQueue;
   readonly #wheel: TimerWheel;
   readonly #dial: typeof dial;
-  readonly #connectors = new Map<Endpoint, Connector<H1EndpointConnection>>();
+  readonly #connectors = new Map<Endpoint, EndpointConnector<EndpointStream>>();
   /** Read by every connection and connector whenever they need them, so that a reload reaches those that are open. */
-  readonly #timeouts: Mutable<EndpointTimeouts>;
-  readonly #connecting: Mutable<ConnectorSettings>;
+  readonly #timeouts: Mutable<EndpointTimeouts & H2ClientSettings>;
+  readonly #connecting: Mutable<ConnectorSettings & SharedConnectorSettings>;
   /** Of pools that tell endpoints whom each connection is for. */
-  readonly #bound = new Map<Endpoint, BoundConnectors<Connector<H1EndpointConnection>>>();
+  readonly #bound = new Map<Endpoint, BoundConnectors<EndpointConnector<EndpointStream>>>();
   #proxyProtocol: PoolConfig['proxyProtocol'];
+  #protocol: PoolConfig['protocol'];
   #closed = false;
 
   constructor(pool: Pool, parts: L7PoolParts, wheel: TimerWheel, connect: typeof dial) {
@@ -53,8 +72,9 @@ export class L7Pool {
     this.retryStatus = parts.retryStatus;
     this.#wheel = wheel;
     this.#dial = connect;
-    this.#timeouts = { ...pool.config.timeouts };
+    this.#timeouts = codecSettings(pool.config);
     this.#proxyProtocol = pool.config.proxyProtocol;
+    this.#protocol = pool.config.protocol;
     this.#connecting = connectorSettings(pool.config);
     this.queue = new PoolQueue(wheel, pool.counts.queued);
   }
@@ -64,10 +84,12 @@ export class L7Pool {
     this.affinity = parts.affinity;
     this.hashKey = parts.hashKey;
     this.retryStatus = parts.retryStatus;
-    Object.assign(this.#timeouts, config.timeouts);
+    Object.assign(this.#timeouts, codecSettings(config));
     Object.assign(this.#connecting, connectorSettings(config));
-    if (Bun.deepEquals(config.proxyProtocol, this.#proxyProtocol)) return;
+    if (config.protocol === this.#protocol && Bun.deepEquals(config.proxyProtocol, this.#proxyProtocol))
+      return;
     // Connections that are open were begun in another way.
+    this.#protocol = config.protocol;
     this.#proxyProtocol = config.proxyProtocol;
     this.forget([...this.#connectors.keys(), ...this.#bound.keys()]);
   }
@@ -83,7 +105,7 @@ export class L7Pool {
   }
 
   /** Connections to `endpoint` that `client` may use: those of everybody, or its own where each begins with the name of its client. */
-  connectorFor(endpoint: Endpoint, client: Origin): Connector<H1EndpointConnection> {
+  connectorFor(endpoint: Endpoint, client: Origin): EndpointConnector<EndpointStream> {
     const proxyProtocol = this.#proxyProtocol;
     if (proxyProtocol === undefined) return this.connector(endpoint);
     return this.#boundTo(endpoint).get(client, () =>
@@ -92,7 +114,7 @@ export class L7Pool {
   }
 
   /** Connections to `endpoint` that are anybody's. */
-  connector(endpoint: Endpoint): Connector<H1EndpointConnection> {
+  connector(endpoint: Endpoint): EndpointConnector<EndpointStream> {
     const known = this.#connectors.get(endpoint);
     if (known !== undefined) return known;
     const connector = this.#create(endpoint, this.#dial);
@@ -100,16 +122,16 @@ export class L7Pool {
     return connector;
   }
 
-  #boundTo(endpoint: Endpoint): BoundConnectors<Connector<H1EndpointConnection>> {
+  #boundTo(endpoint: Endpoint): BoundConnectors<EndpointConnector<EndpointStream>> {
     const known = this.#bound.get(endpoint);
     if (known !== undefined) return known;
-    const bound = new BoundConnectors<Connector<H1EndpointConnection>>();
+    const bound = new BoundConnectors<EndpointConnector<EndpointStream>>();
     this.#bound.set(endpoint, bound);
     return bound;
   }
 
   /** All connectors to `endpoint`. */
-  #connectorsTo(endpoint: Endpoint): Connector<H1EndpointConnection>[] {
+  #connectorsTo(endpoint: Endpoint): EndpointConnector<EndpointStream>[] {
     const shared = this.#connectors.get(endpoint);
     return [...(shared === undefined ? [] : [shared]), ...(this.#bound.get(endpoint)?.all() ?? [])];
   }
@@ -119,8 +141,15 @@ export class L7Pool {
     return this.#connectorsTo(endpoint).reduce((sum, { idleCount }) => sum + idleCount, 0);
   }
 
-  #create(endpoint: Endpoint, connect: typeof dial): Connector<H1EndpointConnection> {
-    const connector = new Connector<H1EndpointConnection>(
+  #create(endpoint: Endpoint, connect: typeof dial): EndpointConnector<EndpointStream> {
+    const connector =
+      this.#protocol === 'http1' ? this.#http1(endpoint, connect) : this.#http2(endpoint, connect);
+    if (this.#closed) connector.close();
+    return connector;
+  }
+
+  #http1(endpoint: Endpoint, connect: typeof dial): EndpointConnector<EndpointStream> {
+    return new Connector<H1EndpointConnection>(
       endpoint,
       this.#connecting,
       this.#wheel,
@@ -128,16 +157,29 @@ export class L7Pool {
       (connection, owner) =>
         new H1EndpointConnection(connection, owner, this.#timeouts, this.#wheel, turnNowMs()),
     );
-    if (this.#closed) connector.close();
-    return connector;
+  }
+
+  #http2(endpoint: Endpoint, connect: typeof dial): EndpointConnector<EndpointStream> {
+    return new SharedConnector<H2EndpointConnection, H2EndpointStream>(
+      endpoint,
+      this.#connecting,
+      this.#wheel,
+      connect,
+      (connection, owner) =>
+        new H2EndpointConnection(
+          connection,
+          owner,
+          this.#timeouts,
+          this.#wheel,
+          this.#protocol === 'h2',
+          turnNowMs(),
+        ),
+    );
   }
 
   /** The endpoint was found unhealthy: requests that it has not begun to answer are failed over, idle connections closed. */
   abandon(endpoint: Endpoint, reason: string): void {
-    for (const connector of this.#connectorsTo(endpoint)) {
-      connector.retireIdle();
-      connector.forEach((session) => session.failUnanswered('endpoint_unhealthy', reason));
-    }
+    for (const connector of this.#connectorsTo(endpoint)) connector.abandon('endpoint_unhealthy', reason);
   }
 
   /** Keeps no connection any more: those in use close when their exchange is over. */

@@ -56,12 +56,15 @@ describe('what may be tried again', () => {
       const { origin, phase } = FAILURES[code];
       if (origin === 'client' || phase === 'response-body' || phase === 'tunnel')
         expect([code, FAILURES[code].retry]).toEqual([code, 'never']);
-      if (FAILURES[code].retry === 'safe') expect(['connect', 'handshake']).toContain(phase);
+      if (FAILURES[code].retry !== 'safe') continue;
+      // HTTP/2 says of a stream that nobody has looked at it (RFC 9113 section 8.7).
+      const refused = code === 'stream_refused' || code === 'endpoint_goaway';
+      expect(refused ? ['send'] : ['connect', 'handshake']).toContain(phase);
     }
   });
 
   test('a connection that was dead already costs no attempt', () => {
-    expect(CODES.filter(isFree)).toEqual(['endpoint_stale']);
+    expect(CODES.filter(isFree)).toEqual(['endpoint_stale', 'endpoint_goaway']);
     expect(judge({ code: 'endpoint_stale', attempts: 100 })).toBe('now');
     expect(judge({ code: 'endpoint_stale', method: 'POST' })).toBe('no');
   });

@@ -22,9 +22,9 @@ export interface RetrySituation {
   readonly charged: boolean;
 }
 
-/** A reused connection that was dead already: no attempt was really made. */
+/** A reused connection that was dead or leaving already: no attempt was really made. */
 export function isFree(code: FailureCode): boolean {
-  return code === 'endpoint_stale';
+  return code === 'endpoint_stale' || code === 'endpoint_goaway';
 }
 
 /** Nothing was sent, so nothing can have been done twice and no work is added to an endpoint in trouble. */

@@ -26,7 +26,7 @@ export class PoolDial {
 }
 
 /** @throws Error naming the pool. */
-export function createPoolTls({ name, tls }: PoolConfig): ClientTls | undefined {
+export function createPoolTls({ name, protocol, tls }: PoolConfig): ClientTls | undefined {
   if (tls === undefined) return undefined;
   const { clientCertificate } = tls;
   try {
@@ -42,7 +42,7 @@ export function createPoolTls({ name, tls }: PoolConfig): ClientTls | undefined 
               key: clientCertificate.key.content,
               passphrase: passphraseOf(clientCertificate.passphraseFile),
             },
-      alpn: [],
+      alpn: protocol === 'h2' ? ['h2'] : [],
       resumes: tls.sessionReuse,
       minVersion: tls.minVersion,
       maxVersion: tls.maxVersion,

@@ -16,6 +16,24 @@ export function checkPools(draft: Draft<Config>, report: Report): void {
     checkOutlierDetection(pool, at, report);
     checkAffinity(pool, at, report);
     checkProxyProtocol(pool, at, report);
+    checkProtocol(pool, at, report);
+  }
+}
+
+function checkProtocol(pool: Draft<PoolConfig>, at: Path, report: Report): void {
+  const place = { at: [...at, 'protocol'] };
+  const tls = report.written([...at, 'tls']);
+  if (pool.protocol === 'h2' && !tls) {
+    const message = 'protocol h2 is HTTP/2 over TLS, and the pool has no "tls"';
+    report.error({
+      code: 'conflict',
+      ...place,
+      message,
+      hint: 'add tls: {}, or write h2c for HTTP/2 without TLS',
+    });
+  } else if (pool.protocol === 'h2c' && tls) {
+    const message = 'protocol h2c is HTTP/2 without TLS, and the pool has "tls"';
+    report.error({ code: 'conflict', ...place, message, hint: 'write h2' });
   }
 }
 

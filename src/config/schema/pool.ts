@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { endpointAddress, formatAddress } from './address.ts';
 import { affinity } from './filters.ts';
 import { healthCheck } from './health-check.ts';
+import { poolHttp2 } from './pool-http2.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { poolProxyProtocol } from './proxy-protocol.ts';
 import { retry } from './retry.ts';
@@ -134,7 +135,11 @@ export const pool = z.strictObject({
   affinity: affinity
     .optional()
     .meta({ description: 'The same client goes to the same endpoint (sticky sessions). Default: none.' }),
-  protocol: z.enum(['http1']).default('http1').meta({ description: 'What is spoken to endpoints.' }),
+  protocol: z.enum(['http1', 'h2', 'h2c']).default('http1').meta({
+    description:
+      'What is spoken to endpoints: `http1`; `h2`, HTTP/2 over TLS; `h2c`, HTTP/2 without TLS, by prior knowledge.',
+  }),
+  http2: poolHttp2.prefault({}).meta({ description: 'For HTTP/2 to endpoints: how connections are shared.' }),
   tls: poolTls
     .optional()
     .meta({ description: 'Speaks TLS to endpoints, health checks included. Default: plain TCP.' }),
