@@ -274,6 +274,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     if (error !== undefined) this.onFrameError(H2Error.CompressionError, error);
     else if (stream.received) this.#streamError(stream, H2Error.StreamClosed);
     else if (!endStream || reader.malformed) this.#streamError(stream, H2Error.ProtocolError);
+    else if (stream.bodyLeft > 0) this.#brokenLength(stream);
     else this.#endOfRequest(stream, dropForbiddenTrailers(trailers) ? trailers : undefined);
   }
 

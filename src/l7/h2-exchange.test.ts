@@ -397,6 +397,26 @@ describe('flow control', () => {
     expect(proxy.held).toEqual(NOTHING);
   });
 
+  test('more than a window allows is an error of the stream, or of the connection', () => {
+    const sizes = { initialStreamWindow: '64KiB', initialConnectionWindow: '128KiB' };
+    const piece = data(1, 'y'.repeat(16_384));
+    const stream = new Client({ http2: sizes });
+    stream.send(headers(1, request('POST'), Flag.None));
+    proxy.acceptDial().hold(0);
+    for (let count = 0; count < 9; count++) stream.send(piece);
+    expect(stream.take().filter((line) => !line.startsWith('Window'))).toEqual([
+      'ResetStream 1 FlowControlError',
+    ]);
+    proxy.restore();
+    const connection = new Client({ http2: { ...sizes, initialStreamWindow: '1MiB' } });
+    connection.send(headers(1, request('POST'), Flag.None));
+    const endpoint = proxy.acceptDial().hold(0);
+    for (let count = 0; count < 13; count++) connection.send(piece);
+    expect(connection.take().at(-1)).toBe('Goaway 1 FlowControlError');
+    expect(endpoint.standing).toBe('reset');
+    expect(proxy.held).toEqual(NOTHING);
+  });
+
   test('a client that does not read is cut after timeouts.send', () => {
     const client = new Client();
     client.send(get(1));

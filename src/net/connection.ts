@@ -25,6 +25,7 @@ export interface ConnectionHandler {
 export interface Connection extends Origin {
   handler: ConnectionHandler;
   readonly closed: boolean;
+  /** What was agreed on in its TLS handshake; undefined when it is plain TCP, or not yet over. */
   tls: TlsInfo | undefined;
   /** Bytes that we were given to write and the kernel has not taken. */
   readonly bufferedBytes: number;

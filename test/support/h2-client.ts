@@ -5,7 +5,7 @@ import { frame, settings, splitFrames, told, type Frame } from './h2-frames.ts';
 export type FieldList = readonly (readonly [name: string, value: string])[];
 
 /** A field block of literals that are never indexed: nothing is checked, anything can be said. */
-function literals(fields: FieldList): Buffer {
+export function literals(fields: FieldList): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of fields) {
     parts.push(Buffer.from([0x10]), stringLiteral(name), stringLiteral(value));
