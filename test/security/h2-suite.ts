@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { FrameType, type H2Error } from '../../src/http/h2-protocol.ts';
-import { H2Reading, headers, HELLO, request } from '../support/h2-client.ts';
+import { headers, HELLO, request } from '../support/h2-client.ts';
 import { frame } from '../support/h2-frames.ts';
+import { H2Wire } from '../support/h2-wire.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
-import { dial, type Wire } from '../support/wire.ts';
+import { dial } from '../support/wire.ts';
 import { isInnocent } from './innocent.ts';
 
 type ErrorName = keyof typeof H2Error;
@@ -47,40 +48,6 @@ export interface H2Case {
 
 const PING = frame(FrameType.Ping, 0, 0, 'finished');
 const LAST_STREAM = 0x7fff_fff1;
-const WAIT_MS = 8000;
-
-/** A client on the wire that reads frames. */
-class H2Wire {
-  readonly reading = new H2Reading();
-  readonly wire: Wire;
-  #read = 0;
-
-  constructor(wire: Wire) {
-    this.wire = wire;
-  }
-
-  /** Waits until `done`, the end, or for too long. */
-  async until(done: (seen: readonly string[]) => boolean, timeoutMs = WAIT_MS): Promise<readonly string[]> {
-    const untilMs = performance.now() + timeoutMs;
-    for (;;) {
-      const { received } = this.wire;
-      if (received.length > this.#read) {
-        this.reading.add(Buffer.from(received.subarray(this.#read)));
-        this.#read = received.length;
-      }
-      const over = this.wire.ending !== 'open' || performance.now() > untilMs;
-      if (done(this.reading.seen) || over) return this.reading.seen;
-      await Bun.sleep(1);
-    }
-  }
-}
-
-function ended(seen: readonly string[], stream: number): boolean {
-  return seen.some(
-    (line) =>
-      new RegExp(`^(?:Headers|Data) ${stream} end`).test(line) || line.startsWith(`ResetStream ${stream} `),
-  );
-}
 
 /** Runs cases against the real program, each on a connection of its own; a harmless request follows each. */
 export function describeH2(title: string, cases: readonly H2Case[]): void {
@@ -116,8 +83,8 @@ export function describeH2(title: string, cases: readonly H2Case[]): void {
       const seen = await client.until((lines) => (goesOn ? lines.includes('Ping ack') : false));
       judge(seen, client, expected);
       if (expected.kind === 'forwarded') {
-        await client.until((lines) => ended(lines, expected.stream));
-        expect(bodyOf(client, expected.stream)).toBe(expected.as);
+        await client.until(() => client.hasEnded(expected.stream));
+        expect(client.bodyOf(expected.stream)).toBe(expected.as);
       } else if (goesOn) {
         expect(endpoint.requests().filter((one) => !isInnocent(one))).toEqual([]);
       }
@@ -162,15 +129,8 @@ function judge(seen: readonly string[], client: H2Wire, expected: Reaction): voi
   }
 }
 
-function bodyOf(client: H2Wire, stream: number): string {
-  return client.reading.frames
-    .filter((one) => one.type === FrameType.Data && one.stream === stream)
-    .map(({ payload }) => payload.latin1Slice())
-    .join('');
-}
-
 async function innocent(client: H2Wire, stream: number): Promise<void> {
   client.wire.send(headers(stream, request('GET', '/innocent/1')));
-  await client.until((lines) => ended(lines, stream));
-  expect(bodyOf(client, stream)).toBe('GET /innocent/1 0');
+  await client.until(() => client.hasEnded(stream));
+  expect(client.bodyOf(stream)).toBe('GET /innocent/1 0');
 }
