@@ -43,7 +43,8 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
     onEvents(events) {
       if (!waiting) return;
       waiting = false;
-      const error = pendingError(fd);
+      // Only an error event has an error behind it.
+      const error = (events & (EPOLL.ERR | EPOLL.HUP)) === 0 ? 0 : pendingError(fd);
       if (error !== 0) {
         poller().close(fd);
         attempt.onFailed(systemError('connect', error));
