@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { FakeTime } from '../../test/support/fake-time.ts';
-import { Places } from '../model/shared/places.ts';
-import { privateWords } from '../model/shared/shared-count.ts';
+import { samplePool } from '../../test/support/sample-runtime.ts';
 import { PoolQueue, type QueueTicket, type QueueWaiter } from './queue.ts';
 
 let time: FakeTime;
@@ -12,7 +11,7 @@ let events: string[];
 
 beforeEach(() => {
   time = new FakeTime();
-  queue = new PoolQueue(time.wheel, new Places(privateWords()));
+  queue = new PoolQueue(time.wheel, samplePool('pool', ['127.0.0.1:1']));
   events = [];
 });
 afterEach(() => time.restore());

@@ -68,7 +68,9 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   }
 
   #attempt(): FailureCode | undefined {
-    const endpoint = this.#shared.balancer.take(this.#l4Pool.pool, this);
+    const { pool, queue } = this.#l4Pool;
+    // Nobody who comes now goes before those who wait in other workers.
+    const endpoint = queue.othersFirst ? undefined : this.#shared.balancer.take(pool, this);
     if (endpoint === undefined) return this.#queueOrGiveUp();
     this.#connect(endpoint);
     return undefined;
@@ -76,7 +78,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
 
   #queueOrGiveUp(): FailureCode | undefined {
     const { pool, queue } = this.#l4Pool;
-    if (!this.#anyFull(pool.view.available)) {
+    if (!this.#anyUntried(pool.view.available)) {
       pool.stats.noEndpoint++;
       return 'no_endpoint';
     }
@@ -88,9 +90,9 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
     return 'queue_full';
   }
 
-  #anyFull(available: readonly Endpoint[]): boolean {
-    for (const endpoint of available) if (endpoint.full && !this.tried.includes(endpoint)) return true;
-    return false;
+  /** None of those could be taken, so all were full, even if another worker has made room meanwhile. */
+  #anyUntried(available: readonly Endpoint[]): boolean {
+    return available.some((endpoint) => !this.tried.includes(endpoint));
   }
 
   onRoom(): boolean {

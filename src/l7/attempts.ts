@@ -111,7 +111,8 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   }
 
   #attempt(): void {
-    const endpoint = this.#take();
+    // Nobody who comes now goes before those who wait in other workers.
+    const endpoint = this.#l7Pool.queue.othersFirst ? undefined : this.#take();
     if (endpoint === undefined) this.#queueOrGiveUp();
     else this.#connect(endpoint);
   }
@@ -144,7 +145,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     const { pool, queue } = this.#l7Pool;
     if (this.#strict && !this.#boundUsable) {
       this.#owner.onGivenUp('affinity_unavailable', '');
-    } else if (this.#boundUsable || this.#anyFull(pool.view.available)) {
+    } else if (this.#boundUsable || this.#anyUntried(pool.view.available)) {
       const { size, timeout } = pool.config.queue;
       this.#ticket = queue.enter(this, size, timeout);
       this.#sinceMs = turnNowMs();
@@ -156,9 +157,9 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     }
   }
 
-  #anyFull(available: readonly Endpoint[]): boolean {
-    for (const endpoint of available) if (endpoint.full && !this.tried.includes(endpoint)) return true;
-    return false;
+  /** None of those could be taken, so all were full, even if another worker has made room meanwhile. */
+  #anyUntried(available: readonly Endpoint[]): boolean {
+    return available.some((endpoint) => !this.tried.includes(endpoint));
   }
 
   /** None is left. When an endpoint that was reached answered badly, that is what the client hears. */

@@ -76,7 +76,7 @@ export class L7Pool {
     this.#proxyProtocol = pool.config.proxyProtocol;
     this.#protocol = pool.config.protocol;
     this.#connecting = connectorSettings(pool.config);
-    this.queue = new PoolQueue(wheel, pool.counts.queued);
+    this.queue = new PoolQueue(wheel, pool);
   }
 
   /** Adopts what a new configuration asks of it; connections and whoever waits in the queue stay. */

@@ -11,9 +11,21 @@ export interface Clock {
   after(delayMs: number, run: () => void): CancelTimer;
 }
 
+/** What is added to the time since the start of the process. */
+let originMs = 0;
+
+/**
+ * Has the machine's clock count from where all processes of the machine count from, so that they can compare times. Once, before
+ * anybody has looked at the clock.
+ * @param nowMs Monotonic time by that count, now.
+ */
+export function alignSystemClock(nowMs: number): void {
+  originMs = nowMs - performance.now();
+}
+
 /** The machine's own clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  nowMs: () => originMs + performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);

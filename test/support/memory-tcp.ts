@@ -42,7 +42,7 @@ export class MemoryTcp {
     const { wheel, clock } = this.time;
     this.l4Pool = new L4Pool(
       this.pool,
-      new PoolQueue(wheel, this.pool.counts.queued),
+      new PoolQueue(wheel, this.pool),
       wheel,
       this.network.dial,
       openDatagrams,

@@ -88,7 +88,7 @@ export class MemoryUdp implements UdpWay {
     const { wheel, clock } = this.time;
     this.#l4Pool = new L4Pool(
       this.pool,
-      new PoolQueue(wheel, this.pool.counts.queued),
+      new PoolQueue(wheel, this.pool),
       wheel,
       () => {
         throw new Error('there is no TCP here');

@@ -1,5 +1,6 @@
 import { Places } from './places.ts';
 import { privateWords, SharedCount, type WordsOfWorkers } from './shared-count.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** What is counted of each kind of object while it is under way. Every name is a word for each worker. */
 export const COUNTS = {
@@ -10,6 +11,8 @@ export const COUNTS = {
     activeRetries: Places,
     /** Requests that wait in the queue. */
     queued: Places,
+    /** Who of them waits longest. */
+    line: WaitingLine,
   },
   endpoint: {
     /** Requests and sessions, from the pick to the end of the response or tunnel. Changed by `balancer/flow.ts` alone. */

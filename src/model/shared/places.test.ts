@@ -8,7 +8,7 @@ const STRIDE = 16;
 
 function workersOf(workers: number) {
   const words = new Int32Array(workers * STRIDE + 1);
-  const at = (own: number) => ({ words, first: 1, stride: STRIDE, workers, own });
+  const at = (own: number) => ({ words, first: 1, stride: STRIDE, workers, own, call: () => {} });
   return {
     words,
     places: Array.from({ length: workers }, (_, own) => new Places(at(own))),

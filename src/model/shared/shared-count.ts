@@ -10,11 +10,13 @@ export interface WordsOfWorkers {
   readonly workers: number;
   /** Worker whose word this process writes; -1 for one that only reads. */
   readonly own: number;
+  /** Has another worker look whom it can serve. */
+  readonly call: (worker: number) => void;
 }
 
 /** A count of this process alone. */
 export function privateWords(): WordsOfWorkers {
-  return { words: new Int32Array(1), first: 0, stride: 1, workers: 1, own: 0 };
+  return { words: new Int32Array(1), first: 0, stride: 1, workers: 1, own: 0, call: () => {} };
 }
 
 /**

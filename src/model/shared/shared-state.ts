@@ -23,6 +23,9 @@ export class SharedState {
   readonly counts: Int32Array;
   /** Of a worker: the totals that it writes. */
   readonly #totals: Float64Array | undefined;
+  /** Has another worker look whom it can serve; what it is before workers can be called does nothing. */
+  call: (worker: number) => void = () => {};
+  readonly #call = (worker: number): void => this.call(worker);
   readonly #cells = new Map<string, Cells<Kind>>();
 
   /** @throws Error when the memory is of another version. */
@@ -66,7 +69,7 @@ export class SharedState {
   #words(kind: Kind, count: string, slot: number): WordsOfWorkers {
     const { countsStride: stride, workers } = this.layout;
     const first = this.layout.countAt(kind, count, slot);
-    return { words: this.counts, first, stride, workers, own: this.#own };
+    return { words: this.counts, first, stride, workers, own: this.#own, call: this.#call };
   }
 
   /** A worker's own record; for the supervisor one that `StateOwner.gather` fills. */

@@ -23,6 +23,10 @@ function load() {
     epoll_create1: { args: [i32], returns: i32 },
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
     epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
+    clock_gettime: { args: [i32, pointer], returns: i32 },
+    pipe2: { args: [pointer, i32], returns: i32 },
+    read: { args: [i32, pointer, i32], returns: i32 },
+    write: { args: [i32, pointer, i32], returns: i32 },
     memfd_create: { args: [pointer, i32], returns: i32 },
     __errno_location: { args: [], returns: pointer },
   }).symbols;

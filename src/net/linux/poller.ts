@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
+import { systemClock } from '../../util/clock.ts';
 import { reportDefect } from '../defects.ts';
 import { beginBatch, endBatch } from '../turn.ts';
 import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
@@ -129,9 +130,9 @@ class Poller {
     const quiet = this.#quiet;
     let ready = this.#poll(quiet < QUIET_TURNS ? 0 : quiet < IDLE_TURNS ? NAP_MS : SLEEP_MS);
     if (ready > 0) {
-      const untilMs = performance.now() + SLICE_MS;
+      const untilMs = systemClock.nowMs() + SLICE_MS;
       // Without waiting: going round by the runtime takes about as long as the next event to come, and is cheaper than to sleep and be woken.
-      while (ready > 0 && this.#quiet > 0 && performance.now() < untilMs) ready = this.#poll(0);
+      while (ready > 0 && this.#quiet > 0 && systemClock.nowMs() < untilMs) ready = this.#poll(0);
     }
     if (this.#watched === 0) {
       this.#running = false;
@@ -145,7 +146,7 @@ class Poller {
     const again = this.#again;
     const count = sys.epoll_wait(this.#fd, words, MAX_EVENTS, again.length === 0 ? timeoutMs : 0);
     this.#quiet++;
-    if (count > 0 || again.length > 0) beginBatch(performance.now());
+    if (count > 0 || again.length > 0) beginBatch(systemClock.nowMs());
     for (let index = 0; index < count; index++) {
       const fd = words[index * WORDS + FD_WORD]!;
       const target = this.#targets[fd];
