@@ -51,6 +51,7 @@ export class Contender {
     const [port = 0] = freePorts(1);
     const job: Job = {
       protocol: item.protocol ?? 'http',
+      eachDatagram: item.eachDatagram ?? false,
       port,
       endpointPorts,
       routeCount: item.routeCount,
@@ -60,7 +61,8 @@ export class Contender {
     };
     const daemon = workspace.start(pinned('proxy', kind.command(job, workspace)));
     const contender = new Contender(kind.name, item, daemon, port, options, workspace);
-    await untilServing(daemon, kind.name, port).catch((error: unknown) => {
+    const serving = job.protocol === 'udp' ? untilAnswering : untilServing;
+    await serving(daemon, kind.name, port).catch((error: unknown) => {
       contender.stop();
       throw error;
     });
@@ -151,4 +153,25 @@ export async function untilServing(daemon: Daemon, name: string, port: number): 
     }
     await Bun.sleep(50);
   }
+}
+
+/** Waits until a datagram to `port` of `name` is answered. */
+export async function untilAnswering(daemon: Daemon, name: string, port: number): Promise<void> {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  let answered = false;
+  const socket = await Bun.udpSocket({
+    connect: { hostname: '127.0.0.1', port },
+    socket: {
+      data: () => {
+        answered = true;
+      },
+      error: () => {},
+    },
+  });
+  while (!answered && daemon.child.exitCode === null && performance.now() < deadlineMs) {
+    socket.send('x');
+    await Bun.sleep(50);
+  }
+  socket.close();
+  if (!answered) throw new Error(`${name} answers no datagram; it printed:\n${daemon.printed()}`);
 }

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { Contender, untilServing } from './contender.ts';
 import { endpointsCommand } from './endpoints.ts';
 import { freePorts, pinned } from './machine.ts';
@@ -20,11 +22,15 @@ export async function runScenario(
 ): Promise<ScenarioResult> {
   const endpointPorts = freePorts(ENDPOINTS);
   const endpoints = workspace.start(pinned('load', endpointsCommand(endpointPorts, workspace)));
+  const echo = [process.execPath, join(import.meta.dir, 'udp-endpoints.ts'), ...endpointPorts.map(String)];
+  const needsUdp = scenario.cases.some(({ protocol }) => protocol === 'udp');
+  const udpEndpoints = needsUdp ? workspace.start(pinned('load', echo)) : undefined;
   const contenders: Contender[] = [];
   try {
     await untilServing(endpoints, 'the endpoints', endpointPorts[0] ?? 0);
     for (const item of scenario.cases) {
       for (const kind of kinds) {
+        if (item.protocol === 'udp' && kind.withoutUdp === true) continue;
         contenders.push(await Contender.start(kind, item, endpointPorts, options, workspace));
       }
     }
@@ -40,5 +46,6 @@ export async function runScenario(
   } finally {
     for (const contender of contenders) contender.stop();
     workspace.stop(endpoints.child);
+    if (udpEndpoints !== undefined) workspace.stop(udpEndpoints.child);
   }
 }

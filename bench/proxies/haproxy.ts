@@ -16,6 +16,7 @@ const HTTP = `  timeout http-request 10s
 export const haproxy: ProxyKind = {
   name: 'HAProxy',
   install: 'apt-get install haproxy',
+  withoutUdp: true,
   version: () => versionBy(['haproxy', '-v'], /version (\d+(?:\.\d+)*)/),
   command(job, workspace) {
     return ['haproxy', '-db', '-f', workspace.write('haproxy.cfg', configuration(job, workspace))];

@@ -16,7 +16,7 @@ export const nginx: ProxyKind = {
   version: nginxVersion,
   command(job, workspace) {
     const text =
-      job.protocol === 'tcp' ? streamConfiguration(job, workspace) : proxyConfiguration(job, workspace);
+      job.protocol !== 'http' ? streamConfiguration(job, workspace) : proxyConfiguration(job, workspace);
     const path = workspace.write('nginx-proxy.conf', text);
     return ['nginx', '-c', path];
   },
@@ -71,14 +71,19 @@ stream {
 ${endpoints}
   }
   server {
-    listen 127.0.0.1:${job.port} backlog=4096;
+${streamListen(job)}
     proxy_connect_timeout 2s;
     proxy_timeout 600s;
-    tcp_nodelay on;
 ${buffer}    proxy_pass endpoints;
   }
 }
 `;
+}
+
+function streamListen({ port, protocol, eachDatagram }: Job): string {
+  if (protocol === 'tcp') return `    listen 127.0.0.1:${port} backlog=4096;\n    tcp_nodelay on;`;
+  const each = eachDatagram ? '\n    proxy_requests 1;\n    proxy_responses 1;' : '';
+  return `    listen 127.0.0.1:${port} udp;${each}`;
 }
 
 function proxyConfiguration(job: Job, workspace: Workspace): string {

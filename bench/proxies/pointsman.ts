@@ -22,6 +22,10 @@ export function pointsmanAt(path: string): ProxyKind {
 function listener(job: Job): ConfigInput['listeners'][number] {
   const named = { name: 'clients', address: `127.0.0.1:${job.port}` };
   if (job.protocol === 'tcp') return { ...named, protocol: 'tcp', pool: 'endpoints' };
+  if (job.protocol === 'udp') {
+    const session = job.eachDatagram ? { requests: 1, responses: 1 } : {};
+    return { ...named, protocol: 'udp', pool: 'endpoints', session, timeouts: { idle: '10m' } };
+  }
   const routes = routePaths(job.routeCount).map((prefix) => ({
     match: { path: `${prefix}*` },
     pool: 'endpoints',

@@ -2,8 +2,10 @@ import type { Workspace } from '../workspace.ts';
 
 /** The job that every proxy is given, in its own language. */
 export interface Job {
-  /** `tcp`: bytes are passed on, and nobody looks at the requests in them. */
-  readonly protocol: 'http' | 'tcp';
+  /** `tcp`, `udp`: bytes are passed on, and nobody looks at the requests in them. */
+  readonly protocol: 'http' | 'tcp' | 'udp';
+  /** Each datagram is a session of its own, which ends with its answer. */
+  readonly eachDatagram: boolean;
   readonly port: number;
   readonly endpointPorts: readonly number[];
   /** Path prefixes `/route-00000/` and so on, all leading to the same endpoints; any other path goes there too. */
@@ -21,6 +23,8 @@ export interface ProxyKind {
   readonly name: string;
   /** How to get it when it is missing. */
   readonly install: string;
+  /** It cannot pass on datagrams. */
+  readonly withoutUdp?: boolean;
   /** Its version, or undefined when it is not installed. */
   version(): Promise<string | undefined>;
   /** Writes the configuration of `job` and returns the command that serves it in the foreground. */

@@ -5,6 +5,7 @@ import { largeBodies } from './large-bodies.ts';
 import { newConnections } from './new-connections.ts';
 import { routes } from './routes.ts';
 import { tcp } from './tcp.ts';
+import { udp } from './udp.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario, in the order of the report. */
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   idleConnections,
   fixedRate,
   tcp,
+  udp,
 ];

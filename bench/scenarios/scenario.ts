@@ -25,8 +25,10 @@ export interface Held {
 /** One row group of a table: every proxy runs it, in a process of its own. */
 export interface Case {
   readonly title: string;
-  /** What the proxies are configured for; the load speaks HTTP either way. Default: http. */
-  readonly protocol?: 'tcp';
+  /** What the proxies are configured for; the load speaks HTTP all the same but with udp. Default: http. */
+  readonly protocol?: 'tcp' | 'udp';
+  /** Each datagram is a session of its own, which ends with its answer. */
+  readonly eachDatagram?: boolean;
   readonly routeCount: number;
   readonly largeBodies?: boolean;
   /** The load of the counted rounds. */
