@@ -33,9 +33,14 @@ export class ClientLimits {
     this.#config = config;
   }
 
+  /** Whether anything is limited. */
+  get limits(): boolean {
+    return this.#config.connections > 0 || this.#rates !== undefined;
+  }
+
   /** What clients are counted as; undefined when nothing is limited. */
   keyOf(clientIp: string): string | undefined {
-    return this.#config.connections === 0 && this.#rates === undefined ? undefined : clientNetwork(clientIp);
+    return this.limits ? clientNetwork(clientIp) : undefined;
   }
 
   /** @returns why the client may not have another connection; undefined when it was counted, until `leave`. */

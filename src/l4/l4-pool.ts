@@ -32,6 +32,11 @@ export class L4Pool {
     this.#openDatagrams = connectDatagrams;
   }
 
+  /** Whether the policy asks for a hash of the client. */
+  get hashes(): boolean {
+    return hashedKey(this.pool.config) !== undefined;
+  }
+
   /** Hash of the client, an unsigned 32-bit number; -1 when the policy does not hash. */
   hashOf(clientIp: string, clientPort: number): number {
     const key = hashedKey(this.pool.config);

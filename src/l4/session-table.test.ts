@@ -8,6 +8,7 @@ import { seededRandom } from '../util/random.ts';
 import { type PartyEntry, SessionTable } from './session-table.ts';
 
 class Entry implements PartyEntry<Entry> {
+  partyHash = 0;
   sameHash: Entry | undefined = undefined;
   readonly party: Party;
 

@@ -4,7 +4,8 @@ import type { Random } from '../util/random.ts';
 /** What the table keeps: told apart by its party, which never changes. */
 export interface PartyEntry<T> {
   readonly party: Party;
-  /** The next entry of the same hash; only the table touches it. */
+  /** Hash of the party, and the next entry of the same; only the table touches them. */
+  partyHash: number;
   sameHash: T | undefined;
 }
 
@@ -46,6 +47,7 @@ export class SessionTable<T extends PartyEntry<T>> {
   }
 
   find(party: Party): T | undefined {
+    if (this.size === 0) return undefined;
     let entry = this.#entries.get(this.#hash(party));
     while (entry !== undefined && !sameParty(entry.party, party)) entry = entry.sameHash;
     return entry;
@@ -54,6 +56,7 @@ export class SessionTable<T extends PartyEntry<T>> {
   /** Adds an entry whose party is not there yet. */
   add(entry: T): void {
     const hash = this.#hash(entry.party);
+    entry.partyHash = hash;
     entry.sameHash = this.#entries.get(hash);
     this.#entries.set(hash, entry);
     this.size++;
@@ -61,7 +64,8 @@ export class SessionTable<T extends PartyEntry<T>> {
 
   /** Removes an entry; nothing when it is not there. */
   remove(entry: T): void {
-    const hash = this.#hash(entry.party);
+    if (this.size === 0) return;
+    const hash = entry.partyHash;
     let at = this.#entries.get(hash);
     if (at === entry) {
       if (entry.sameHash === undefined) this.#entries.delete(hash);

@@ -4,7 +4,7 @@ import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm } from '../model/weighted-arms.ts';
 import type { Party } from '../net/datagram-socket.ts';
-import { partyIp, partyPort } from '../net/party.ts';
+import { partyIp } from '../net/party.ts';
 import { turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Shared } from './l4-shared.ts';
@@ -84,8 +84,7 @@ export class UdpListener {
     if (this.#draining || way.closing) return this.#refuse('shutting_down');
     const { stats } = this;
     const most = this.#config.limits.sessions;
-    const ip = partyIp(party);
-    const key = this.#clients.keyOf(ip);
+    const key = this.#clients.limits ? this.#clients.keyOf(partyIp(party)) : undefined;
     const refusal = key === undefined ? undefined : this.#clients.enter(key, turnNowMs());
     if (refusal !== undefined) return this.#refuse(refusal);
     if (!stats.connections.take(most) && !(this.#evict() && stats.connections.take(most))) {
@@ -95,10 +94,11 @@ export class UdpListener {
     stats.connectionsTotal++;
     const target = this.#target;
     const l4Pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
-    const session = new UdpSession(this, l4Pool, way, party, { ip, port: partyPort(party), key });
+    const session = new UdpSession(this, l4Pool, way, party, key);
     this.#sessions.add(session);
     this.#unanswered.add(session);
-    this.#table.add(session);
+    // One that takes a single datagram need not be found again.
+    if (this.#config.session.requests !== 1) this.#table.add(session);
     way.sessionBegan();
     return session;
   }

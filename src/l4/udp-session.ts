@@ -3,6 +3,7 @@ import type { FailureCode } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { PoolView } from '../model/pool.ts';
 import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-socket.ts';
+import { partyIp, partyPort } from '../net/party.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 import type { L4Pool } from './l4-pool.ts';
@@ -19,10 +20,9 @@ const MAX_TRIES = 3;
  * answers find back and refusals are heard. An endpoint that goes is replaced with the next datagram.
  */
 export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEntry<UdpSession> {
+  partyHash = 0;
   sameHash: UdpSession | undefined = undefined;
   readonly party: Party;
-  readonly clientIp: string;
-  readonly clientPort: number;
   /** What the client is counted as; undefined when it is not. */
   readonly clientKey: string | undefined;
   /** By which its answers leave. */
@@ -54,19 +54,25 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     l4Pool: L4Pool,
     way: UdpWay,
     party: Party,
-    client: { readonly ip: string; readonly port: number; readonly key: string | undefined },
+    clientKey: string | undefined,
   ) {
     this.#listener = listener;
     this.l4Pool = l4Pool;
     this.way = way;
     this.party = party.slice();
-    this.clientIp = client.ip;
-    this.clientPort = client.port;
-    this.clientKey = client.key;
-    this.hash = l4Pool.hashOf(client.ip, client.port);
+    this.clientKey = clientKey;
+    this.hash = l4Pool.hashes ? l4Pool.hashOf(this.clientIp, this.clientPort) : -1;
     this.#deadline = new Deadline(listener.shared.wheel, this);
     l4Pool.pool.counts.activeRequests.add(1);
     l4Pool.pool.stats.requests++;
+  }
+
+  get clientIp(): string {
+    return partyIp(this.party);
+  }
+
+  get clientPort(): number {
+    return partyPort(this.party);
   }
 
   /** Passes a datagram of the client on. */

@@ -96,12 +96,37 @@ class FdDatagramSocket implements DatagramSocket, PollTarget {
   }
 }
 
+interface Known {
+  readonly family: number;
+  readonly length: number;
+  readonly bytes: Buffer;
+}
+
+/** Addresses that were written before: there are as many as endpoints, and a session for each client. */
+const known = new Map<string, Known>();
+const MAX_KNOWN = 10_000;
+
+/** As `writeAddress`, for addresses that come again and again. */
+function writeKnown(ip: string, port: number): Omit<Known, 'bytes'> | undefined {
+  const before = known.get(ip);
+  if (before !== undefined) {
+    before.bytes.copy(sockaddr, 0, 0, before.length);
+    sockaddr.writeUInt16BE(port, 2);
+    return before;
+  }
+  const target = writeAddress(ip, port);
+  if (target === undefined) return undefined;
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(ip, { ...target, bytes: Buffer.from(sockaddr.subarray(0, target.length)) });
+  return target;
+}
+
 /**
  * Opens a UDP socket to an IP address.
  * @throws an error with `code` when there is no descriptor, no route, or no such address.
  */
 export function connectFd(ip: string, port: number, handler: DatagramHandler): DatagramSocket {
-  const target = writeAddress(ip, port);
+  const target = writeKnown(ip, port);
   if (target === undefined)
     throw Object.assign(new Error(`not an IP address: ${ip}`), { code: 'EADDRNOTAVAIL' });
   const fd = sys.socket(target.family, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
