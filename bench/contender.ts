@@ -158,20 +158,20 @@ export async function untilServing(daemon: Daemon, name: string, port: number): 
 /** Waits until a datagram to `port` of `name` is answered. */
 export async function untilAnswering(daemon: Daemon, name: string, port: number): Promise<void> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
-  let answered = false;
+  const heard = { answers: 0 };
   const socket = await Bun.udpSocket({
     connect: { hostname: '127.0.0.1', port },
     socket: {
       data: () => {
-        answered = true;
+        heard.answers++;
       },
       error: () => {},
     },
   });
-  while (!answered && daemon.child.exitCode === null && performance.now() < deadlineMs) {
+  while (heard.answers === 0 && daemon.child.exitCode === null && performance.now() < deadlineMs) {
     socket.send('x');
     await Bun.sleep(50);
   }
   socket.close();
-  if (!answered) throw new Error(`${name} answers no datagram; it printed:\n${daemon.printed()}`);
+  if (heard.answers === 0) throw new Error(`${name} answers no datagram; it printed:\n${daemon.printed()}`);
 }
