@@ -1,4 +1,5 @@
 import type { ListenerView } from '../model/runtime-view.ts';
+import { HANDSHAKE_FAILURES } from '../model/tls-stats.ts';
 import { responsesByClass } from './report-values.ts';
 
 /** What GET /api/v1/listeners says of a listener. */
@@ -19,11 +20,44 @@ export interface ListenerReport {
   readonly failures: Readonly<Record<string, number>>;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** TLS handshakes, and the certificates in force; null when TLS is not spoken. */
+  readonly tls: TlsReport | null;
   /** In their order. */
   readonly routes: readonly { readonly name: string; readonly requests: number }[];
 }
 
-export function reportListener({ name, address, protocol, pools, stats }: ListenerView): ListenerReport {
+/** The TLS of a listener. */
+export interface TlsReport {
+  readonly handshakes: number;
+  readonly resumed: number;
+  /** By reason; those that never happened are left out. */
+  readonly failures: Readonly<Record<string, number>>;
+  readonly certificates: readonly {
+    readonly names: readonly string[];
+    readonly kind: string;
+    readonly serial: string;
+    readonly notAfter: string;
+  }[];
+}
+
+function reportTls({ stats: { tls }, certificates }: ListenerView): TlsReport | null {
+  if (certificates.length === 0) return null;
+  const failures = HANDSHAKE_FAILURES.map((reason) => [reason, tls.failures(reason)] as const);
+  return {
+    handshakes: tls.handshakes,
+    resumed: tls.resumed,
+    failures: Object.fromEntries(failures.filter(([, count]) => count > 0)),
+    certificates: certificates.map(({ names, kind, serial, notAfterMs }) => ({
+      names,
+      kind,
+      serial,
+      notAfter: new Date(notAfterMs).toISOString(),
+    })),
+  };
+}
+
+export function reportListener(listener: ListenerView): ListenerReport {
+  const { name, address, protocol, pools, stats } = listener;
   return {
     name,
     address,
@@ -41,6 +75,7 @@ export function reportListener({ name, address, protocol, pools, stats }: Listen
     failures: Object.fromEntries(stats.failures().filter(([, count]) => count > 0)),
     bytesReceived: stats.bytesIn,
     bytesSent: stats.bytesOut,
+    tls: reportTls(listener),
     routes: stats.routes.map((route) => ({ name: route.name, requests: route.requests })),
   };
 }

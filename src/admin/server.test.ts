@@ -258,6 +258,14 @@ describe('/api/v1', () => {
           failures: { queue_full: 1 },
           bytesReceived: 6,
           bytesSent: 7,
+          tls: {
+            handshakes: 0,
+            resumed: 0,
+            failures: {},
+            certificates: [
+              { names: ['a.example'], kind: 'ec', serial: '0A', notAfter: '2030-03-17T17:46:40.000Z' },
+            ],
+          },
           routes: [{ name: 'all', requests: 0 }],
         },
       ],

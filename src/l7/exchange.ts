@@ -17,7 +17,7 @@ import type { L7Pool } from './l7-pool.ts';
 import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
 import { isIdempotent } from './retry.ts';
-import { type CompiledRoute, pickArm, redirectReply } from './route.ts';
+import { type CompiledRoute, lacksHost, pickArm, redirectReply } from './route.ts';
 import { openTunnel, type Tunnel } from './tunnel.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
@@ -173,7 +173,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
         this.#reply(action.reply);
         break;
       case 'redirect':
-        this.#reply(redirectReply(action, this.request));
+        if (lacksHost(action, this.request)) this.#fail('request_host', '');
+        else this.#reply(redirectReply(action, this.request));
         break;
     }
   }

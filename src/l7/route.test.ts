@@ -153,3 +153,21 @@ describe('redirect', () => {
     expect(reply.body.length).toBe(0);
   });
 });
+
+describe('redirect to https', () => {
+  const secure = (config: object, request: Parameters<typeof redirectLocation>[1]): string =>
+    redirectLocation(actionOf('redirect', { redirect: { scheme: 'https', ...config } }), request);
+
+  function requestTo(authority: string, path: string, query = ''): ReturnType<typeof requestHead> {
+    const head = requestHead(path === '*' ? 'OPTIONS' : 'GET', path);
+    head.authority = authority;
+    head.query = query;
+    return head;
+  }
+
+  test('keeps host, path and query', () => {
+    expect(secure({}, requestTo('a.example:8080', '/x/y', '?q=1'))).toBe('https://a.example/x/y?q=1');
+    expect(secure({ port: 8443 }, requestTo('A.example', '/'))).toBe('https://a.example:8443/');
+    expect(secure({}, requestTo('[2001:db8::1]:80', '*'))).toBe('https://[2001:db8::1]/');
+  });
+});

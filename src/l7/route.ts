@@ -6,6 +6,7 @@ import { compileArms, drawArm, type WeightedArms } from '../model/weighted-arms.
 import type { Random } from '../util/random.ts';
 import { type PathPattern, pathMatches } from './route-patterns.ts';
 import type { CompiledMatch } from './route-predicates.ts';
+import { hostOf } from './route-values.ts';
 
 export interface Split<P> extends WeightedArms<P> {
   readonly kind: 'split';
@@ -15,6 +16,8 @@ export interface Redirect {
   readonly kind: 'redirect';
   readonly status: number;
   readonly to: string;
+  /** Port of the same host to go to by https; undefined when `to` says where. */
+  readonly securePort: number | undefined;
   /** Where the rest of the path is appended: the patterns of the route, of which the first that fits counts. */
   readonly appendRestOf: readonly PathPattern[];
 }
@@ -64,9 +67,11 @@ export function compileAction<P>(
   if (config.split !== undefined) return { kind: 'split', ...compileArms(config.split, pool) };
   if (config.reply !== undefined) return { kind: 'reply', reply: compileReply(config.reply) };
   if (config.redirect !== undefined) {
-    const { to, status } = config.redirect;
+    const { to = '', status, scheme, port } = config.redirect;
     const appends = to.endsWith('/') && !/[?#]/.test(to);
-    return { kind: 'redirect', status, to, appendRestOf: appends ? (match.paths ?? []) : [] };
+    const appendRestOf = appends ? (match.paths ?? []) : [];
+    const securePort = scheme === undefined ? undefined : port;
+    return { kind: 'redirect', status, to, securePort, appendRestOf };
   }
   throw new RangeError('a route needs one of pool, split, reply, redirect');
 }
@@ -101,14 +106,25 @@ function restBelow(patterns: readonly PathPattern[], path: string): string {
  * so the rest cannot begin with a slash and turn `/` into the `//host` of another site.
  */
 export function redirectLocation(redirect: Redirect, request: RequestHead): string {
-  const { to } = redirect;
+  const { to, securePort } = redirect;
   const query = request.query.length > 1 ? request.query : '';
+  if (securePort !== undefined) return secureLocation(request, securePort) + query;
   if (redirect.appendRestOf.length > 0) return to + restBelow(redirect.appendRestOf, request.path) + query;
   if (query === '') return to;
   const fragment = to.indexOf('#');
   const place = fragment < 0 ? to : to.slice(0, fragment);
   const joined = place.includes('?') ? `&${query.slice(1)}` : query;
   return place + joined + (fragment < 0 ? '' : to.slice(fragment));
+}
+
+function secureLocation({ authority, path }: RequestHead, port: number): string {
+  const host = hostOf(authority);
+  return `https://${host}${port === 443 ? '' : `:${port}`}${path === '*' ? '/' : path}`;
+}
+
+/** Whether a redirect to the same host cannot be said, because the request names none (HTTP/1.0). */
+export function lacksHost(redirect: Redirect, request: RequestHead): boolean {
+  return redirect.securePort !== undefined && request.authority === '';
 }
 
 /** The response of a redirect. */

@@ -29,6 +29,12 @@ export interface AccessEntry {
   host: string;
   /** `HTTP/1.1`, `HTTP/1.0`, `HTTP/2`. */
   protocol: string;
+  /** `TLSv1.3`; empty without TLS. */
+  tlsVersion: string;
+  /** Cipher suite by its standard name; empty without TLS. */
+  tlsCipher: string;
+  /** Name that the client asked for in its TLS handshake; empty without. */
+  serverName: string;
   /** Status sent to the client; 0 when the connection was closed without one. */
   status: number;
   /** Body bytes received from the client, without framing. */

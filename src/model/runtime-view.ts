@@ -1,4 +1,5 @@
 import type { ListenerConfig } from '../config/schema/listener.ts';
+import type { CertificateView } from './certificate-view.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ListenerStats } from './listener-stats.ts';
 import type { Pool } from './pool.ts';
@@ -12,6 +13,8 @@ export interface ListenerView {
   /** Names of the pools that it can lead to. */
   readonly pools: readonly string[];
   readonly stats: ListenerStats;
+  /** Shown to clients; none when TLS is not spoken. */
+  readonly certificates: readonly CertificateView[];
 }
 
 export interface Readiness {

@@ -9,46 +9,69 @@ import type { CancelTimer, Clock } from '../util/clock.ts';
 const SETTLED_MS = 200;
 
 /**
- * Watches a file by its directory, so that it is seen when the file is replaced (editors rename a new one over it) or a symbolic link
- * on its way is turned (Kubernetes turns `..data` beside it). Only another content counts.
+ * Watches files, the configuration and what it names (certificates, keys), each by its directory, so that it is seen when a file is
+ * replaced (editors rename a new one over it) or a symbolic link on its way is turned (Kubernetes turns `..data` beside it). Only
+ * another content counts.
  */
 export class ConfigWatch {
-  readonly #file: string;
+  readonly #files: () => readonly string[];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #changed: () => void;
-  #watcher: FSWatcher | undefined = undefined;
+  /** By directory. */
+  readonly #watchers = new Map<string, FSWatcher>();
+  #stopped = false;
   #cancelTimer: CancelTimer = () => {};
   #hash: bigint | number | undefined = undefined;
 
-  /** @param changed Called when the content of the file is another, also when it is nonsense. */
-  constructor(file: string, clock: Clock, log: Log, changed: () => void) {
-    this.#file = file;
+  /**
+   * @param files Asked for again after each change, for it may name others.
+   * @param changed Called when the content of a file is another, also when it is nonsense.
+   */
+  constructor(files: () => readonly string[], clock: Clock, log: Log, changed: () => void) {
+    this.#files = files;
     this.#clock = clock;
     this.#log = log;
     this.#changed = changed;
   }
 
-  /** Starts; what the file says now counts as known. */
+  /** Starts; what the files say now counts as known. */
   async start(): Promise<void> {
     this.#hash = await this.#read();
-    try {
-      this.#watcher = watch(dirname(this.#file), () => this.#stirred());
-      this.#watcher.on('error', (error) => this.#failed(error));
-    } catch (error) {
-      this.#failed(error);
+    this.follow();
+  }
+
+  /** Watches where the files are now. */
+  follow(): void {
+    if (this.#stopped) return;
+    const directories = new Set(this.#files().map((file) => dirname(file)));
+    for (const [directory, watcher] of this.#watchers) {
+      if (directories.has(directory)) continue;
+      watcher.close();
+      this.#watchers.delete(directory);
+    }
+    for (const directory of directories) {
+      if (this.#watchers.has(directory)) continue;
+      try {
+        const watcher = watch(directory, () => this.#stirred());
+        watcher.on('error', (error) => this.#failed(directory, error));
+        this.#watchers.set(directory, watcher);
+      } catch (error) {
+        this.#failed(directory, error);
+      }
     }
   }
 
   stop(): void {
     this.#cancelTimer();
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    this.#stopped = true;
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
   }
 
-  #failed(error: unknown): void {
+  #failed(directory: string, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.#log.error('watch-failed', { file: this.#file, reason });
+    this.#log.error('watch-failed', { directory, reason });
   }
 
   #stirred(): void {
@@ -59,14 +82,17 @@ export class ConfigWatch {
   async #look(): Promise<void> {
     const hash = await this.#read();
     // Gone for a moment while it is replaced, or for good: what is in force stays.
-    if (hash === undefined || hash === this.#hash || this.#watcher === undefined) return;
+    if (hash === undefined || hash === this.#hash || this.#stopped) return;
     this.#hash = hash;
     this.#changed();
   }
 
+  /** Of all files together; undefined when one of them cannot be read. */
   async #read(): Promise<bigint | number | undefined> {
+    let hash: bigint | number = 0;
     try {
-      return Bun.hash(await readFile(this.#file));
+      for (const file of this.#files()) hash = Bun.hash(await readFile(file), hash);
+      return hash;
     } catch {
       return undefined;
     }

@@ -26,6 +26,7 @@ import { tlsHandshake } from '../net/tls-handshake.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
+import { certificateViews } from './certificate-views.ts';
 import type { ServedPool } from './listener-kinds.ts';
 import { ListenerPlan } from './listener-plan.ts';
 import { PoolDial } from './pool-dial.ts';
@@ -278,6 +279,7 @@ export class DataPlane {
       protocol: config.protocol,
       pools: poolsOf(config),
       stats: served.stats,
+      certificates: certificateViews(config),
     }));
   }
 

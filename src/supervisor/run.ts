@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { type AdminServer, startAdmin } from '../admin/server.ts';
 import type { AdminState } from '../admin/state.ts';
 import type { LoadResult } from '../config/load.ts';
+import { filesOf } from '../config/named-files.ts';
 import type { AdminConfig } from '../config/schema/admin.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
@@ -18,6 +19,7 @@ import { TransitionCounters } from '../telemetry/transition-counters.ts';
 import { systemClock } from '../util/clock.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { announce } from './announce.ts';
+import { CertificateExpiry } from './certificate-expiry.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { DataPlane } from './data-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
@@ -152,14 +154,22 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     process.on('SIGUSR1', () => accessLog?.reopen());
     const watch =
       config.watch && file !== undefined
-        ? new ConfigWatch(file.path, clock, log, () => void control.reload())
+        ? new ConfigWatch(
+            () => filesOf(file.path, running.config),
+            clock,
+            log,
+            () => void control.reload().then(() => watch?.follow()),
+          )
         : undefined;
     await watch?.start();
+    const expiry = new CertificateExpiry(clock, log, () => running.listeners());
+    expiry.start();
 
     const signal = await stopSignal();
     stopping.begun = true;
     log.info('stopping', { signal, busy: running.busy });
     watch?.stop();
+    expiry.stop();
     control.stop();
     await shutDown(running, running.config?.shutdown ?? config.shutdown, clock, log);
     endpoints.stop();

@@ -4,11 +4,13 @@ import { LISTENER_METRICS } from './listener-metrics.ts';
 import type { Metric } from './metric.ts';
 import { POOL_METRICS } from './pool-metrics.ts';
 import { PROCESS_METRICS } from './process-metrics.ts';
+import { TLS_METRICS } from './tls-metrics.ts';
 
 /** Every metric there is, in the order in which they are written. Generates docs/reference/metrics.md. */
 export const METRICS: readonly Metric[] = [
   ...PROCESS_METRICS,
   ...LISTENER_METRICS,
+  ...TLS_METRICS,
   ...HTTP2_METRICS,
   ...POOL_METRICS,
   ...ENDPOINT_METRICS,

@@ -14,6 +14,21 @@ export function openssl(command: string, input = ''): string {
   return done.stdout.toString();
 }
 
+/** As above, for what talks with this process: it goes on meanwhile. Whether it failed is not looked at. */
+export async function opensslTalk(command: string, input = ''): Promise<string> {
+  const child = Bun.spawn(['openssl', ...command.split(/\s+/)], {
+    stdin: Buffer.from(input),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const [out, error] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  await child.exited;
+  return out + error;
+}
+
 export interface Issued {
   /** Files. */
   readonly cert: string;

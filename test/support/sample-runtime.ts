@@ -30,7 +30,14 @@ export class SampleRuntime implements RuntimeView {
 
   addListener(name: string, pools: readonly string[]): ListenerStats {
     const stats = new ListenerStats();
-    this.listenerList.push({ name, address: '0.0.0.0:8080', protocol: 'http', pools, stats });
+    this.listenerList.push({
+      name,
+      address: '0.0.0.0:8080',
+      protocol: 'http',
+      pools,
+      stats,
+      certificates: [{ names: ['a.example'], kind: 'ec', serial: '0A', notAfterMs: 1_900_000_000_000 }],
+    });
     return stats;
   }
 

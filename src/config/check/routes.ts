@@ -19,6 +19,7 @@ export function checkRoutes(draft: Draft<Config>, report: Report): void {
       checkAction(at, report);
       checkSplit(route.split ?? [], at, report);
       checkFilters(route, at, report);
+      if (route.redirect !== undefined) checkRedirect(at, report);
     }
     checkReach(routes, ['listeners', index, 'routes'], report);
     if (listener?.protocol !== 'tcp' && listener?.protocol !== 'udp') continue;
@@ -79,6 +80,18 @@ function checkTarget(protocol: string, at: Path, report: Report): void {
   } else {
     const message = 'the listener has "pool" and "split" at once';
     report.error({ code: 'conflict', at: [...at, 'split'], on: 'key', message, hint });
+  }
+}
+
+function checkRedirect(at: Path, report: Report): void {
+  const place = [...at, 'redirect'];
+  const written = (['to', 'scheme'] as const).filter((key) => report.written([...place, key]));
+  const hint = 'a redirect has either to or scheme';
+  if (written.length === 0)
+    report.error({ code: 'missing', at: place, message: 'the redirect does not say where to', hint });
+  if (written.length === 2) {
+    const message = 'the redirect has "to" and "scheme" at once';
+    report.error({ code: 'conflict', at: [...place, 'scheme'], on: 'key', message, hint });
   }
 }
 

@@ -36,10 +36,18 @@ export const route = z.strictObject({
     .meta({ description: 'A fixed response.' }),
   redirect: z
     .strictObject({
-      to: text(redirectGrammar, 'a path or URL such as /new/').meta({
-        description:
-          'Absolute URL or path. With a `/*` match and a value that ends in `/`, the rest of the path is appended. The query is kept.',
-        examples: ['https://example.com/', '/new/'],
+      to: text(redirectGrammar, 'a path or URL such as /new/')
+        .optional()
+        .meta({
+          description:
+            'Absolute URL or path. With a `/*` match and a value that ends in `/`, the rest of the path is appended. The query is kept.',
+          examples: ['https://example.com/', '/new/'],
+        }),
+      scheme: z.enum(['https']).optional().meta({
+        description: 'Instead of `to`: the same host, path and query by https.',
+      }),
+      port: z.number().int().min(1).max(65_535).default(443).meta({
+        description: 'With `scheme`: the port of the listener that speaks TLS.',
       }),
       status: z
         .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)])

@@ -117,7 +117,7 @@ export class ServerTls {
       const [leaf] = certificatesOf(certificate.cert);
       if (leaf === undefined) throw new TlsSettingsError('there is no certificate');
       kinds.set(certificate, leaf.publicKey.asymmetricKeyType ?? '');
-      const names = certificate.names ?? certificateNames(leaf);
+      const names = namesOf(certificate);
       for (const name of names) {
         const others = byName.get(name) ?? [];
         // Of two with the same kind of key the first stands.
@@ -152,9 +152,9 @@ export class ServerTls {
     for (const { cert, key, passphrase } of group) useCertificate(handle, cert, key, passphrase);
     const staple = group.find((one) => one.staple !== undefined)?.staple;
     if (staple !== undefined) staplesWith(handle, staple);
-    // Sessions are resumed only with the same names, listener and demands on clients (CVE-2025-23419).
+    // Sessions are resumed only with the same names, listener and demands on clients (CVE-2025-23419), and outlive a renewal.
     const identity = createHash('sha256').update(settings.name);
-    for (const { cert } of group) identity.update(cert);
+    for (const one of group) identity.update(JSON.stringify(namesOf(one)));
     identity.update(JSON.stringify(settings.clientCertificate ?? ''));
     const id = identity.digest();
     ssl.SSL_CTX_set_session_id_context(handle, id, id.length);
@@ -201,6 +201,12 @@ export class ServerTls {
     if (previous !== undefined) setTicketKey(context, ticketKeys.current);
     return result;
   }
+}
+
+/** The names that a certificate is used for. */
+function namesOf({ cert, names }: ServerCertificate): readonly string[] {
+  const [leaf] = names === undefined ? certificatesOf(cert) : [];
+  return names ?? (leaf === undefined ? [] : certificateNames(leaf));
 }
 
 function setTicketKey(context: ServerContext, key: Buffer): void {

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect } from 'bun:test';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+
+import { openssl, TestCa } from '../../../test/support/certificates.ts';
+import { testWith } from '../../../test/support/programs.ts';
+import { formatIssue } from '../issue.ts';
+import { loadYaml } from '../load.ts';
+
+const testOpenssl = testWith('openssl');
+
+describe('files that TLS names', () => {
+  let ca: TestCa;
+
+  beforeAll(() => {
+    ca = new TestCa();
+    ca.issue('a', { names: ['a.example', '*.a.example'] });
+    ca.issue('a2', { names: ['a.example'] });
+    ca.issue('rsa', { names: ['a.example'], kind: 'rsa' });
+    ca.issue('old', { names: ['a.example'], days: 0 });
+    ca.issue('soon', { names: ['a.example'], days: 5 });
+    ca.issue('locked', { names: ['l.example'], passphrase: 'secret' });
+    writeFileSync(ca.file('right'), 'secret\n');
+    writeFileSync(ca.file('wrong'), 'public');
+    writeFileSync(ca.file('empty'), '');
+    writeFileSync(
+      ca.file('damaged.pem'),
+      readFileSync(ca.file('a.pem'), 'utf8').replace(/\n.{20}/, '\n!!!!!'),
+    );
+    writeFileSync(ca.file('chained.pem'), readFileSync(ca.file('a.pem')));
+    appendFileSync(ca.file('chained.pem'), readFileSync(ca.file('a2.pem')));
+    openssl(`rand -out ${ca.file('tickets')} 160`);
+    openssl(`rand -out ${ca.file('short')} 48`);
+  });
+
+  afterAll(() => ca[Symbol.dispose]());
+
+  /** What check says of a listener with this `tls`; files are named from the directory of the authority. */
+  function said(tls: string, route = '{ pool: web }', pool = ''): string[] {
+    const text = `listeners: [{ name: s, address: ":443", tls: ${tls}, routes: [${route}] }]\npools: [{ name: web, endpoints: [10.0.0.1:80]${pool} }]\n`;
+    const result = loadYaml(text, ca.file('pointsman.yaml'));
+    const issues = result.ok ? result.warnings : result.issues;
+    return issues.map((issue) =>
+      formatIssue({ ...issue, file: '' }, result.ok ? 'warning' : undefined)
+        .replace(/^:\d+:\d+: /, '')
+        .replaceAll(/\d{4}-\d\d-\d\d/g, 'DATE'),
+    );
+  }
+
+  const one = (cert: string, key: string, more = ''): string =>
+    `{ certificates: [{ cert: ${cert}, key: ${key}${more} }] }`;
+
+  testOpenssl('what is right is taken, and its content with it', () => {
+    expect(said(one('a.pem', 'a.key'))).toEqual([]);
+    expect(said(one('locked.pem', 'locked.key', ', passphraseFile: right'))).toEqual([]);
+    expect(
+      said(
+        `{ certificates: [{ cert: a2.pem, key: a2.key }, { cert: rsa.pem, key: rsa.key }], sessionTickets: { keyFile: tickets } }`,
+      ),
+    ).toEqual([]);
+  });
+
+  testOpenssl('what is wrong is named', () => {
+    const at = 'listeners[0].tls.certificates[0]';
+    const cases: [tls: string, message: string][] = [
+      [one('none.pem', 'a.key'), `${at}.cert: "none.pem": there is no such file`],
+      [one('.', 'a.key'), `${at}.cert: ".": this is not a file`],
+      [
+        one('empty', 'a.key'),
+        `${at}.cert: there is no certificate in "empty"; PEM begins with -----BEGIN CERTIFICATE-----`,
+      ],
+      [one('damaged.pem', 'a.key'), `${at}.cert: a certificate in "damaged.pem" is damaged`],
+      [
+        one('a.pem', 'a.pem'),
+        `${at}.key: there is no private key in "a.pem"; PEM begins with -----BEGIN PRIVATE KEY-----`,
+      ],
+      [one('a.pem', 'a2.key'), `${at}.key: "a2.key" is not the key of the certificate in "a.pem"`],
+      [one('old.pem', 'old.key'), `${at}.cert: the certificate in "old.pem" expired on DATE`],
+      [
+        one('locked.pem', 'locked.key'),
+        `${at}.key: the private key in "locked.key" has a passphrase; name a file that holds it as passphraseFile`,
+      ],
+      [
+        one('locked.pem', 'locked.key', ', passphraseFile: wrong'),
+        `${at}.key: the passphrase does not open the private key in "locked.key"`,
+      ],
+      [
+        '{ certificates: [{ cert: a.pem, key: a.key }], defaultCertificate: b.example }',
+        'listeners[0].tls.defaultCertificate: there is no certificate for b.example',
+      ],
+      [
+        '{ certificates: [{ cert: a.pem, key: a.key }], minVersion: "1.3", maxVersion: "1.2" }',
+        'listeners[0].tls.maxVersion: minVersion is newer than maxVersion, so no version is left',
+      ],
+      [
+        '{ certificates: [{ cert: a.pem, key: a.key }], clientCertificate: { ca: empty } }',
+        'listeners[0].tls.clientCertificate.ca: there is no certificate in "empty"; PEM begins with -----BEGIN CERTIFICATE-----',
+      ],
+      [
+        '{ certificates: [{ cert: a.pem, key: a.key }], clientCertificate: { ca: ca.pem, crl: a.pem } }',
+        'listeners[0].tls.clientCertificate.crl: there is no revocation list in "a.pem"; PEM begins with -----BEGIN X509 CRL-----',
+      ],
+      [
+        '{ certificates: [{ cert: a.pem, key: a.key }], sessionTickets: { keyFile: short } }',
+        'listeners[0].tls.sessionTickets.keyFile: "short" has 48 bytes, which are not keys of 80 bytes; write one with: openssl rand -out FILE 80',
+      ],
+    ];
+    for (const [tls, message] of cases) expect(said(tls)).toEqual([message]);
+  });
+
+  testOpenssl('what is surely not meant is warned of', () => {
+    const at = 'warning: listeners[0].tls.certificates';
+    expect(said(one('soon.pem', 'soon.key'))).toEqual([
+      `${at}[0].cert: the certificate in "soon.pem" expires on DATE`,
+    ]);
+    expect(said(one('a.pem', 'a.key', ', names: [b.example]'))).toEqual([
+      `${at}[0].names[0]: the certificate is not for b.example, so clients will not accept it there; it is for a.example, *.a.example`,
+    ]);
+    expect(said(one('chained.pem', 'a.key'))).toEqual([
+      `${at}[0].cert: in "chained.pem", certificate 2 has not signed certificate 1, so clients may not find the way to the CA`,
+    ]);
+    expect(said('{ certificates: [{ cert: a.pem, key: a.key }, { cert: a2.pem, key: a2.key }] }')).toEqual([
+      `${at}[1]: an earlier certificate is used for a.example, so this one is never shown`,
+    ]);
+    const route = '{ match: { host: [b.example, x.a.example, "*.a.example", 10.0.0.1] }, pool: web }';
+    expect(said(one('a.pem', 'a.key'), route)).toEqual([
+      'warning: listeners[0].routes[0].match.host: no certificate of this listener is for b.example',
+    ]);
+    expect(said(one('a.pem', 'a.key'), undefined, ', tls: { verify: false }')).toEqual([
+      'warning: pools[0].tls.verify: verify is off: anybody on the way to the endpoint can read and change everything',
+    ]);
+  });
+});
