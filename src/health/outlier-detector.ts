@@ -4,8 +4,9 @@ import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { Pool } from '../model/pool.ts';
 import type { OutcomeObserver } from '../model/ports.ts';
+import type { OutcomeWindow } from '../model/shared/outcome-window.ts';
+import type { SharedMark } from '../model/shared/shared-mark.ts';
 import type { Clock } from '../util/clock.ts';
-import { FailureWindow } from './failure-window.ts';
 
 /** What speaks against an endpoint. Plain data, so that it can be sent. */
 export interface Suspicion {
@@ -29,28 +30,26 @@ const ASK_AGAIN_MS = 1000;
  */
 const BLAMELESS: ReadonlySet<FailureCode> = new Set(['endpoint_stale', 'endpoint_unhealthy']);
 
-/** What is remembered of an endpoint between two outcomes. */
+/** What is remembered of an endpoint between two outcomes: what all workers have seen together. */
 class Tally {
   readonly config: OutlierDetectionConfig;
   readonly isBad: (status: number) => boolean;
-  readonly window: FailureWindow | undefined = undefined;
+  /** Undefined when nobody asks for it. */
+  readonly window: OutcomeWindow | undefined;
   /** Failures in a row. */
-  streak: number;
+  readonly streak: SharedMark;
   askAgainMs = 0;
 
-  /** `before`: of the configuration that a reload replaced; what still fits is taken over. */
-  constructor(config: OutlierDetectionConfig, before: Tally | undefined) {
+  constructor(config: OutlierDetectionConfig, { counts }: Endpoint) {
     this.config = config;
     this.isBad = parseStatusSet(config.statuses);
-    this.streak = before?.streak ?? 0;
-    if (config.failurePercent > 0) {
-      const kept = before?.config.window === config.window ? before.window : undefined;
-      this.window = kept ?? new FailureWindow(config.window);
-    }
+    this.streak = counts.streak;
+    this.window = config.failurePercent > 0 ? counts.outcomes : undefined;
+    this.window?.fit(config.window);
   }
 
   clear(): void {
-    this.streak = 0;
+    this.streak.clear();
     this.askAgainMs = 0;
     this.window?.clear();
   }
@@ -81,11 +80,11 @@ export class OutlierDetector implements OutcomeObserver {
     if (config === false) return;
     let tally = this.#tallies.get(endpoint);
     if (tally?.config !== config) {
-      tally = new Tally(config, tally);
+      tally = new Tally(config, endpoint);
       this.#tallies.set(endpoint, tally);
     }
     if (failure === undefined && !tally.isBad(status)) {
-      tally.streak = 0;
+      tally.streak.clear();
       tally.window?.record(false, this.#clock.nowMs());
       return;
     }
@@ -103,10 +102,10 @@ export class OutlierDetector implements OutcomeObserver {
     const nowMs = this.#clock.nowMs();
     if (endpoint.ejectedUntilMs > nowMs || endpoint.health === 'unhealthy' || endpoint.admin === 'disabled')
       return;
-    tally.streak++;
+    const streak = tally.streak.increment();
     tally.window?.record(true, nowMs);
     if (nowMs < tally.askAgainMs) return;
-    const broken = brokenRule(tally);
+    const broken = brokenRule(tally, streak, nowMs);
     if (broken === undefined) return;
     tally.askAgainMs = nowMs + ASK_AGAIN_MS;
     const last = failure === undefined ? `status ${status}` : failure;
@@ -119,9 +118,10 @@ export class OutlierDetector implements OutcomeObserver {
 }
 
 /** The rule that the endpoint breaks, in words. */
-function brokenRule({ config, streak, window }: Tally): string | undefined {
+function brokenRule({ config, window }: Tally, streak: number, nowMs: number): string | undefined {
   if (config.consecutiveFailures > 0 && streak >= config.consecutiveFailures)
     return `${streak} failures in a row`;
+  window?.sum(nowMs);
   if (
     window === undefined ||
     window.outcomes < config.minRequests ||

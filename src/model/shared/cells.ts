@@ -1,8 +1,10 @@
+import { OutcomeWindow } from './outcome-window.ts';
 import { Places } from './places.ts';
 import { privateWords, SharedCount, type WordsOfWorkers } from './shared-count.ts';
+import { SharedMark } from './shared-mark.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** What is counted of each kind of object while it is under way. Every name is a word for each worker. */
+/** What workers count and remember together of each kind of object: every name has words of its own for each worker. */
 export const COUNTS = {
   pool: {
     /** Exchanges and sessions routed to the pool that have not ended. */
@@ -21,6 +23,10 @@ export const COUNTS = {
     tunnels: SharedCount,
     /** Those of them that are TCP or UDP sessions. */
     sessions: SharedCount,
+    /** Failures in a row, for outlier detection. */
+    streak: SharedMark,
+    /** Successes and failures of late, for outlier detection. */
+    outcomes: OutcomeWindow,
   },
   listener: {
     /** Client connections open now. */
@@ -30,6 +36,14 @@ export const COUNTS = {
   },
   route: {},
 } as const;
+
+/** Something that lies in words of the workers. */
+interface CountClass {
+  new (words: WordsOfWorkers): unknown;
+  readonly WORDS: number;
+  /** Work under way is counted by it: a slot in which any of it is not 0 is not given to something else. */
+  readonly HOLDS: boolean;
+}
 
 export type Kind = keyof typeof COUNTS;
 export type CountsOf<K extends Kind> = {
@@ -59,13 +73,22 @@ export interface CellSource {
   route(listener: string, name: string, place: number): Cells<'route'>;
 }
 
+/** Names of the counts of a kind, with how much memory they need and what they are. */
+export function countsOf(kind: Kind): readonly (readonly [name: string, count: CountClass])[] {
+  return Object.entries(COUNTS[kind]);
+}
+
 /** The counts of one object. */
 export function makeCounts<K extends Kind>(kind: K, wordsOf: (count: string) => WordsOfWorkers): CountsOf<K> {
-  const counts = Object.entries(COUNTS[kind]).map(([name, Count]) => [name, new Count(wordsOf(name))]);
+  const counts = countsOf(kind).map(([name, Count]) => [name, new Count(wordsOf(name))]);
   return Object.fromEntries(counts) as CountsOf<K>;
 }
 
 /** Cells of this process alone. */
 export function privateCells<K extends Kind>(kind: K, totals: number): Cells<K> {
-  return { counts: makeCounts(kind, privateWords), totals: new Float64Array(totals) };
+  const widths = new Map(countsOf(kind).map(([name, { WORDS }]) => [name, WORDS]));
+  return {
+    counts: makeCounts(kind, (name) => privateWords(widths.get(name))),
+    totals: new Float64Array(totals),
+  };
 }

@@ -1,7 +1,7 @@
 import { ENDPOINT_TOTALS } from '../endpoint-stats.ts';
 import { LISTENER_TOTALS, ROUTE_TOTALS } from '../listener-stats.ts';
 import { POOL_TOTALS } from '../pool-stats.ts';
-import { COUNTS, type Kind } from './cells.ts';
+import { COUNTS, countsOf, type Kind } from './cells.ts';
 
 /** Raised whenever words change their meaning without any of the figures below being different. */
 const VERSION = 1;
@@ -44,7 +44,7 @@ export class Layout {
   readonly countsAt: number = PAGE_BYTES;
   readonly countsBytes: number;
   readonly sizeBytes: number;
-  readonly #lanes = new Map<string, number>();
+  readonly #lanes = new Map<string, { readonly at: number; readonly words: number }>();
   readonly #records = new Map<Kind, number>();
 
   constructor(workers: number, capacity: Capacity) {
@@ -53,9 +53,9 @@ export class Layout {
     let lane = 0;
     let record = 0;
     for (const kind of KINDS) {
-      for (const count of Object.keys(COUNTS[kind])) {
-        this.#lanes.set(`${kind}.${count}`, lane);
-        lane += capacity[kind];
+      for (const [count, { WORDS }] of countsOf(kind)) {
+        this.#lanes.set(`${kind}.${count}`, { at: lane, words: WORDS });
+        lane += capacity[kind] * WORDS;
       }
       this.#records.set(kind, record);
       record += capacity[kind] * TOTALS[kind];
@@ -71,9 +71,10 @@ export class Layout {
     return this.countsAt + this.countsBytes + column * this.totalsBytes;
   }
 
-  /** Index of a count within the words of a column. Counts of one name lie side by side: policies read many at once. */
+  /** Index of the first word of a count within the words of a column. Counts of one name lie side by side: policies read many at once. */
   countAt(kind: Kind, count: string, slot: number): number {
-    return this.#lanes.get(`${kind}.${count}`)! + slot;
+    const { at, words } = this.#lanes.get(`${kind}.${count}`)!;
+    return at + slot * words;
   }
 
   /** Index of a record within the totals of a column, 64-bit words. */
@@ -83,7 +84,11 @@ export class Layout {
 
   /** What the first words of the memory say, so that nobody reads it in another way than it was written. */
   header(): Int32Array {
-    const shape = KINDS.map((kind) => [kind, Object.keys(COUNTS[kind]), TOTALS[kind]]);
+    const shape = KINDS.map((kind) => [
+      kind,
+      countsOf(kind).map(([count, { WORDS }]) => [count, WORDS]),
+      TOTALS[kind],
+    ]);
     const words = Int32Array.of(
       MAGIC,
       VERSION,

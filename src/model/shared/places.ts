@@ -18,6 +18,8 @@ const TRIES = 4;
  * goes too; whoever then waits for a place is woken, because giving up counts as a release (`docs/decisions/shared-memory.md`).
  */
 export class Places {
+  static readonly WORDS = 1;
+  static readonly HOLDS = true;
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;

@@ -4,7 +4,7 @@ export const COUNT_MASK = 0xff_ffff;
 /** Where the words of one count lie: one for each worker, `stride` apart. */
 export interface WordsOfWorkers {
   readonly words: Int32Array;
-  /** Index of the word of worker 0. */
+  /** Index of the first word of worker 0. */
   readonly first: number;
   readonly stride: number;
   readonly workers: number;
@@ -15,8 +15,8 @@ export interface WordsOfWorkers {
 }
 
 /** A count of this process alone. */
-export function privateWords(): WordsOfWorkers {
-  return { words: new Int32Array(1), first: 0, stride: 1, workers: 1, own: 0, call: () => {} };
+export function privateWords(length = 1): WordsOfWorkers {
+  return { words: new Int32Array(length), first: 0, stride: length, workers: 1, own: 0, call: () => {} };
 }
 
 /**
@@ -24,6 +24,9 @@ export function privateWords(): WordsOfWorkers {
  * what a dead worker held is known exactly.
  */
 export class SharedCount {
+  /** Words of a worker. */
+  static readonly WORDS = 1;
+  static readonly HOLDS = true;
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;

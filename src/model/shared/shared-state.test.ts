@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { Endpoint } from '../endpoint.ts';
 import { ListenerStats } from '../listener-stats.ts';
 import { pool as poolSchema } from '../../config/schema/pool.ts';
-import { COUNTS } from './cells.ts';
+import { countsOf } from './cells.ts';
 import { type Capacity, CAPACITY, KINDS, Layout, PAGE_BYTES, TOTALS } from './layout.ts';
 import { PrivateFile } from './shared-file.ts';
 import { SharedState } from './shared-state.ts';
@@ -38,11 +38,11 @@ describe('the layout', () => {
         take(0, layout.header().byteLength);
         for (const kind of KINDS) {
           for (let slot = 0; slot < SMALL[kind]; slot++) {
-            for (const count of Object.keys(COUNTS[kind]))
+            for (const [count, { WORDS }] of countsOf(kind))
               for (let worker = 0; worker < workers; worker++)
                 take(
                   layout.countsAt + (layout.countAt(kind, count, slot) + worker * layout.countsStride) * 4,
-                  4,
+                  WORDS * 4,
                 );
             for (let column = 0; column <= workers; column++)
               take(layout.totalsAt(column) + layout.recordAt(kind, slot) * 8, TOTALS[kind] * 8);

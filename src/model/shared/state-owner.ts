@@ -1,8 +1,11 @@
-import { COUNTS, type Kind } from './cells.ts';
-import { type Capacity, CAPACITY, Layout, PAGE_BYTES, TOTALS } from './layout.ts';
+import { countsOf, type Kind } from './cells.ts';
+import { type Capacity, CAPACITY, Layout, TOTALS } from './layout.ts';
 import type { SharedFile } from './shared-file.ts';
 import { type Column, SharedState } from './shared-state.ts';
 import { type SlotKeys, type SlotMap, SlotTable } from './slots.ts';
+
+/** Counts get memory in pieces of this. */
+const BACKED_BYTES = 4096;
 
 /** Bytes of memory that a number of workers needs; most of them stay untouched. */
 export function sharedStateBytes(workers: number, capacity: Capacity = CAPACITY): number {
@@ -78,8 +81,7 @@ export class StateOwner {
     const totals = this.#columns[worker]!;
     const retired = this.#columns[layout.workers]!;
     this.#slots.forEach((kind, slot) => {
-      for (const count of Object.keys(COUNTS[kind]))
-        Atomics.store(counts, layout.countAt(kind, count, slot) + worker * layout.countsStride, 0);
+      this.#forEachWord(kind, slot, worker, (word) => Atomics.store(counts, word, 0));
       const from = layout.recordAt(kind, slot);
       for (let at = from; at < from + TOTALS[kind]; at++) {
         retired[at]! += totals[at]!;
@@ -104,11 +106,10 @@ export class StateOwner {
   #prepare(kind: Kind, slot: number): void {
     const { layout, counts } = this.state;
     for (let worker = 0; worker < layout.workers; worker++) {
-      for (const count of Object.keys(COUNTS[kind])) {
-        const word = layout.countAt(kind, count, slot) + worker * layout.countsStride;
-        this.#back(Math.floor((word * 4) / PAGE_BYTES));
+      this.#forEachWord(kind, slot, worker, (word) => {
+        this.#back(Math.floor((word * 4) / BACKED_BYTES));
         Atomics.store(counts, word, 0);
-      }
+      });
     }
     for (let column = 0; column <= layout.workers; column++)
       this.#file.clear(layout.totalsAt(column) + layout.recordAt(kind, slot) * 8, TOTALS[kind] * 8);
@@ -117,13 +118,22 @@ export class StateOwner {
   /** Gives a page of counts memory, once: they are few, and lie close together. */
   #back(page: number): void {
     if (this.#backed.has(page)) return;
-    this.#file.clear(this.state.layout.countsAt + page * PAGE_BYTES, PAGE_BYTES);
+    this.#file.clear(this.state.layout.countsAt + page * BACKED_BYTES, BACKED_BYTES);
     this.#backed.add(page);
+  }
+
+  #forEachWord(kind: Kind, slot: number, worker: number, visit: (word: number) => void): void {
+    const { layout } = this.state;
+    for (const [count, { WORDS }] of countsOf(kind)) {
+      const first = layout.countAt(kind, count, slot) + worker * layout.countsStride;
+      for (let word = first; word < first + WORDS; word++) visit(word);
+    }
   }
 
   #isQuiet(kind: Kind, slot: number): boolean {
     const { layout, counts } = this.state;
-    for (const count of Object.keys(COUNTS[kind])) {
+    for (const [count, { HOLDS }] of countsOf(kind)) {
+      if (!HOLDS) continue;
       const first = layout.countAt(kind, count, slot);
       for (let worker = 0; worker < layout.workers; worker++)
         if (Atomics.load(counts, first + worker * layout.countsStride) !== 0) return false;

@@ -9,6 +9,8 @@ const STANDS = 0x4000_0000;
  * says whose turn it is, and calls that worker.
  */
 export class WaitingLine {
+  static readonly WORDS = 1;
+  static readonly HOLDS = true;
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;
