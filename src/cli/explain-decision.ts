@@ -8,6 +8,7 @@ import { compileRoutes, type RouteVerdict } from '../l7/router.ts';
 import { type FailureCode, FAILURES } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { Log } from '../model/ports.ts';
+import type { WeightedArms } from '../model/weighted-arms.ts';
 import { systemClock } from '../util/clock.ts';
 import { type Random, seededRandom } from '../util/random.ts';
 import { type FilterEffect, headLines, runFilters } from './explain-filters.ts';
@@ -24,6 +25,8 @@ import { type AskedRequest, readRequest } from './explain-request.ts';
 /** Everything that is decided about one request, and why. Printed as it is by `--json`. */
 export interface Decision {
   readonly listener: { readonly name: string; readonly address: string };
+  /** Who connects, where there is no request. */
+  readonly client?: string;
   /** What the listener read; absent when it refuses the request. */
   readonly request?: {
     readonly method: string;
@@ -62,11 +65,11 @@ export type Result =
       readonly meaning: string;
     };
 
-const NOBODY_LISTENS: Log = { debug() {}, info() {}, warn() {}, error() {} };
+export const NOBODY_LISTENS: Log = { debug() {}, info() {}, warn() {}, error() {} };
 /** Draws are the same each time, so that the same question has the same answer. */
-const SEED = 1;
+export const SEED = 1;
 
-function failed(code: FailureCode): Result {
+export function failed(code: FailureCode): Result {
   const { status, meaning } = FAILURES[code];
   return { kind: 'failure', code, status, meaning };
 }
@@ -139,7 +142,7 @@ function decideWith(
     return { ...routed, result: { kind: 'redirect', status: action.status, location } };
   }
   const linked = action.kind === 'pool' ? action.pool : armOf(action, request, random);
-  const { pool, choice } = chooseEndpoint(pools, linked, request, clientIp, random);
+  const { pool, choice } = chooseEndpoint(pools, linked, request, { ip: clientIp, port: undefined }, random);
   return {
     ...routed,
     ...(action.kind === 'split' && { split: shares(action) }),
@@ -156,7 +159,9 @@ function resultOf(choice: Choice, request: RequestHead): Result {
   return { kind: 'endpoint', endpoint: endpoint.name, address, because, sends: headLines(request) };
 }
 
-function shares(split: Split<LinkedPool>): { readonly pool: string; readonly percent: number }[] {
+export function shares(
+  split: WeightedArms<LinkedPool>,
+): { readonly pool: string; readonly percent: number }[] {
   return split.arms.map(({ pool, weight }) => ({
     pool: pool.config.name,
     percent: (weight * 100) / split.totalWeight,

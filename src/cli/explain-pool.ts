@@ -4,7 +4,7 @@ import { Publisher } from '../balancer/publish.ts';
 import type { HashKeyConfig, PoolConfig } from '../config/schema/pool.ts';
 import { CookieAffinity } from '../filters/affinity/cookie-affinity.ts';
 import { hashKeyOf } from '../l7/hash-key.ts';
-import { hashedKey } from '../model/hashed-key.ts';
+import { hashClient, hashClientPort, hashedKey } from '../model/hashed-key.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
@@ -12,6 +12,7 @@ import type { Pool } from '../model/pool.ts';
 import type { Log } from '../model/ports.ts';
 import { systemClock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
+import type { Peer } from './explain-listener.ts';
 import { adopt, type LiveState } from './explain-live.ts';
 
 const NOTHING_TRIED: readonly Endpoint[] = [];
@@ -75,6 +76,12 @@ export type Choice =
   | { readonly queue: PoolConfig['queue'] }
   | { readonly failure: FailureCode };
 
+function hashOf(key: HashKeyConfig, request: RequestHead | undefined, client: Peer): number {
+  if (request !== undefined) return hashKeyOf(key)(request, client.ip);
+  if (key !== 'client-ip-port') return hashClient(client.ip);
+  return client.port === undefined ? -1 : hashClientPort(client.ip, client.port);
+}
+
 function keyText(key: HashKeyConfig): string {
   return typeof key === 'string' ? key : Object.entries(key).flat().join(' ');
 }
@@ -82,18 +89,19 @@ function keyText(key: HashKeyConfig): string {
 /**
  * Chooses as the data path does: the endpoint that the request is bound to while that may be used, else by the policy.
  * Changes nothing.
+ * @param request Undefined for a session, of which nothing but the client is known.
  */
 export function chooseEndpoint(
   pools: AskedPools,
   { pool, config, affinity }: LinkedPool,
-  request: RequestHead,
-  clientIp: string,
+  request: RequestHead | undefined,
+  client: Peer,
   random: Random,
 ): { readonly pool: PoolDecision; readonly choice: Choice } {
   const key = hashedKey(config);
-  const hash = key === undefined ? -1 : hashKeyOf(key)(request, clientIp);
+  const hash = key === undefined ? -1 : hashOf(key, request, client);
   const explained = explainPick(pools.publisher, pool, { hash, tried: NOTHING_TRIED }, random);
-  const bound = affinity?.bound(request);
+  const bound = request && affinity?.bound(request);
   const picked = pool.view.all.find(({ name }) => name === explained.chosen);
   const choice = judge(pool, bound, picked);
   const taken = 'endpoint' in choice ? choice.endpoint.name : undefined;

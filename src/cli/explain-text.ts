@@ -69,7 +69,7 @@ function poolRows(pool: PoolDecision): string {
   return rows('pool', [...about, ...excerpt(lines, marked)]);
 }
 
-function resultRows(result: Result, color: boolean): string {
+function resultRows(result: Result, isSession: boolean, color: boolean): string {
   const say = (text: string, style: 'green' | 'red' | 'bold') => rows('result', [styled(style, text, color)]);
   if (result.kind === 'reply') return say(`answer ${result.status} by the ${result.by}`, 'bold');
   if (result.kind === 'redirect') return say(`redirect ${result.status} to ${result.location}`, 'bold');
@@ -78,7 +78,10 @@ function resultRows(result: Result, color: boolean): string {
       `waits in the queue (${result.size} places) for ${result.timeoutMs} ms at most: all are full`,
       'bold',
     );
-  if (result.kind === 'failure') return say(`${result.status} ${result.code}: ${result.meaning}`, 'red');
+  if (result.kind === 'failure') {
+    const status = isSession ? '' : `${result.status} `;
+    return say(`${status}${result.code}: ${result.meaning}`, 'red');
+  }
   const address = result.address === result.endpoint ? '' : ` (${result.address})`;
   const place = say(`endpoint ${result.endpoint}${address}: ${result.because}`, 'green');
   return place + rows('sends', result.sends);
@@ -86,12 +89,13 @@ function resultRows(result: Result, color: boolean): string {
 
 /** A decision, for people. */
 export function decisionText(decision: Decision, color: boolean): string {
-  const { listener, request, filters, split, pool, result } = decision;
+  const { listener, client, request, filters, split, pool, result } = decision;
   const parts = [rows('listener', [`${listener.name} (${listener.address})`])];
   if (request !== undefined) {
     const { method, host, path, query, clientIp } = request;
     parts.push(rows('request', [`${method} ${path}${query} for ${host || 'no host'} from ${clientIp}`]));
   }
+  if (client !== undefined) parts.push(rows('client', [client]));
   if (decision.routes.length > 0) parts.push(routeRows(decision, color));
   if (filters.length > 0) {
     const lines = filters.map(({ filter, effect }) => `${filter}: ${effect}`);
@@ -104,6 +108,6 @@ export function decisionText(decision: Decision, color: boolean): string {
     parts.push(rows('split', lines));
   }
   if (pool !== undefined) parts.push(poolRows(pool));
-  parts.push(resultRows(result, color));
+  parts.push(resultRows(result, client !== undefined, color));
   return parts.join('');
 }

@@ -3,11 +3,14 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 
 import { formatAddress } from '../config/schema/address.ts';
+import type { Config } from '../config/schema/config.ts';
 import { type HttpListenerConfig, isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import { canonicalIp } from '../util/ip.ts';
 import { EXIT } from './exit-code.ts';
-import { fetchLiveState } from './explain-live.ts';
+import type { Decision } from './explain-decision.ts';
+import { fetchLiveState, type LiveState } from './explain-live.ts';
 import { type AskedRequest, askedRequest } from './explain-request.ts';
+import { type Peer, sessionListener } from './explain-listener.ts';
 import { counted, printIssues } from './issues.ts';
 import { loadSource } from './source.ts';
 import type { Terminal } from './terminal.ts';
@@ -46,19 +49,59 @@ function chooseListener(
     : `which listener is meant? Name one with --listener, or a port in the URL: ${all}`;
 }
 
+/** A question that can be answered, once the state of the endpoints is known. */
+type Question = (live: LiveState | undefined) => Promise<Decision>;
+
+function requestQuestion(
+  config: Config,
+  asked: AskedRequest,
+  named: string | undefined,
+  peerIp: string,
+): Question | string {
+  const listener = chooseListener(config.listeners, named, asked);
+  if (typeof listener === 'string') return listener;
+  return async (live) => {
+    const { decide } = await import('./explain-decision.ts');
+    return decide(config, asked, { listener, peerIp, instance: hostname(), live });
+  };
+}
+
+function sessionQuestion(
+  config: Config,
+  protocol: 'tcp' | 'udp',
+  name: string,
+  client: Peer,
+): Question | string {
+  const listener = sessionListener(config.listeners, protocol, name);
+  if (typeof listener === 'string') return listener;
+  return async (live) => {
+    const { decideSession } = await import('./explain-session.ts');
+    return decideSession(config, listener, client, live);
+  };
+}
+
+/** `192.0.2.7`, `192.0.2.7:4000`, `2001:db8::7`, `[2001:db8::7]:4000`; undefined when it is none of them. */
+function peerOf(text: string): Peer | undefined {
+  const whole = canonicalIp(text);
+  if (whole !== undefined) return { ip: whole, port: undefined };
+  const parts = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const ip = canonicalIp(parts?.[1] ?? parts?.[2] ?? '');
+  return ip === undefined ? undefined : { ip, port: Number(parts![3]) };
+}
+
 /** `pointsman explain`: what would happen to a request, and why; nothing is sent. */
 export function explainCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return new Command('explain')
     .description('say where a request would go, and why; nothing is sent')
-    .argument('<method>', 'request method, such as GET')
-    .argument('<url>', 'URL as a client would ask for it, or a path')
+    .argument('<method>', 'request method, such as GET; or tcp, udp')
+    .argument('<url>', 'URL as a client would ask for it, or a path; or the name of a tcp or udp listener')
     .option(
       '-H, --header <line>',
       "header line, such as 'Cookie: a=b' (may be repeated)",
       (line: string, before: readonly string[]) => [...before, line],
       [] as readonly string[],
     )
-    .option('--from <ip>', 'address that connects', '127.0.0.1')
+    .option('--from <ip>', 'address that connects; for tcp and udp also with its port', '127.0.0.1')
     .option(
       '-c, --config <file>',
       'configuration: YAML, JSON or TypeScript (default: pointsman.yaml and others)',
@@ -79,12 +122,14 @@ Examples:
   pointsman explain GET http://example.com/api/users
   pointsman explain POST /login -H 'Host: example.com' -H 'Cookie: beta=1' --from 192.0.2.7
   pointsman explain GET / -c /etc/pointsman/pointsman.yaml --listener web --json
-  pointsman explain GET /api --admin http://127.0.0.1:9900`,
+  pointsman explain GET /api --admin http://127.0.0.1:9900
+  pointsman explain tcp postgres --from 192.0.2.7`,
     )
     .action(async (method: string, url: string, options: ExplainOptions, command: Command) => {
-      const asked = askedRequest(method, url, options.header);
+      const protocol = method === 'tcp' || method === 'udp' ? method : undefined;
+      const asked = protocol === undefined ? askedRequest(method, url, options.header) : undefined;
       if (typeof asked === 'string') return command.error(`error: ${asked}`);
-      const from = canonicalIp(options.from);
+      const from = peerOf(options.from);
       if (from === undefined)
         return command.error(`error: ${JSON.stringify(options.from)} is not an IP address`);
       const { source, result } = await loadSource(terminal, options.config);
@@ -93,9 +138,13 @@ Examples:
         terminal.err(`${source}: ${counted(result.issues.length, 'problem')}\n`);
         return finish(EXIT.usage);
       }
-      const listener = chooseListener(result.config.listeners, options.listener, asked);
-      if (typeof listener === 'string') return command.error(`error: ${listener}`);
-      const { admin } = result.config;
+      const { config } = result;
+      const question =
+        asked === undefined
+          ? sessionQuestion(config, protocol!, url, from)
+          : requestQuestion(config, asked, options.listener, from.ip);
+      if (typeof question === 'string') return command.error(`error: ${question}`);
+      const { admin } = config;
       const live =
         options.admin === undefined
           ? undefined
@@ -105,12 +154,8 @@ Examples:
         return finish(EXIT.failure);
       }
       // Loaded only here, so that the other commands start fast.
-      const [{ decide }, { decisionText }] = await Promise.all([
-        import('./explain-decision.ts'),
-        import('./explain-text.ts'),
-      ]);
-      const situation = { listener, peerIp: from, instance: hostname(), live };
-      const decision = decide(result.config, asked, situation);
+      const { decisionText } = await import('./explain-text.ts');
+      const decision = await question(live);
       terminal.out(
         options.json === true
           ? `${JSON.stringify(decision, undefined, 2)}\n`

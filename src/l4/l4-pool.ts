@@ -1,6 +1,6 @@
 import type { PoolQueue } from '../connector/queue.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import { hashClient, hashedKey } from '../model/hashed-key.ts';
+import { hashClient, hashClientPort, hashedKey } from '../model/hashed-key.ts';
 import type { Pool } from '../model/pool.ts';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram-socket.ts';
 import type { dial, Dialler } from '../net/dial.ts';
@@ -8,7 +8,6 @@ import type { Origin } from '../net/origin.ts';
 import { introductionOf } from '../net/proxy-protocol/introduction.ts';
 import type { openDatagrams } from '../net/resolving-datagrams.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
-import { hashString } from '../util/hash.ts';
 
 /** A pool as sessions use it. Its queue is that of the HTTP exchanges of the same pool, so that nobody overtakes. */
 export class L4Pool {
@@ -41,7 +40,7 @@ export class L4Pool {
   hashOf(clientIp: string, clientPort: number): number {
     const key = hashedKey(this.pool.config);
     if (key === undefined) return -1;
-    return key === 'client-ip-port' ? hashString(`${clientIp}:${clientPort}`) : hashClient(clientIp);
+    return key === 'client-ip-port' ? hashClientPort(clientIp, clientPort) : hashClient(clientIp);
   }
 
   /** What tells an endpoint whom a connection is for; undefined when it is not told. */

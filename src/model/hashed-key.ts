@@ -25,3 +25,8 @@ export function hashedKey(config: PoolConfig): HashKeyConfig | undefined {
 export function hashClient(clientIp: string): number {
   return hashString(clientNetwork(clientIp));
 }
+
+/** Hash of one socket of a client, an unsigned 32-bit number. */
+export function hashClientPort(clientIp: string, clientPort: number): number {
+  return hashString(`${clientIp}:${clientPort}`);
+}

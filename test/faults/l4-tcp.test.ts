@@ -274,7 +274,11 @@ test('out of descriptors: who is there is served, and it recovers', async () => 
   await using pointsman = await front([endpoint.name], {}, { openFiles: 120 });
   const first = await greeted(pointsman, 'a');
   const crowd: Wire[] = [];
-  for (let count = 0; count < 250; count++) crowd.push(await dial(pointsman.address()));
+  for (let count = 0; count < 250; count++) {
+    // Where there is no descriptor for the endpoint, the client may be reset before it knows that it was connected.
+    const client = await dial(pointsman.address()).catch(() => undefined);
+    if (client !== undefined) crowd.push(client);
+  }
   await Bun.sleep(300);
   first.send('still here');
   await first.until(() => first.text.includes('still here'), PATIENCE_MS);
