@@ -16,12 +16,15 @@ test('types what a user writes, and changes nothing', () => {
             pool: 'web',
             filters: [{ rewrite: { prefix: '/api' } }],
           },
-          // @ts-expect-error A key that is not known is marked while it is typed.
-          { pool: 'web', polcy: 'first' },
+          { pool: 'web' },
         ],
       },
     ],
-    pools: [{ name: 'web', endpoints: ['10.0.0.1:80'], slowStart: '30s', hash: { key: { header: 'x' } } }],
+    pools: [
+      { name: 'web', endpoints: ['10.0.0.1:80'], slowStart: '30s', hash: { key: { header: 'x' } } },
+      // @ts-expect-error A key that is not known is marked while it is typed.
+      { name: 'other', endpoints: ['10.0.0.1:80'], polcy: 'first' },
+    ],
   });
-  expect(loadValue(config)).toMatchObject({ ok: false, issues: [{ path: 'listeners[0].routes[1].polcy' }] });
+  expect(loadValue(config)).toMatchObject({ ok: false, issues: [{ path: 'pools[1].polcy' }] });
 });

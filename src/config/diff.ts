@@ -1,7 +1,7 @@
-import { pairRoutes } from './route-pairs.ts';
+import { type PairedRoute, pairRoutes } from './route-pairs.ts';
 import { formatAddress } from './schema/address.ts';
 import type { Config } from './schema/config.ts';
-import type { ListenerConfig, RouteConfig } from './schema/listener.ts';
+import type { ListenerConfig } from './schema/listener.ts';
 import type { EndpointConfig, PoolConfig } from './schema/pool.ts';
 
 /** One object that differs between two configurations. */
@@ -92,18 +92,21 @@ function diffListener(
   if (from !== to) changes.push(at('listener', name, 'moved', { keys: ['address'], from, to }));
   const keys = changedKeys(before, after, ['address', 'routes']);
   if (keys.length > 0) changes.push(at('listener', name, 'changed', { keys }));
-  if (before.protocol === 'http' && after.protocol === 'http')
-    diffRoutes(before.routes, after.routes, name, changes);
+  if (before.protocol === after.protocol) diffRoutes(routesOf(before), routesOf(after), name, changes);
+}
+
+function routesOf(listener: ListenerConfig): readonly PairedRoute[] {
+  return listener.protocol === 'udp' ? [] : (listener.routes ?? []);
 }
 
 function diffRoutes(
-  before: readonly RouteConfig[],
-  after: readonly RouteConfig[],
+  before: readonly PairedRoute[],
+  after: readonly PairedRoute[],
   listener: string,
   changes: ConfigChange[],
 ): void {
   const pairs = pairRoutes(before, after);
-  const nameOf = (route: RouteConfig | undefined, index: number): string =>
+  const nameOf = (route: PairedRoute | undefined, index: number): string =>
     `${listener}/${placeOf(route, index)}`;
   const kept = new Set(pairs);
   // The first match wins, so order counts: a route that stands behind one which it stood before has moved.
@@ -126,7 +129,7 @@ function diffRoutes(
   }
 }
 
-function placeOf(route: RouteConfig | undefined, index: number): string {
+function placeOf(route: PairedRoute | undefined, index: number): string {
   return route?.name ?? `routes[${index}]`;
 }
 

@@ -1,6 +1,9 @@
 import type { Draft } from './draft.ts';
 import type { Path } from './issue.ts';
 import type { ListenerConfig, RouteConfig } from './schema/listener.ts';
+import type { TlsRouteConfig } from './schema/tls-route.ts';
+
+type PoolChoice = Pick<RouteConfig, 'pool' | 'split'>;
 
 /** A place where a listener names a pool. */
 export interface PoolReference {
@@ -16,11 +19,22 @@ export function httpRoutes(
   return listener?.protocol === 'http' ? (listener.routes ?? []) : [];
 }
 
+/** The routes of a listener of any protocol. */
+export function allRoutes(
+  listener: Draft<ListenerConfig> | undefined,
+): readonly (Draft<RouteConfig> | Draft<TlsRouteConfig> | undefined)[] {
+  return listener?.protocol === 'tcp' ? (listener.routes ?? []) : httpRoutes(listener);
+}
+
 /** Every place where a listener of any protocol names a pool, in order. */
 export function poolReferences(listener: Draft<ListenerConfig> | undefined): PoolReference[] {
   if (listener === undefined) return [];
-  if (listener.protocol === 'tcp' || listener.protocol === 'udp') return choices(listener, []);
-  return httpRoutes(listener).flatMap((route, index) => choices(route ?? {}, ['routes', index]));
+  const direct = listener.protocol === 'tcp' || listener.protocol === 'udp' ? choices(listener, []) : [];
+  return [...direct, ...routed(allRoutes(listener))];
+}
+
+function routed(routes: readonly (Draft<PoolChoice> | undefined)[]): PoolReference[] {
+  return routes.flatMap((route, index) => choices(route ?? {}, ['routes', index]));
 }
 
 /** Names of the pools that a listener leads to, each once. */
@@ -28,7 +42,7 @@ export function poolsOf(listener: Draft<ListenerConfig>): string[] {
   return [...new Set(poolReferences(listener).map(({ pool }) => pool))];
 }
 
-function choices({ pool, split }: Draft<Pick<RouteConfig, 'pool' | 'split'>>, at: Path): PoolReference[] {
+function choices({ pool, split }: Draft<PoolChoice>, at: Path): PoolReference[] {
   const references: PoolReference[] = pool === undefined ? [] : [{ pool, at: [...at, 'pool'] }];
   for (const [place, arm] of (split ?? []).entries()) {
     if (arm?.pool !== undefined) references.push({ pool: arm.pool, at: [...at, 'split', place, 'pool'] });

@@ -1,4 +1,7 @@
-import type { RouteConfig } from './schema/listener.ts';
+/** A route of whatever kind. */
+export interface PairedRoute {
+  readonly name?: string | undefined;
+}
 
 /**
  * Which route of an earlier configuration each route is. A named route is the one of the same name. One without a name is
@@ -6,8 +9,8 @@ import type { RouteConfig } from './schema/listener.ts';
  * @returns for each of `after` the index in `before`, or undefined for a new route; no index comes twice.
  */
 export function pairRoutes(
-  before: readonly RouteConfig[],
-  after: readonly RouteConfig[],
+  before: readonly PairedRoute[],
+  after: readonly PairedRoute[],
 ): (number | undefined)[] {
   const byName = new Map<string, number>();
   const byContent = new Map<string, number[]>();

@@ -44,9 +44,9 @@ export class L4Pool {
   }
 
   /** What tells an endpoint whom a connection is for; undefined when it is not told. */
-  introductionOf(client: Origin): Buffer | undefined {
+  introductionOf(client: Origin, serverName: string): Buffer | undefined {
     const { proxyProtocol } = this.pool.config;
-    return proxyProtocol === undefined ? undefined : introductionOf(client, proxyProtocol);
+    return proxyProtocol === undefined ? undefined : introductionOf(client, proxyProtocol, serverName);
   }
 
   /** Connects to an endpoint, with these bytes first; the returned function gives up. */

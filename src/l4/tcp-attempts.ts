@@ -47,11 +47,12 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
 
-  constructor(l4Pool: L4Pool, client: Origin, shared: L4Shared, owner: TcpAttemptsOwner) {
+  /** @param serverName Name that the client asked for by TLS; empty when that is not known. */
+  constructor(l4Pool: L4Pool, client: Origin, serverName: string, shared: L4Shared, owner: TcpAttemptsOwner) {
     this.#l4Pool = l4Pool;
     this.#shared = shared;
     this.#owner = owner;
-    this.#introduction = l4Pool.introductionOf(client);
+    this.#introduction = l4Pool.introductionOf(client, serverName);
     this.hash = l4Pool.hashOf(client.remoteAddress, client.remotePort);
   }
 

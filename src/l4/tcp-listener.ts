@@ -1,7 +1,7 @@
 import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
-import type { ListenerStats } from '../model/listener-stats.ts';
+import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
 import { drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
@@ -15,6 +15,7 @@ import { ClientLimits } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { TcpSession } from './tcp-session.ts';
+import { type TlsGreeting, type TlsRoute, TlsRouter } from './tls-router.ts';
 
 /** Where the sessions of a listener go: one pool, or one drawn by weight. */
 export type TcpTarget = L4Pool | WeightedArms<L4Pool>;
@@ -26,29 +27,43 @@ export class TcpListener implements Acceptor, IntroducedAcceptor {
   readonly stats: ListenerStats;
   readonly shared: L4Shared;
   config: TcpListenerConfig;
-  #target: TcpTarget;
+  #target: TcpTarget | TlsRouter<TcpTarget>;
   readonly #clients: ClientLimits;
   readonly #sessions = new Set<TcpSession>();
   readonly #entrance: ProxyEntrance;
   /** Connections that are not released yet. */
   readonly #connections = new Set<ConnectionHandler>();
 
-  constructor(config: TcpListenerConfig, target: TcpTarget, stats: ListenerStats, shared: L4Shared) {
+  constructor(
+    config: TcpListenerConfig,
+    target: TcpTarget | TlsRouter<TcpTarget>,
+    stats: ListenerStats,
+    shared: L4Shared,
+  ) {
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
     this.config = config;
     this.#target = target;
+    this.#countRoutes();
     this.#clients = new ClientLimits(config.limits.perClient);
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
   }
 
   /** Adopts a new configuration, for sessions from now on; those that are open go on as they began. */
-  configure(config: TcpListenerConfig, target: TcpTarget): void {
+  configure(config: TcpListenerConfig, target: TcpTarget | TlsRouter<TcpTarget>): void {
     this.config = config;
     this.#target = target;
+    this.#countRoutes();
     this.#clients.configure(config.limits.perClient);
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
+  }
+
+  /** A route that keeps its name keeps its count. */
+  #countRoutes(): void {
+    const known = new Map(this.stats.routes.map((route) => [route.name, route]));
+    const routes = this.#target instanceof TlsRouter ? this.#target.routes : [];
+    this.stats.routes = routes.map(({ name }) => known.get(name) ?? new RouteStats(name));
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
@@ -68,11 +83,27 @@ export class TcpListener implements Acceptor, IntroducedAcceptor {
     const refusal = client === undefined ? undefined : this.#clients.enter(client, turnNowMs());
     if (refusal !== undefined) return this.#reject(refusal);
     this.stats.connectionsTotal++;
-    const target = this.#target;
-    const pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
-    const session = new TcpSession(this, pool, connection, client);
+    const session = new TcpSession(this, connection, client);
     this.#sessions.add(session);
-    return session.begin() ? session : undefined;
+    const target = this.#target;
+    if (target instanceof TlsRouter) session.preread();
+    else if (!session.begin(this.draw(target))) return undefined;
+    return session;
+  }
+
+  /** The route of a TLS client; undefined when none takes it. */
+  route(greeting: TlsGreeting): TlsRoute<TcpTarget> | undefined {
+    const target = this.#target;
+    // A reload may have taken the routes away meanwhile.
+    const route = target instanceof TlsRouter ? target.route(greeting) : undefined;
+    const counted = route === undefined ? undefined : this.stats.routes[route.index];
+    if (counted !== undefined) counted.requests++;
+    return route;
+  }
+
+  /** The pool for one session. */
+  draw(target: TcpTarget): L4Pool {
+    return 'arms' in target ? drawArm(target, this.shared.random) : target;
   }
 
   onNotIntroduced(code: FailureCode): void {

@@ -5,10 +5,14 @@ import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import { Relay, type RelayEnding, type RelayMeter } from '../net/relay.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
+import type { ClientHello } from '../net/tls-hello/client-hello.ts';
+import { ALERT, closeWithAlert } from '../net/tls-hello/fatal-alert.ts';
 import { turnNowMs } from '../net/turn.ts';
 import type { L4Pool } from './l4-pool.ts';
 import { TcpAttempts, type TcpAttemptsOwner } from './tcp-attempts.ts';
-import type { TcpListener } from './tcp-listener.ts';
+import type { TcpListener, TcpTarget } from './tcp-listener.ts';
+import { type PrereadOwner, TlsPreread } from './tls-preread.ts';
+import type { TlsRoute } from './tls-router.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -22,17 +26,22 @@ const FAILURE_OF_ENDING: Readonly<Record<RelayEnding, FailureCode | undefined>> 
 
 /**
  * One TCP session: a client's connection, and the one to its endpoint. The endpoint is dialled at once, for in many protocols the
- * server speaks first; until it is there nothing is read from the client, so that its first bytes wait in the kernel.
+ * server speaks first; until it is there nothing is read from the client, so that its first bytes wait in the kernel. Where the
+ * client's TLS decides who the endpoint is, its ClientHello is read before, and passed on as it came.
  */
-export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, RelayMeter, Timed {
+export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadOwner, RelayMeter, Timed {
   readonly startMs: number = turnNowMs();
   /** What the client is counted as; undefined when it is not. */
   readonly clientKey: string | undefined;
   /** Why it ended, as far as it was not by both sides. */
   failure: FailureCode | undefined = undefined;
-  readonly #attempts: TcpAttempts;
   readonly #listener: TcpListener;
-  readonly #pool: L4Pool;
+  /** Undefined until it is known where it goes. */
+  #attempts: TcpAttempts | undefined = undefined;
+  #pool: L4Pool | undefined = undefined;
+  #preread: TlsPreread | undefined = undefined;
+  #hello: ClientHello | undefined = undefined;
+  #route: TlsRoute<TcpTarget> | undefined = undefined;
   readonly #client: Connection;
   /** When it is as old as it may get. */
   readonly #oldest: Deadline | undefined;
@@ -41,37 +50,65 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, RelayMet
   #relay: Relay | undefined = undefined;
   #over = false;
 
-  constructor(listener: TcpListener, pool: L4Pool, client: Connection, clientKey: string | undefined) {
+  constructor(listener: TcpListener, client: Connection, clientKey: string | undefined) {
     const { shared, config } = listener;
     this.#listener = listener;
-    this.#pool = pool;
     this.#client = client;
     this.clientKey = clientKey;
-    this.#attempts = new TcpAttempts(pool, client, shared, this);
     this.#oldest = config.timeouts.session === 0 ? undefined : new Deadline(shared.wheel, this);
     this.#oldest?.start(config.timeouts.session);
   }
 
   /** The endpoint that it was given; undefined before. */
   get endpoint(): Endpoint | undefined {
-    return this.#attempts.endpoint;
+    return this.#attempts?.endpoint;
   }
 
   /** Looks for an endpoint. False when there is none: then it is over already. */
-  begin(): boolean {
+  begin(pool: L4Pool): boolean {
     this.#client.pause();
+    this.#pool = pool;
+    const serverName = this.#hello?.serverName ?? '';
+    this.#attempts = new TcpAttempts(pool, this.#client, serverName, this.#listener.shared, this);
     const failure = this.#attempts.begin();
     if (failure !== undefined) this.#finish(failure);
     return failure === undefined;
   }
 
+  /** Waits for what a TLS client says first: that decides where it goes. */
+  preread(): void {
+    const { config, shared } = this.#listener;
+    const limits = { timeoutMs: config.timeouts.clientHello, maxBytes: config.limits.clientHelloBytes };
+    this.#preread = new TlsPreread(limits, shared.wheel, this);
+  }
+
+  onHello(hello: ClientHello, bytes: Buffer): void {
+    this.#preread = undefined;
+    this.#hello = hello;
+    this.#early = Buffer.from(bytes);
+    const route = this.#listener.route(hello);
+    this.#route = route;
+    if (route === undefined) this.onNoHello('hello_no_route', ALERT.UNRECOGNIZED_NAME);
+    else if (!this.begin(this.#listener.draw(route.target))) this.#client.reset();
+  }
+
+  onNoHello(code: FailureCode, alert: Buffer | undefined): void {
+    this.#finish(code);
+    if (alert === undefined) this.#client.reset();
+    else closeWithAlert(this.#client, this.#listener.shared.wheel, alert);
+  }
+
   // ---- the client, as long as there is no endpoint ----
 
   onData(bytes: Buffer): void {
-    this.#early = Buffer.concat([this.#early, bytes]);
+    if (this.#preread === undefined) this.#early = Buffer.concat([this.#early, bytes]);
+    else this.#preread.take(bytes);
   }
 
-  onEnd(): void {}
+  onEnd(): void {
+    // Half a ClientHello leads nowhere.
+    if (this.#preread !== undefined) this.onGivenUp('client_closed');
+  }
 
   onCongested(): void {}
 
@@ -146,16 +183,21 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, RelayMet
     this.#over = true;
     this.failure = failure;
     this.#oldest?.cancel();
+    this.#preread?.cancel();
+    this.#preread = undefined;
     if (this.#relay !== undefined) this.endpoint!.counts.sessions.add(-1);
-    this.#attempts.end();
+    this.#attempts?.end();
     this.#listener.finished(this);
   }
 
   /** Its part of the access log. */
   summary(): Omit<SessionEntry, 'startWallMs' | 'durationMs' | 'listener' | 'protocol' | 'failure'> {
-    const { count, queuedMs, connectMs } = this.#attempts;
+    const { count = 0, queuedMs = 0, connectMs = 0 } = this.#attempts ?? {};
     return {
-      pool: this.#pool.pool.name,
+      route: this.#route?.name ?? '',
+      serverName: this.#hello?.serverName ?? '',
+      alpn: this.#hello?.alpn.join(',') ?? '',
+      pool: this.#pool?.pool.name ?? '',
       endpoint: this.endpoint?.name ?? '',
       clientIp: this.#client.remoteAddress,
       clientPort: this.#client.remotePort,

@@ -299,6 +299,7 @@ export class L7Listener
       tlsVersion: origin.tls?.version ?? '',
       tlsCipher: origin.tls?.cipher ?? '',
       serverName: origin.tls?.serverName ?? '',
+      alpn: origin.tls?.alpn ?? '',
       status: 0,
       requestBytes: 0,
       responseBytes: 0,

@@ -35,6 +35,8 @@ export interface AccessEntry {
   tlsCipher: string;
   /** Name that the client asked for in its TLS handshake; empty without. */
   serverName: string;
+  /** Protocol that was agreed on in the TLS handshake; empty without. */
+  alpn: string;
   /** Status sent to the client; 0 when the connection was closed without one. */
   status: number;
   /** Body bytes received from the client, without framing. */

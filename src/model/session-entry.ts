@@ -5,6 +5,8 @@ export interface SessionEntry {
   /** From then to the end of the session. */
   durationMs: number;
   listener: string;
+  /** Name of the route; empty when the listener has none, or none was reached. */
+  route: string;
   pool: string;
   /** The endpoint of the last attempt; empty when there was none. */
   endpoint: string;
@@ -15,6 +17,10 @@ export interface SessionEntry {
   peerPort: number;
   /** `TCP`, `UDP`. */
   protocol: string;
+  /** Name that the client asked for by TLS, where it was looked at; else empty. */
+  serverName: string;
+  /** Protocols that the client offered by TLS, with commas, where it was looked at; else empty. */
+  alpn: string;
   /** Bytes received from the client. */
   requestBytes: number;
   /** Bytes sent to the client. */

@@ -5,6 +5,7 @@ import { createFilter } from '../filters/registry.ts';
 import type { L4Pool } from '../l4/l4-pool.ts';
 import { TcpListener, type TcpTarget } from '../l4/tcp-listener.ts';
 import { UdpListener } from '../l4/udp-listener.ts';
+import { TlsRouter } from '../l4/tls-router.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { L7Listener } from '../l7/l7-listener.ts';
 import type { L7Pool } from '../l7/l7-pool.ts';
@@ -112,7 +113,12 @@ function prepareTcp(
   { pools, shared }: ListenerParts,
 ): PreparedListener {
   const same = known?.served instanceof TcpListener ? known.served : undefined;
-  const target = targetOf(config, (name) => poolNamed(name, pools).l4);
+  const named = (name: string): L4Pool => poolNamed(name, pools).l4;
+  const { routes, protocol } = config;
+  const target =
+    routes === undefined
+      ? targetOf(config, named)
+      : new TlsRouter(routes, (index) => targetOf({ ...routes[index]!, protocol }, named));
   if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
   return { served: new TcpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
 }
@@ -129,7 +135,7 @@ function prepareUdp(
 }
 
 function targetOf(
-  { pool, split, protocol }: TcpListenerConfig | UdpListenerConfig,
+  { pool, split, protocol }: Pick<TcpListenerConfig | UdpListenerConfig, 'pool' | 'split' | 'protocol'>,
   named: (name: string) => L4Pool,
 ): TcpTarget {
   if (pool !== undefined) return named(pool);

@@ -30,6 +30,7 @@ const ENTRY: AccessEntry = {
   tlsVersion: '',
   tlsCipher: '',
   serverName: '',
+  alpn: '',
   status: 200,
   requestBytes: 0,
   responseBytes: 1234,
@@ -62,6 +63,9 @@ const SESSION: SessionEntry = {
   peerIp: '10.0.0.9',
   peerPort: 50_000,
   protocol: 'TCP',
+  route: '',
+  serverName: '',
+  alpn: '',
   requestBytes: 512,
   responseBytes: 4096,
   failure: 'session_idle',
@@ -114,7 +118,7 @@ describe('formats', () => {
   test('logfmt', () => {
     expect(line('logfmt')).toBe(
       'time=2023-11-14T22:13:20.007Z durationMs=12.346 listener=web route="routes[2]" pool=api endpoint=10.0.0.1:3000' +
-        ' clientIp=2001:db8::7 clientPort=51234 peerIp=10.0.0.9 peerPort=50000 method=GET target="/items?id=7" host=www.example.com protocol=HTTP/1.1 tlsVersion="" tlsCipher="" serverName=""' +
+        ' clientIp=2001:db8::7 clientPort=51234 peerIp=10.0.0.9 peerPort=50000 method=GET target="/items?id=7" host=www.example.com protocol=HTTP/1.1 tlsVersion="" tlsCipher="" serverName="" alpn=""' +
         ' status=200 requestBytes=0 responseBytes=1234 failure="" attempts=1 ttfbMs=11 queuedMs=0 connectMs=0.5' +
         ' reused=false userAgent="curl/8.0 (x)" referer="" requestId=""\n',
     );

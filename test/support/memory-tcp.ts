@@ -3,6 +3,7 @@ import { tcpListener as listenerSchema } from '../../src/config/schema/tcp-liste
 import { PoolQueue } from '../../src/connector/queue.ts';
 import { L4Pool } from '../../src/l4/l4-pool.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
+import { TlsRouter } from '../../src/l4/tls-router.ts';
 import type { FailureCode } from '../../src/model/failures.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
 import type { Pool } from '../../src/model/pool.ts';
@@ -51,10 +52,12 @@ export class MemoryTcp {
       name: 'raw',
       address: '127.0.0.1:80',
       protocol: 'tcp',
-      pool: 'pool',
+      ...(options.listener?.['routes'] === undefined ? { pool: 'pool' } : {}),
       ...options.listener,
     });
-    this.listener = new TcpListener(config, this.l4Pool, new ListenerStats(), {
+    const { routes } = config;
+    const target = routes === undefined ? this.l4Pool : new TlsRouter(routes, () => this.l4Pool);
+    this.listener = new TcpListener(config, target, new ListenerStats(), {
       balancer,
       observer: {
         observe: (_pool, { name }, failure) => void this.observed.push([name, failure]),

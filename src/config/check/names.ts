@@ -1,6 +1,6 @@
 import type { Draft } from '../draft.ts';
 import { formatPath, type Path } from '../issue.ts';
-import { httpRoutes, poolReferences } from '../pool-references.ts';
+import { allRoutes, poolReferences } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
 import { formatAddress } from '../schema/address.ts';
 import { didYouMean } from '../suggest.ts';
@@ -33,7 +33,7 @@ export function checkNames(draft: Draft<Config>, report: Report): void {
     'a pool',
   );
   for (const [index, listener] of listeners.entries()) {
-    const names = httpRoutes(listener).map((route) => route?.name);
+    const names = allRoutes(listener).map((route) => route?.name);
     unique(names, (route) => ['listeners', index, 'routes', route, 'name'], 'a route');
   }
   for (const [index, pool] of pools.entries()) {

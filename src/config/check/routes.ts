@@ -3,6 +3,7 @@ import type { Path } from '../issue.ts';
 import { httpRoutes } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
 import type { RouteConfig } from '../schema/listener.ts';
+import type { TcpListenerConfig } from '../schema/tcp-listener.ts';
 import type { Report } from './report.ts';
 import { ReachIndex } from './reach.ts';
 
@@ -25,6 +26,7 @@ export function checkRoutes(draft: Draft<Config>, report: Report): void {
     if (listener?.protocol !== 'tcp' && listener?.protocol !== 'udp') continue;
     checkTarget(listener.protocol, ['listeners', index], report);
     checkSplit(listener.split ?? [], ['listeners', index], report);
+    if (listener.protocol === 'tcp') checkTlsRoutes(listener, ['listeners', index], report);
   }
 }
 
@@ -70,16 +72,46 @@ function checkAction(at: Path, report: Report): void {
   report.error({ code: 'conflict', at: [...at, written[1]!], on: 'key', message, hint: one });
 }
 
-/** A listener without routes names its pool, or several. */
-function checkTarget(protocol: string, at: Path, report: Report): void {
-  const written = (['pool', 'split'] as const).filter((key) => report.written([...at, key]));
+/** What a listener of this protocol may have of them. */
+const TARGETS = { tcp: ['pool', 'split', 'routes'], udp: ['pool', 'split'] } as const;
+
+/** A listener that does not speak HTTP says one thing of where sessions go. */
+function checkTarget(protocol: 'tcp' | 'udp', at: Path, report: Report): void {
+  const written = TARGETS[protocol].filter((key) => report.written([...at, key]));
   if (written.length === 1) return;
-  const hint = `a ${protocol} listener has either pool or split`;
+  const hint = `a ${protocol} listener has exactly one of ${TARGETS[protocol].join(', ')}`;
   if (written.length === 0) {
     report.error({ code: 'missing', at, message: 'the listener does not say where sessions go', hint });
   } else {
-    const message = 'the listener has "pool" and "split" at once';
-    report.error({ code: 'conflict', at: [...at, 'split'], on: 'key', message, hint });
+    const message = `the listener has ${written.map((key) => `"${key}"`).join(' and ')} at once`;
+    report.error({ code: 'conflict', at: [...at, written[1]!], on: 'key', message, hint });
+  }
+}
+
+/** Each says where sessions go, and can be reached. */
+function checkTlsRoutes({ routes = [] }: Draft<TcpListenerConfig>, listener: Path, report: Report): void {
+  const reach = new ReachIndex();
+  for (const [place, route] of routes.entries()) {
+    if (route === undefined) continue;
+    const at = [...listener, 'routes', place];
+    const written = (['pool', 'split'] as const).filter((key) => report.written([...at, key]));
+    const hint = 'a route has either pool or split';
+    if (written.length === 0)
+      report.error({ code: 'missing', at, message: 'the route does not say where sessions go', hint });
+    if (written.length === 2)
+      report.error({
+        code: 'conflict',
+        at: [...at, 'split'],
+        on: 'key',
+        message: 'the route has "pool" and "split" at once',
+        hint,
+      });
+    checkSplit(route.split ?? [], at, report);
+    // Names are hosts, and protocols are values of which one is offered: as hosts and methods of requests.
+    const earlier = reach.add({ host: route.match?.sni, method: route.match?.alpn });
+    if (earlier === undefined) continue;
+    const message = `this route is never reached: routes[${earlier}] takes all that it matches`;
+    report.warning({ code: 'unreachable', at, message, hint: 'put it before that one' });
   }
 }
 

@@ -25,6 +25,7 @@ export const ACCESS_FIELDS = [
   'tlsVersion',
   'tlsCipher',
   'serverName',
+  'alpn',
   'status',
   'requestBytes',
   'responseBytes',

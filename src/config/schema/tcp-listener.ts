@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
 import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { rate } from './rate.ts';
-import { duration, positiveDuration } from './units.ts';
+import { tlsRoute } from './tls-route.ts';
+import { duration, positiveDuration, size } from './units.ts';
 
-/** A listener that passes bytes on and does not look into them. Exactly one of `pool`, `split`. */
+/** A listener that passes bytes on and does not look into them. Exactly one of `pool`, `split`, `routes`. */
 export const tcpListener = z.strictObject({
   name: listenerName,
   address: listenerAddress,
@@ -16,8 +17,15 @@ export const tcpListener = z.strictObject({
   }),
   pool: z.string().optional().meta({ description: 'Name of the pool that takes the sessions.' }),
   split: z.array(splitArm).min(1).optional().meta({ description: 'Weighted choice between pools.' }),
+  routes: z.array(tlsRoute).min(1).optional().meta({
+    description:
+      'Where TLS sessions go, by the name that the client asks for, nothing decrypted: the first route that matches. Clients that do not speak TLS are refused.',
+  }),
   timeouts: z
     .strictObject({
+      clientHello: positiveDuration
+        .prefault('5s')
+        .meta({ description: 'With `routes`: until the first message of TLS is there.' }),
       idle: positiveDuration.prefault('10m').meta({ description: 'Without a byte in either direction.' }),
       session: duration
         .prefault('0')
@@ -27,6 +35,9 @@ export const tcpListener = z.strictObject({
     .meta({ description: 'How long sessions may last.' }),
   limits: z
     .strictObject({
+      clientHelloBytes: size
+        .prefault('16KiB')
+        .meta({ description: 'With `routes`: the first message of TLS may not be larger.' }),
       connections: z
         .number()
         .int()

@@ -26,8 +26,13 @@ function tlsOf({ tls, proxied }: Origin): ProxyTlvs['tls'] {
 /**
  * The header that tells an endpoint for whom we connect: the same bytes each time for the same connection of a client, so that they
  * tell connections apart.
+ * @param serverName Name that the client asked for by TLS that is passed on; empty for none.
  */
-export function introductionOf(origin: Origin, { version, tlvs }: PoolProxyProtocolConfig): Buffer {
+export function introductionOf(
+  origin: Origin,
+  { version, tlvs }: PoolProxyProtocolConfig,
+  serverName = '',
+): Buffer {
   const { remoteAddress, remotePort, localAddress, localPort, proxied } = origin;
   // It is gone, so nobody will miss what cannot be said.
   if (localAddress === '') return selfIntroduction(version);
@@ -38,7 +43,9 @@ export function introductionOf(origin: Origin, { version, tlvs }: PoolProxyProto
   if (version === 'v1') return proxyHeaderV1(addresses);
   return proxyHeaderV2(addresses, {
     alpn: tlvs.includes('alpn') ? (origin.tls?.alpn ?? proxied?.alpn ?? '') : '',
-    authority: tlvs.includes('authority') ? (origin.tls?.serverName ?? proxied?.authority ?? '') : '',
+    authority: tlvs.includes('authority')
+      ? origin.tls?.serverName || serverName || (proxied?.authority ?? '')
+      : '',
     uniqueId: tlvs.includes('unique-id') ? uniqueIdOf(origin) : undefined,
     tls: tlvs.includes('ssl') ? tlsOf(origin) : undefined,
     checksum: tlvs.includes('crc32c'),

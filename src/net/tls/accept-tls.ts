@@ -3,6 +3,7 @@ import type { Connection, ConnectionHandler } from '../connection.ts';
 import { reportDefect } from '../defects.ts';
 import { type ClientHello } from '../tls-hello/client-hello.ts';
 import { ClientHelloScanner, type HelloRefusal } from '../tls-hello/client-hello-scanner.ts';
+import { ALERT } from '../tls-hello/fatal-alert.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import { unserved } from '../unserved.ts';
 import type { HandshakeFailure } from './handshake-failure.ts';
@@ -23,13 +24,6 @@ export interface TlsClientWaiter {
   onSecure(connection: Connection): ConnectionHandler | undefined;
   onInsecure(failure: HandshakeFailure): void;
 }
-
-/** Fatal alerts in the clear (RFC 8446 section 6): TLS 1.2 on the outside, as every record before keys are agreed. */
-function alert(description: number): Buffer {
-  return Buffer.from([21, 3, 3, 0, 2, 2, description]);
-}
-const UNRECOGNIZED_NAME = alert(112);
-const DECODE_ERROR = alert(50);
 
 const REFUSALS: Readonly<Record<HelloRefusal, HandshakeFailureReason>> = {
   'not-tls': 'not-tls',
@@ -81,7 +75,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
       case 'refused':
         this.#refuse(
           { reason: REFUSALS[verdict.refusal], detail: verdict.detail },
-          verdict.refusal === 'not-tls' ? undefined : DECODE_ERROR,
+          verdict.refusal === 'not-tls' ? undefined : ALERT.DECODE_ERROR,
         );
         return;
       case 'hello':
@@ -95,7 +89,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
     const context = this.#tls.contextFor(hello.serverName);
     if (context === undefined) {
       const detail = `no certificate for ${JSON.stringify(hello.serverName)}`;
-      this.#refuse({ reason: 'unknown-name', detail }, UNRECOGNIZED_NAME);
+      this.#refuse({ reason: 'unknown-name', detail }, ALERT.UNRECOGNIZED_NAME);
       return;
     }
     this.#hello = hello;
