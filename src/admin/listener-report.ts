@@ -18,6 +18,8 @@ export interface ListenerReport {
   readonly unanswered: number;
   /** By failure code; those that never happened are left out. */
   readonly failures: Readonly<Record<string, number>>;
+  /** Of a udp listener. */
+  readonly datagrams: { readonly received: number; readonly sent: number };
   readonly bytesReceived: number;
   readonly bytesSent: number;
   /** TLS handshakes, and the certificates in force; null when TLS is not spoken. */
@@ -73,6 +75,7 @@ export function reportListener(listener: ListenerView): ListenerReport {
     responses: responsesByClass(stats.statuses),
     unanswered: stats.statuses[0] ?? 0,
     failures: Object.fromEntries(stats.failures().filter(([, count]) => count > 0)),
+    datagrams: { received: stats.datagramsIn, sent: stats.datagramsOut },
     bytesReceived: stats.bytesIn,
     bytesSent: stats.bytesOut,
     tls: reportTls(listener),

@@ -22,8 +22,9 @@ export function filesOf(file: string, config: Config | undefined): string[] {
     add(clientCertificate?.crl);
     if (sessionTickets !== false) add(sessionTickets.keyFile);
   }
-  for (const { tls } of config?.pools ?? []) {
+  for (const { tls, healthCheck } of config?.pools ?? []) {
     add(tls?.ca);
+    add(healthCheck?.tls?.ca);
     for (const one of [
       tls?.clientCertificate?.cert,
       tls?.clientCertificate?.key,

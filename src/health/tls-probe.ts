@@ -11,7 +11,7 @@ export function tlsProbe(deps: ProbeDeps, address: Address, check: TlsCheck, tim
     port: address.port,
     serverName: check.sni ?? address.host,
     verify: check.verify,
-    caFile: check.ca,
+    ca: check.ca?.content,
     alpn: check.alpn ?? [],
   };
   return (done) => {

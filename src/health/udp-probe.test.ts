@@ -92,8 +92,8 @@ test('a name that nobody knows', async () => {
 });
 
 test.each([
-  [0, true, 'it answered'],
-  [3, true, 'it answered'],
+  [0, true, 'it answered NOERROR'],
+  [3, true, 'it answered NXDOMAIN'],
   [2, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but SERVFAIL'],
   [5, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but REFUSED'],
   [9, false, 'no answer that is NOERROR or NXDOMAIN within 200 ms, but code 9'],

@@ -71,7 +71,7 @@ class UdpProbeRun implements DatagramHandler {
     const match = matcher?.match(answer);
     if (match === 'more' || match === 'never')
       this.#other = matcher?.describe?.(answer) ?? shownBytes(answer);
-    else this.#finish(true, 'it answered');
+    else this.#finish(true, `it answered${described(matcher, answer)}`);
   }
 
   onRefused(code: string): void {
@@ -97,6 +97,11 @@ class UdpProbeRun implements DatagramHandler {
     this.cancel();
     this.#done({ passed, detail });
   }
+}
+
+function described(matcher: Matcher | undefined, answer: Buffer): string {
+  const words = matcher?.describe?.(answer);
+  return words === undefined ? '' : ` ${words}`;
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
@@ -10,8 +9,8 @@ export interface HandshakeOptions {
   /** Name sent and, when verified, expected in the certificate. */
   readonly serverName: string;
   readonly verify: boolean;
-  /** File of certificates to trust, PEM; undefined for those of the runtime. */
-  readonly caFile: string | undefined;
+  /** Certificates to trust, PEM; undefined for those of the runtime. */
+  readonly ca: string | undefined;
   readonly alpn: readonly string[];
 }
 
@@ -47,7 +46,7 @@ export function tlsHandshake(
       // A name only: RFC 6066 section 3 has no addresses in it.
       ...(isIP(options.serverName) === 0 ? { servername: options.serverName } : {}),
       rejectUnauthorized: options.verify,
-      ...(options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) }),
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
       ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
     });
   } catch (error) {

@@ -355,6 +355,35 @@ test('a drained endpoint keeps its sessions until the deadline', async () => {
   expect(await client.ask('3')).toBe('b:3');
 });
 
+test('a stop lets the answers under way arrive, and waits for nobody who is silent', async () => {
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = await Bun.udpSocket({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data: (socket, bytes, port, ip) =>
+        void held.then(() => socket.send(`slow:${bytes.toString()}`, port, ip)),
+    },
+  });
+  await using pointsman = await startPointsman(config([{ address: `127.0.0.1:${slow.port}`, name: 'slow' }]));
+  const { port } = pointsman.address();
+  using client = await UdpClient.open(port);
+  client.send('1');
+  await untilTrue('the session', async () => (await metric(pointsman, OPEN)) === 1);
+  const stopped = pointsman.stop('SIGTERM');
+  await untilTrue('the stop', () => pointsman.logs().includes('stopping'));
+  using late = await UdpClient.open(port);
+  late.send('x');
+  release();
+  expect(String(await client.next())).toBe('slow:1');
+  expect(await late.next(NO_ANSWER_MS)).toBeUndefined();
+  await stopped;
+  slow.close();
+});
+
 test('a restart keeps clients with their endpoints, by maglev', async () => {
   const endpoints = await Promise.all(['a', 'b', 'c', 'd'].map((name) => UdpEndpoint.start(name)));
   await using holder = await UdpEndpoint.start('holder');

@@ -23,6 +23,9 @@ export function checkTls(draft: Draft<Config>, report: Report, readFile: ReadFil
   }
   for (const [index, pool] of (draft.pools ?? []).entries()) {
     if (pool?.tls !== undefined) checkPoolTls(pool.tls, ['pools', index, 'tls'], report, readFile, nowMs);
+    const ca = pool?.healthCheck?.tls?.ca;
+    const at: Path = ['pools', index, 'healthCheck', 'tls', 'ca'];
+    if (fill(ca, at, report, readFile)) readCertificates(ca, at, report);
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { isHost, quote, type Grammar } from './syntax.ts';
 import { text } from './text.ts';
+import { file } from './tls.ts';
 
 const nameGrammar: Grammar = (value) =>
   value === '' || /[\0\r\n]/.test(value) || Buffer.byteLength(value) > 255
@@ -54,11 +55,9 @@ export const tlsCheck = z.strictObject({
   verify: z.boolean().default(true).meta({
     description: 'Whether the certificate must be trusted, in force and of that name. `false`: any will do.',
   }),
-  ca: z
-    .string()
-    .min(1)
+  ca: file('PEM: the CAs that are believed.', ['/etc/pointsman/internal-ca.pem'])
     .optional()
-    .meta({ description: 'File of certificates (PEM) to trust. Default: those of the runtime.' }),
+    .meta({ description: 'PEM: the CAs that are believed. Default: those of the runtime.' }),
   alpn: z
     .array(z.string().min(1).max(255))
     .min(1)

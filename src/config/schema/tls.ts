@@ -12,7 +12,8 @@ export interface NamedFile {
   content: string;
 }
 
-function file(description: string, examples: readonly string[]) {
+/** The name of a file whose content belongs to the configuration. */
+export function file(description: string, examples: readonly string[]) {
   return text((value) => (value === '' ? 'the name of a file is needed' : undefined), 'the name of a file')
     .transform((path): NamedFile => ({ path, content: '' }))
     .meta({ description, examples: [...examples] });
