@@ -168,7 +168,6 @@ describe('/api/v1', () => {
       retries: 0,
       responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
       bytesSent: 0,
-      datagrams: { received: 0, sent: 0 },
       bytesReceived: 0,
       connections: { opened: 0, reused: 0, idle: 3, failed: 0 },
       lastMinute: WINDOW,
@@ -257,6 +256,7 @@ describe('/api/v1', () => {
           responses: { '1xx': 0, '2xx': 9, '3xx': 0, '4xx': 0, '5xx': 0 },
           unanswered: 8,
           failures: { queue_full: 1 },
+          datagrams: { received: 0, sent: 0 },
           bytesReceived: 6,
           bytesSent: 7,
           tls: {
