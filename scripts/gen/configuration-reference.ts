@@ -1,5 +1,5 @@
 import { headingOf, type Key, referenceSections, type Section } from '../../src/config/reference.ts';
-import { ACCESS_FIELDS } from '../../src/config/schema/access-log.ts';
+import { ACCESS_FIELDS } from '../../src/config/access-fields.ts';
 import { anchor, GENERATED, table } from './markdown.ts';
 
 const INTRODUCTION = `# Configuration

@@ -1,7 +1,7 @@
 import { readJson } from './body.ts';
 import { type Guard, isForeignOrigin } from './guard.ts';
 import { respondError } from './respond.ts';
-import { matchPath, type RouteMatch } from './route.ts';
+import { type AdminRequest, type AdminRoute, matchPath, type RouteMatch } from './route.ts';
 import { ADMIN_ROUTES } from './routes.ts';
 import type { AdminState } from './state.ts';
 
@@ -31,11 +31,22 @@ export function createHandler(guard: Guard, state: AdminState): AdminHandler {
       return respondError('origin_not_allowed', 'A page of another origin may change nothing here.');
     const { pool, endpoint } = match;
     const known = { state, headers, pool, endpoint, query: url.searchParams, trusted, by };
-    if (route.takesBody !== true) return route.answer({ ...known, body: undefined });
-    return readJson(request).then((read) =>
-      read instanceof Response ? read : route.answer({ ...known, body: read.json }),
-    );
+    // Probes want to know at once, and nothing that changes all the time.
+    if (route.open === true) return route.answer({ ...known, body: undefined });
+    return answerFresh(request, route, known);
   };
+}
+
+/** Answers with counters as they are now; the body is read first, because it takes as long as the client likes. */
+async function answerFresh(
+  request: Request,
+  route: AdminRoute,
+  known: Omit<AdminRequest, 'body'>,
+): Promise<Response> {
+  const read = route.takesBody === true ? await readJson(request) : { json: undefined };
+  if (read instanceof Response) return read;
+  await known.state.refresh();
+  return route.answer({ ...known, body: read.json });
 }
 
 function methodNotAllowed({ byMethod }: RouteMatch): Response {

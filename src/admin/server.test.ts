@@ -115,6 +115,8 @@ describe('health', () => {
 describe('/api/v1', () => {
   test('status', async () => {
     clock.advance(90_500);
+    runtime.addWorker();
+    runtime.addWorker({ state: 'waiting', pid: undefined, upSeconds: 0, restarts: 3, connections: 0 });
     expect(await (await get('/api/v1/status')).json()).toEqual({
       version: '1.2.3',
       runtime: `bun ${Bun.version}`,
@@ -124,6 +126,32 @@ describe('/api/v1', () => {
       uptimeSeconds: 90.5,
       ready: true,
       reasons: [],
+      workers: [
+        {
+          worker: 1,
+          state: 'ready',
+          pid: 4711,
+          upSeconds: 60,
+          restarts: 0,
+          stuckSeconds: 0,
+          connections: 3,
+          cpuSeconds: 3,
+          residentBytes: 50_000_000,
+          eventLoopLagMs: 1.5,
+        },
+        {
+          worker: 2,
+          state: 'waiting',
+          pid: null,
+          upSeconds: 0,
+          restarts: 3,
+          stuckSeconds: 0,
+          connections: 0,
+          cpuSeconds: 3,
+          residentBytes: 50_000_000,
+          eventLoopLagMs: 1.5,
+        },
+      ],
       listeners: 0,
       pools: 1,
       runtimeChanges: 0,

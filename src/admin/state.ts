@@ -10,6 +10,8 @@ export interface AdminState {
   readonly control: Control;
   readonly endpoints: EndpointControl;
   readonly clock: Clock;
+  /** Brings the counters that `view` shows up to now. */
+  refresh(): Promise<void>;
   window(endpoint: Endpoint): TrafficWindow;
   /** All metrics, in the format that the Accept header asks for. */
   metrics(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;

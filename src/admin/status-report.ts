@@ -1,5 +1,32 @@
+import type { WorkerView } from '../model/runtime-view.ts';
 import { wallTime } from './report-values.ts';
 import type { AdminState } from './state.ts';
+
+/** One process that carries traffic. */
+export interface WorkerReport {
+  /** From 1. */
+  readonly worker: number;
+  /** `starting`, `ready`, `waiting` (it died again and again, and is started again later), `stopping` or `gone`. */
+  readonly state: string;
+  /** Null while there is no process. */
+  readonly pid: number | null;
+  readonly upSeconds: number;
+  /** Processes that died and were replaced. */
+  readonly restarts: number;
+  /** Has not answered for so long; 0 when it does. */
+  readonly stuckSeconds: number;
+  /** Client connections open now. */
+  readonly connections: number;
+  /** Since the start, in this place. */
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly eventLoopLagMs: number;
+}
+
+function reportWorker(view: WorkerView): WorkerReport {
+  const { pid = null, userCpuSeconds, systemCpuSeconds, ...rest } = view;
+  return { ...rest, pid, cpuSeconds: userCpuSeconds + systemCpuSeconds };
+}
 
 /** What GET /api/v1/status says. */
 export interface StatusReport {
@@ -11,6 +38,7 @@ export interface StatusReport {
   readonly uptimeSeconds: number;
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  readonly workers: readonly WorkerReport[];
   readonly listeners: number;
   readonly pools: number;
   /** Differences from the configuration that operators made; GET /api/v1/changes lists them. */
@@ -27,6 +55,7 @@ export function reportStatus({ view, clock, endpoints }: AdminState): StatusRepo
     startedAt: wallTime(clock, clock.nowMs() - uptimeMs),
     uptimeSeconds: uptimeMs / 1000,
     ...view.readiness(),
+    workers: view.workers().map(reportWorker),
     listeners: view.listeners().length,
     pools: view.pools().length,
     runtimeChanges: endpoints.changes().length,

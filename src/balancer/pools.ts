@@ -1,4 +1,4 @@
-import { formatAddress } from '../config/schema/address.ts';
+import { formatAddress } from '../config/address.ts';
 import type { EndpointConfig, PoolConfig } from '../config/schema/pool.ts';
 import { Endpoint } from '../model/endpoint.ts';
 import { Pool, type PoolView } from '../model/pool.ts';

@@ -1,5 +1,5 @@
 import type { EndpointReport, PoolReport } from '../admin/pool-report.ts';
-import type { StatusReport } from '../admin/status-report.ts';
+import type { StatusReport, WorkerReport } from '../admin/status-report.ts';
 import { stateReason, stateWord } from './endpoint-text.ts';
 import { counted } from './issues.ts';
 import { styled } from './terminal.ts';
@@ -9,6 +9,9 @@ type Style = Parameters<typeof styled>[0];
 const HEAD = ['POOL/ENDPOINT', 'STATE', 'REASON', 'IN FLIGHT', 'REQ/S', 'P99'] as const;
 /** Columns of figures, which are aligned at their end. */
 const FIGURES = 3;
+
+const WORKER_HEAD = ['WORKER', 'STATE', 'UP', 'CONNECTIONS', 'RESTARTS', 'PID'] as const;
+const WORKER_FIGURES = 3;
 
 interface Row {
   readonly cells: readonly string[];
@@ -65,6 +68,38 @@ const STYLE_OF = new Map<string, Style>([
   ['full', 'yellow'],
 ]);
 
+function workerRow({
+  worker,
+  state,
+  pid,
+  upSeconds,
+  restarts,
+  stuckSeconds,
+  connections,
+}: WorkerReport): Row {
+  const word = stuckSeconds > 0 ? `no answer for ${stuckSeconds} s` : state;
+  const cells = [String(worker), word, pid === null ? '-' : durationText(upSeconds)];
+  return {
+    cells: [...cells, String(connections), String(restarts), pid === null ? '-' : String(pid)],
+    style: word === 'ready' ? 'green' : 'red',
+  };
+}
+
+/** Rows with aligned columns; the last `figures` of them are numbers. */
+function table(rows: readonly Row[], figures: number, color: boolean): string[] {
+  const columns = rows[0]!.cells;
+  const widths = columns.map((_, column) => Math.max(...rows.map(({ cells }) => cells[column]!.length)));
+  return rows.map(({ cells, style }) => {
+    const padded = cells.map((cell, column) =>
+      column < columns.length - figures ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+    );
+    // Only the name and the state have colour, so that a long reason stays readable.
+    const front = padded.slice(0, 2).join('  ');
+    const back = padded.slice(2).join('  ');
+    return `${style === undefined ? front : styled(style, front, color)}  ${back}`.trimEnd();
+  });
+}
+
 /** What `pointsman status` prints. */
 export function statusText(status: StatusReport, pools: readonly PoolReport[], color: boolean): string {
   const ready = status.ready ? 'ready' : `not ready (${status.reasons.join(', ')})`;
@@ -74,16 +109,9 @@ export function statusText(status: StatusReport, pools: readonly PoolReport[], c
   ];
   const rows: Row[] = [{ cells: HEAD, style: undefined }];
   for (const pool of pools) rows.push(poolRow(pool), ...pool.endpoints.map(endpointRow));
-  const widths = HEAD.map((_, column) => Math.max(...rows.map(({ cells }) => cells[column]!.length)));
-  for (const { cells, style } of rows) {
-    const padded = cells.map((cell, column) =>
-      column < HEAD.length - FIGURES ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-    );
-    // Only the name and the state have colour, so that a long reason stays readable.
-    const front = padded.slice(0, 2).join('  ');
-    const back = padded.slice(2).join('  ');
-    lines.push(`${style === undefined ? front : styled(style, front, color)}  ${back}`.trimEnd());
-  }
+  lines.push(...table(rows, FIGURES, color), '');
+  const workers = [{ cells: WORKER_HEAD, style: undefined }, ...status.workers.map(workerRow)];
+  lines.push(...table(workers, WORKER_FIGURES, color));
   if (status.runtimeChanges > 0) {
     lines.push('', `${counted(status.runtimeChanges, 'change')} at run time: see pointsman changes`);
   }

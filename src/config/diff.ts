@@ -25,7 +25,8 @@ export interface ConfigChange {
 
 /** Settings that a running process does not take over. */
 const RESTART_SETTINGS = ['workers', 'admin', 'accessLog', 'log', 'watch'] as const;
-const SETTINGS = [...RESTART_SETTINGS, 'shutdown'] as const;
+const LIVE_SETTINGS = ['shutdown', 'workerWatchdog'] as const;
+const SETTINGS = [...RESTART_SETTINGS, ...LIVE_SETTINGS] as const;
 
 /** `next`, as far as a process that runs with `running` takes it over. */
 export function withoutRestart(running: Config, next: Config): Config {
@@ -41,7 +42,7 @@ export function diffConfigs(a: Config, b: Config): ConfigChange[] {
   const changes: ConfigChange[] = [];
   for (const name of SETTINGS) {
     const keys = changedKeys({ [name]: a[name] }, { [name]: b[name] });
-    const restart = name !== 'shutdown';
+    const restart = !LIVE_SETTINGS.some((live) => live === name);
     if (keys.length > 0) changes.push({ object: 'setting', name, change: 'changed', keys, restart });
   }
   diffNamed(a.listeners, b.listeners, 'listener', '', changes, diffListener);

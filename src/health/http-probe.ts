@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../config/schema/address.ts';
+import { type Address, formatAddress } from '../config/address.ts';
 import type { HealthCheckConfig } from '../config/schema/pool.ts';
 import { parseStatusSet } from '../config/status-set.ts';
 import { type EndpointConnectionOwner, H1EndpointConnection } from '../http/h1-client.ts';

@@ -1,4 +1,4 @@
-import { formatAddress } from '../config/schema/address.ts';
+import { formatAddress } from '../config/address.ts';
 import { hasBody } from '../http/h1-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';

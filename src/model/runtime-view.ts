@@ -23,6 +23,34 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+/**
+ * What has become of a worker: `starting` until it accepts, `ready`, `waiting` to be started again because it died again and again, `stopping`
+ * or `gone` at the end.
+ */
+export type WorkerState = 'starting' | 'ready' | 'waiting' | 'stopping' | 'gone';
+
+/** One of the processes that carry traffic: a place that is given to the next process when one dies. */
+export interface WorkerView {
+  /** From 1. */
+  readonly worker: number;
+  readonly state: WorkerState;
+  /** Undefined while there is no process. */
+  readonly pid: number | undefined;
+  readonly upSeconds: number;
+  /** Processes that died and were replaced. */
+  readonly restarts: number;
+  /** It has not answered for so long, seconds; 0 when it does. */
+  readonly stuckSeconds: number;
+  /** Client connections open now. */
+  readonly connections: number;
+  /** Of all processes that had the place. */
+  readonly userCpuSeconds: number;
+  readonly systemCpuSeconds: number;
+  readonly residentBytes: number;
+  /** Largest delay of its event loop in the last 10 to 20 seconds. */
+  readonly eventLoopLagMs: number;
+}
+
 /** Implemented by `supervisor/`: the state of the process that metrics and the admin API read and never change. */
 export interface RuntimeView {
   /** Of Pointsman, as in package.json. */
@@ -31,8 +59,9 @@ export interface RuntimeView {
   readonly startWallMs: number;
   /** Number of the snapshot in force. */
   revision(): number;
-  /** Ready: every listener is bound and shutdown has not begun. */
+  /** Ready: a worker accepts connections, and shutdown has not begun. */
   readiness(): Readiness;
+  workers(): readonly WorkerView[];
   pools(): readonly Pool[];
   listeners(): readonly ListenerView[];
   /** Reusable connections to the endpoint that carry nothing now. */

@@ -4,6 +4,8 @@ import { resolveHost } from './resolve.ts';
 import { listenRuntime } from './runtime/runtime-listener.ts';
 import { usesDescriptors } from './sockets.ts';
 
+export { acceptFrom } from './linux/fd-listener.ts';
+
 /** Serves accepted connections. */
 export interface Acceptor {
   /** Gives the handler of a new connection, or undefined to close it at once. */

@@ -1,9 +1,9 @@
 import type { AdminServer } from '../admin/server.ts';
-import { formatAddress } from '../config/schema/address.ts';
+import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { CHECK_KINDS } from '../config/schema/health-check.ts';
 import type { Log } from '../model/ports.ts';
-import type { ListenerView } from '../model/runtime-view.ts';
+import type { ListenerView, RuntimeView } from '../model/runtime-view.ts';
 import manifest from '../../package.json' with { type: 'json' };
 
 /** Where a listener listens, a line each. */
@@ -17,14 +17,12 @@ export function announceListeners(log: Log, listeners: readonly ListenerView[]):
 export function announce(
   log: Log,
   config: Config,
-  listeners: readonly ListenerView[],
+  running: Pick<RuntimeView, 'listeners' | 'workers'>,
   admin: AdminServer | undefined,
   source: string,
 ): void {
-  log.info('started', { version: manifest.version, pid: process.pid, config: source, workers: 1 });
-  if (config.workers !== 1) {
-    log.warn('one-worker', { asked: config.workers, reason: 'this version carries traffic in one process' });
-  }
+  const workers = running.workers().length;
+  log.info('started', { version: manifest.version, pid: process.pid, config: source, workers });
   for (const { name, policy, endpoints, healthCheck } of config.pools) {
     const check =
       healthCheck === undefined
@@ -40,6 +38,6 @@ export function announce(
     const shown = list.length > 8 ? `${list.slice(0, 8).join(',')},... (${list.length})` : list.join(',');
     log.info('pool', { pool: name, policy, endpoints: shown, healthCheck: check });
   }
-  announceListeners(log, listeners);
+  announceListeners(log, running.listeners());
   if (admin !== undefined) log.info('listening', { listener: 'admin', address: admin.address });
 }

@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../config/schema/address.ts';
+import { type Address, formatAddress } from '../config/address.ts';
 
 /** What to do about the errors that everybody meets. */
 function hint(code: string): string {

@@ -1,56 +1,55 @@
 import { balancer } from '../balancer/flow.ts';
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
-import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
-import { poolsOf } from '../config/pool-references.ts';
-import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
-import { HealthMonitor } from '../health/health-monitor.ts';
-import { OutlierDetector } from '../health/outlier-detector.ts';
+import { type Judge, OutlierDetector } from '../health/outlier-detector.ts';
 import { L4Pool } from '../l4/l4-pool.ts';
 import type { L7Listener } from '../l7/l7-listener.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
 import type { AccessLog } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
-import type { Log, Transition, TransitionListener } from '../model/ports.ts';
-import type { ListenerView } from '../model/runtime-view.ts';
-import { connectDatagrams } from '../net/datagrams.ts';
-import { dial } from '../net/dial.ts';
-import { resolveHost } from '../net/resolve.ts';
+import type { Log } from '../model/ports.ts';
+import type { CellSource } from '../model/shared/cells.ts';
 import { openDatagrams } from '../net/resolving-datagrams.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
-import { tlsHandshake } from '../net/tls-handshake.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
-import { certificateViews } from './certificate-views.ts';
+import { adoptState, type EndpointState } from './endpoint-states.ts';
+import type { Offers } from './handed-socket.ts';
 import type { ServedPool } from './listener-kinds.ts';
 import { ListenerPlan } from './listener-plan.ts';
 import { PoolDial } from './pool-dial.ts';
 import { poolParts } from './pool-parts.ts';
-import type { TicketKeyring } from './ticket-keyring.ts';
+import type { TicketKeySource } from './ticket-keyring.ts';
 import type { ServedListener } from './served-listener.ts';
 
 /** What a data plane is told and tells. */
 export interface DataPlaneOptions {
   readonly log: Log;
   readonly accessLog: AccessLog | undefined;
-  readonly transitions: TransitionListener;
+  /** Decides about endpoints that real traffic speaks against. */
+  readonly judge: Judge;
   /** Tells this Pointsman from others in Via; the same after a restart. */
   readonly instance: string;
   /** The keys of session tickets, which outlive every configuration. */
-  readonly ticketKeys: TicketKeyring;
+  readonly ticketKeys: TicketKeySource;
+  /** Memory that everything counts in. */
+  readonly cells: CellSource;
 }
 
-/** What `apply` did. */
-export interface ApplyReport {
-  /** Of the snapshot in force. */
-  readonly revision: number;
-  /** Everything that was different, also what only a restart brings; empty for the first configuration. */
-  readonly changes: readonly ConfigChange[];
+/** A configuration that is ready to be put into force. Exactly one of its methods is to be called, once. */
+export interface PreparedConfig {
+  /** The port of each listener. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Swaps everything in one turn; cannot fail. */
+  commit(): void;
+  /** Nothing comes of it. */
+  abandon(): void;
 }
 
 /** Pools as they would be, made and undone without anybody noticing. */
@@ -62,44 +61,31 @@ interface PoolPlan {
 }
 
 /**
- * Everything that carries traffic: pools, health, listeners. A configuration is put into force whole or not at all, and
- * whatever it says nothing new about stays the same object, with all that it carries.
+ * Everything that carries traffic in one worker: listeners, and pools with their connections. A configuration is put into force whole or
+ * not at all, and whatever it says nothing new about stays the same object, with all that it carries. How healthy endpoints are
+ * and what the operator wants of them is decided elsewhere, and told.
  */
 export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #shared: L7Listener['shared'];
   readonly #wheel = new TimerWheel();
   readonly #publisher: Publisher;
-  readonly #health: HealthMonitor;
   readonly #outliers: OutlierDetector;
   #config: Config | undefined = undefined;
-  #revision = 0;
   #stopped = false;
   #pools = new Map<string, ServedPool>();
   #listeners: readonly ListenerPlan[] = [];
   /** Listeners that are gone from the configuration, as long as they have connections. */
   #leaving: ServedListener[] = [];
 
-  /** Nothing listens and nothing is probed before the first `apply`. */
+  /** Nothing listens before the first configuration is in force. */
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { log } = options;
     this.#publisher = new Publisher({ clock: systemClock, random: systemRandom }, log, (pool) =>
       runTurn(() => this.#pools.get(pool.name)?.l7.queue.wake()),
     );
-    this.#health = new HealthMonitor({
-      clock: systemClock,
-      random: systemRandom,
-      wheel: this.#wheel,
-      dialOf: (pool) => this.#pools.get(pool.name)?.dial.dial ?? dial,
-      resolve: resolveHost,
-      connectDatagrams,
-      tlsHandshake,
-      publisher: this.#publisher,
-      transitions: this,
-      log,
-    });
-    this.#outliers = new OutlierDetector(systemClock, this.#health);
+    this.#outliers = new OutlierDetector(systemClock, options.judge);
     this.#shared = {
       balancer,
       observer: this.#outliers,
@@ -112,35 +98,31 @@ export class DataPlane {
   }
 
   /**
-   * Puts a configuration into force. Everything that can fail comes first: compiling routes and filters, binding new
-   * addresses. Then all of it is swapped in one turn. One call at a time.
-   * @throws Error saying what failed, such as an address in use; the configuration before is then still in force, whole.
+   * Makes everything that a configuration needs, and touches nothing that is in force. One at a time: the one before must have been
+   * committed or abandoned.
+   * @throws Error saying what failed, such as an address in use; nothing is left of it then.
    */
-  async apply(next: Config): Promise<ApplyReport> {
-    const before = this.#config;
-    const changes = before === undefined ? [] : diffConfigs(before, next);
-    if (before !== undefined && changes.every(({ restart }) => restart))
-      return { revision: this.#revision, changes };
-    const config = before === undefined ? next : withoutRestart(before, next);
+  async prepare(config: Config, offers: Offers): Promise<PreparedConfig> {
     const listeners: ListenerPlan[] = [];
     const pools = this.#planPools(config);
-    try {
-      pools.secure = this.#planPoolTls(config, pools.all);
-      for (const listener of config.listeners) listeners.push(this.#planListener(listener, pools));
-      for (const listener of listeners) {
-        await listener.open(this.#listeners);
-        if (this.#stopped) throw new Error('Pointsman is shutting down');
-      }
-    } catch (error) {
+    const abandon = (): void =>
       runTurn(() => {
         for (const listener of listeners) listener.abandon();
         for (const served of pools.created) this.#closePool(served);
       });
+    try {
+      pools.secure = this.#planPoolTls(config, pools.all);
+      for (const listener of config.listeners) listeners.push(this.#planListener(listener, pools));
+      for (const listener of listeners) {
+        await listener.open(this.#listeners, offers);
+        if (this.#stopped) throw new Error('Pointsman is shutting down');
+      }
+    } catch (error) {
+      abandon();
       throw error;
     }
-    runTurn(() => this.#swap(config, pools, listeners));
-    this.#revision++;
-    return { revision: this.#revision, changes };
+    const ports = Object.fromEntries(listeners.map(({ name, door }) => [name, door!.port]));
+    return { ports, commit: () => runTurn(() => this.#swap(config, pools, listeners)), abandon };
   }
 
   #planPools(config: Config): PoolPlan {
@@ -149,7 +131,7 @@ export class DataPlane {
     for (const poolConfig of config.pools) {
       let served = this.#pools.get(poolConfig.name);
       if (served === undefined) {
-        const pool = createPool(poolConfig, this.#publisher);
+        const pool = createPool(poolConfig, this.#publisher, this.#options.cells);
         const dial = new PoolDial();
         const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial.dial);
         served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial.dial, openDatagrams), dial };
@@ -184,6 +166,7 @@ export class DataPlane {
       shared: this.#shared,
       instance: this.#options.instance,
       ticketKeys: this.#options.ticketKeys,
+      cells: this.#options.cells,
     });
   }
 
@@ -194,7 +177,6 @@ export class DataPlane {
     this.#pools = pools.all;
     pools.secure();
     for (const poolConfig of config.pools) this.#configurePool(poolConfig);
-    for (const { pool } of pools.created) this.#health.watch(pool);
     for (const listener of listeners) listener.commit();
     this.#listeners = listeners;
     const doors = new Set(listeners.map(({ door }) => door));
@@ -208,7 +190,6 @@ export class DataPlane {
     }
     for (const served of poolsBefore.values()) {
       if (pools.all.get(served.pool.name) === served) continue;
-      this.#health.forget(served.pool);
       this.#closePool(served);
     }
   }
@@ -232,55 +213,53 @@ export class DataPlane {
     const { pool, l7 } = this.#pools.get(config.name)!;
     if (Bun.deepEquals(pool.config, config)) return;
     l7.configure(config, poolParts(pool, config, l7.affinity));
-    const { removed } = updatePool(pool, config, this.#publisher);
+    const { removed } = updatePool(pool, config, this.#publisher, this.#options.cells);
     l7.forget(removed);
-    this.#health.watch(pool);
   }
 
-  /** What health found: requests that wait on a dead endpoint go elsewhere, those that wait in the queue are asked again. */
-  onTransition(transition: Transition): void {
-    const { pool, endpoint, kind, reason } = transition;
+  /**
+   * What became of endpoints of a pool. Requests that wait on one that is dead go elsewhere, those that wait in the queue are asked
+   * again. Endpoints that there are not are passed over.
+   */
+  setStates(poolName: string, states: readonly EndpointState[]): void {
+    const served = this.#pools.get(poolName);
+    if (served === undefined) return;
+    const { pool, l7 } = served;
+    const nowMs = systemClock.nowMs();
+    const down: { endpoint: Endpoint; reason: string }[] = [];
+    for (const state of states) {
+      const endpoint = pool.view.all.find(({ name }) => name === state.name);
+      if (endpoint === undefined) continue;
+      if (state.health === 'unhealthy' && endpoint.health !== 'unhealthy')
+        down.push({ endpoint, reason: state.reason });
+      if (state.ejectedForMs > 0 && endpoint.ejectedUntilMs <= nowMs) this.#outliers.forgive(endpoint);
+      adoptState(endpoint, state, nowMs);
+    }
     runTurn(() => {
-      if (kind === 'ejected') this.#outliers.forgive(endpoint);
-      if (kind === 'unhealthy') this.#onDown(pool, endpoint, reason);
-      this.#pools.get(pool.name)?.l7.queue.wake();
+      this.#publisher.publish(pool);
+      for (const { endpoint, reason } of down) this.#onDown(served, endpoint, reason);
+      l7.queue.wake();
     });
-    this.#options.transitions.onTransition(transition);
   }
 
-  #onDown(pool: Pool, endpoint: Endpoint, reason: string): void {
-    this.#pools.get(pool.name)?.l7.abandon(endpoint, reason);
+  #onDown({ pool, l7 }: ServedPool, endpoint: Endpoint, reason: string): void {
+    l7.abandon(endpoint, reason);
     if (pool.config.onEndpointDown !== 'close') return;
     for (const served of this.#served()) served.cutSessions(endpoint);
-  }
-
-  /** Number of the snapshot in force; 0 before the first. */
-  get revision(): number {
-    return this.#revision;
-  }
-
-  /** What is in force; undefined before the first `apply`. */
-  get config(): Config | undefined {
-    return this.#config;
-  }
-
-  get listening(): boolean {
-    return this.#listeners.every(({ door }) => door?.isOpen === true);
   }
 
   pools(): readonly Pool[] {
     return [...this.#pools.values()].map(({ pool }) => pool);
   }
 
-  listeners(): readonly ListenerView[] {
-    return this.#listeners.map(({ config, served, door }) => ({
-      name: config.name,
-      address: formatAddress({ host: config.address.host, port: door?.port ?? config.address.port }),
-      protocol: config.protocol,
-      pools: poolsOf(config),
-      stats: served.stats,
-      certificates: certificateViews(config),
-    }));
+  /** Listeners in force, with their counters. */
+  listeners(): readonly { readonly name: string; readonly stats: ListenerStats }[] {
+    return this.#listeners.map(({ name, served }) => ({ name, stats: served.stats }));
+  }
+
+  /** Another worker has made room, or says that it is the turn of those who wait here. */
+  wakeQueues(): void {
+    for (const { l7 } of this.#pools.values()) l7.queue.called();
   }
 
   idleConnections(endpoint: Endpoint): number {
@@ -317,6 +296,13 @@ export class DataPlane {
     });
   }
 
+  /** Ends the UDP sessions, and with them the sockets that they hold. */
+  cutDatagrams(): void {
+    runTurn(() => {
+      for (const served of this.#served()) if (served.transport === 'udp') served.cut();
+    });
+  }
+
   /** Ends what is still under way; returns how much that was. */
   cut(): number {
     let count = 0;
@@ -326,9 +312,8 @@ export class DataPlane {
     return count;
   }
 
-  /** Ends checks and timers, and closes idle connections to endpoints. */
+  /** Ends timers, and closes idle connections to endpoints. */
   close(): void {
-    this.#health.stop();
     this.#publisher.stop();
     for (const { l7 } of this.#pools.values()) l7.close();
   }

@@ -1,7 +1,8 @@
 import type { Address } from '../config/schema/address.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
-import { type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
+import { acceptFrom, type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
 import { cannotListen } from './cannot-listen.ts';
+import type { HandedSocket } from './handed-socket.ts';
 import type { ConnectionListener } from './served-listener.ts';
 
 /**
@@ -9,6 +10,8 @@ import type { ConnectionListener } from './served-listener.ts';
  * reload gives to one of another name refuses nobody.
  */
 export class Door implements Acceptor {
+  /** Number of its socket. */
+  readonly id: number;
   /** As configured: port 0 stays 0. */
   readonly address: Address;
   #to: ConnectionListener;
@@ -16,17 +19,28 @@ export class Door implements Acceptor {
   #former: ConnectionListener[] = [];
   #socket: ListeningSocket | undefined = undefined;
 
-  private constructor(address: Address, to: ConnectionListener) {
+  private constructor(id: number, address: Address, to: ConnectionListener) {
+    this.id = id;
     this.address = address;
     this.#to = to;
   }
 
   /**
-   * Listens.
+   * Begins to accept.
+   * @param handed A listening socket, which is owned from now on; without it one is opened.
    * @throws Error naming the listener and the address, with the code of the system.
    */
-  static async open(address: Address, to: ConnectionListener): Promise<Door> {
-    const door = new Door(address, to);
+  static async open(
+    id: number,
+    address: Address,
+    to: ConnectionListener,
+    handed: HandedSocket | undefined,
+  ): Promise<Door> {
+    const door = new Door(id, address, to);
+    if (handed !== undefined) {
+      door.#socket = acceptFrom(handed.fd, handed.port, door);
+      return door;
+    }
     try {
       door.#socket = await listen(address.host, address.port, door);
     } catch (error) {

@@ -10,14 +10,15 @@ import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { L7Listener } from '../l7/l7-listener.ts';
 import type { L7Pool } from '../l7/l7-pool.ts';
 import { compileRoutes, type Router } from '../l7/router.ts';
-import { ListenerStats } from '../model/listener-stats.ts';
 import type { ListenerTls } from '../l7/tls-client.ts';
 import type { Pool } from '../model/pool.ts';
+import type { CellSource } from '../model/shared/cells.ts';
 import { compileArms } from '../model/weighted-arms.ts';
 import { KeptFilters } from './kept-filters.ts';
 import { createListenerTls } from './listener-tls.ts';
-import type { TicketKeyring } from './ticket-keyring.ts';
+import type { TicketKeySource } from './ticket-keyring.ts';
 import type { PoolDial } from './pool-dial.ts';
+import { listenerStats } from './shared-cells.ts';
 import type { ServedListener } from './served-listener.ts';
 
 /** A pool with all that carries traffic to it, by protocol of the listener. */
@@ -33,7 +34,8 @@ export interface ListenerParts {
   readonly pools: ReadonlyMap<string, ServedPool>;
   readonly shared: L7Listener['shared'];
   readonly instance: string;
-  readonly ticketKeys: TicketKeyring;
+  readonly ticketKeys: TicketKeySource;
+  readonly cells: CellSource;
 }
 
 /** The listener of that name in force. */
@@ -77,7 +79,8 @@ function prepareHttp(
   const tls = tlsOf(config, before, same, parts.ticketKeys);
   if (same !== undefined)
     return { served: same, adopt: () => same.configure(config, router, forwarding, tls) };
-  const served = new L7Listener(config, router, forwarding, new ListenerStats(), parts.shared, tls);
+  const stats = listenerStats(parts.cells, config.name);
+  const served = new L7Listener(config, router, forwarding, stats, parts.shared, tls);
   return { served, adopt: adoptsNothing };
 }
 
@@ -86,7 +89,7 @@ function tlsOf(
   { name, tls }: HttpListenerConfig,
   before: HttpListenerConfig | undefined,
   same: L7Listener | undefined,
-  ticketKeys: TicketKeyring,
+  ticketKeys: TicketKeySource,
 ): ListenerTls | undefined {
   if (tls === undefined) return undefined;
   if (same?.tls !== undefined && Bun.deepEquals(before?.tls, tls)) return same.tls;
@@ -110,7 +113,7 @@ function compileHttp(
 function prepareTcp(
   config: TcpListenerConfig,
   known: KnownListener | undefined,
-  { pools, shared }: ListenerParts,
+  { pools, shared, cells }: ListenerParts,
 ): PreparedListener {
   const same = known?.served instanceof TcpListener ? known.served : undefined;
   const named = (name: string): L4Pool => poolNamed(name, pools).l4;
@@ -120,18 +123,20 @@ function prepareTcp(
       ? targetOf(config, named)
       : new TlsRouter(routes, (index) => targetOf({ ...routes[index]!, protocol }, named));
   if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
-  return { served: new TcpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
+  const stats = listenerStats(cells, config.name);
+  return { served: new TcpListener(config, target, stats, shared), adopt: adoptsNothing };
 }
 
 function prepareUdp(
   config: UdpListenerConfig,
   known: KnownListener | undefined,
-  { pools, shared }: ListenerParts,
+  { pools, shared, cells }: ListenerParts,
 ): PreparedListener {
   const same = known?.served instanceof UdpListener ? known.served : undefined;
   const target = targetOf(config, (name) => poolNamed(name, pools).l4);
   if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
-  return { served: new UdpListener(config, target, new ListenerStats(), shared), adopt: adoptsNothing };
+  const stats = listenerStats(cells, config.name);
+  return { served: new UdpListener(config, target, stats, shared), adopt: adoptsNothing };
 }
 
 function targetOf(

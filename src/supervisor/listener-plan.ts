@@ -1,18 +1,20 @@
-import { type Address, formatAddress } from '../config/schema/address.ts';
-import { type ListenerConfig, transportOf } from '../config/schema/listener.ts';
+import type { Address } from '../config/address.ts';
+import type { ListenerConfig } from '../config/schema/listener.ts';
 import { Door } from './door.ts';
+import type { HandedSocket, Offers } from './handed-socket.ts';
 import { type ListenerParts, prepareListener } from './listener-kinds.ts';
 import type { ServedListener } from './served-listener.ts';
 import { UdpDoor } from './udp-door.ts';
 
-/** Whether the socket of the one does for the other. */
-function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  const sameAddress = a.address.host === b.address.host && a.address.port === b.address.port;
-  return sameAddress && transportOf(a) === transportOf(b);
-}
-
-function openDoor(address: Address, served: ServedListener): Promise<Door | UdpDoor> {
-  return served.transport === 'udp' ? UdpDoor.open(address, served) : Door.open(address, served);
+function openDoor(
+  id: number,
+  address: Address,
+  served: ServedListener,
+  handed: HandedSocket | undefined,
+): Promise<Door | UdpDoor> {
+  return served.transport === 'udp'
+    ? UdpDoor.open(id, address, served, handed)
+    : Door.open(id, address, served, handed);
 }
 
 /** One listener of a configuration: made, opened, then put into force or abandoned. The one in force before is not touched until then. */
@@ -49,26 +51,11 @@ export class ListenerPlan {
    * @param inForce The listeners in force, whose sockets stay open until all is swapped.
    * @throws Error naming the listener when the address cannot be bound.
    */
-  async open(inForce: readonly ListenerPlan[]): Promise<void> {
-    const { address } = this.config;
-    const known = this.#known;
-    if (known !== undefined && sameSocket(known.config, this.config)) this.door = known.door;
-    else if (address.port !== 0)
-      this.door = inForce.find((other) => sameSocket(other.config, this.config))?.door;
+  async open(inForce: readonly ListenerPlan[], offers: Offers): Promise<void> {
+    const id = offers.idOf(this.name);
+    this.door = inForce.find(({ door }) => door?.id === id)?.door;
     if (this.door !== undefined) return;
-    try {
-      this.door = await openDoor(address, this.served);
-    } catch (error) {
-      const holder = inForce.find(
-        ({ config }) =>
-          config.address.port === address.port &&
-          address.port !== 0 &&
-          transportOf(config) === transportOf(this.config),
-      );
-      if (holder === undefined || !(error instanceof Error)) throw error;
-      const held = `listener ${holder.name} still has ${formatAddress(holder.config.address)}`;
-      throw new Error(`${error.message}; ${held}: go by way of another port`, { cause: error });
-    }
+    this.door = await openDoor(id, this.config.address, this.served, offers.take(id));
     this.#opened = true;
   }
 

@@ -9,7 +9,7 @@ import type { Control, ReloadResult, SaveResult } from '../model/control.ts';
 import type { Log } from '../model/ports.ts';
 import { announceListeners } from './announce.ts';
 import { replaceFile } from './configuration-file.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { ReloadableEndpointControl } from './endpoint-control.ts';
 
 type Refusal = Extract<ReloadResult, { readonly outcome: 'refused' }>;
@@ -19,7 +19,7 @@ const MOST_NAMED = 8;
 
 /** What reloads are made with. */
 export interface ReloaderDeps {
-  readonly plane: DataPlane;
+  readonly plane: ControlPlane;
   readonly endpoints: ReloadableEndpointControl;
   /** Reads the configuration again; undefined when it came from the command line. */
   readonly load: (() => Promise<LoadResult>) | undefined;

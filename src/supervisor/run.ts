@@ -9,7 +9,7 @@ import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
 import { onDefect } from '../net/defects.ts';
-import { BatchedAccessLog } from '../telemetry/access-log.ts';
+import { usesDescriptors } from '../net/sockets.ts';
 import { EventLoopLag } from '../telemetry/event-loop-lag.ts';
 import { LineWriter } from '../telemetry/line-writer.ts';
 import { AppLog } from '../telemetry/log.ts';
@@ -21,11 +21,11 @@ import manifest from '../../package.json' with { type: 'json' };
 import { announce } from './announce.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { ConfigWatch } from './config-watch.ts';
-import { DataPlane } from './data-plane.ts';
+import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
 import { Reloader } from './reloader.ts';
-import { shutDown } from './shutdown.ts';
-import { TicketKeyring } from './ticket-keyring.ts';
+import { wait } from './shutdown.ts';
+import { workerCount } from './worker-count.ts';
 
 /** Without the admin interface traffic flows all the same: only one that was asked for must be there. */
 async function startAdminIfPossible(
@@ -81,9 +81,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   const log: Log = new AppLog({ level: config.log.level, format: config.log.format, clock, sink: lines });
   const startWallMs = clock.wallMs();
   const counters = new TransitionCounters();
-  const ticketKeys = new TicketKeyring(clock);
-  let accessLog: BatchedAccessLog | undefined;
-  let plane: DataPlane | undefined;
+  let plane: ControlPlane | undefined;
   let admin: AdminServer | undefined;
   onDefect((error) => log.error('defect', { error: describe(error) }));
   process.on('uncaughtException', (error) => log.error('defect', { error: describe(error) }));
@@ -92,19 +90,23 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   let onHangUp = (): void => {};
   process.on('SIGHUP', () => onHangUp());
   try {
-    if (config.accessLog !== false) accessLog = BatchedAccessLog.open(config.accessLog, clock, log);
-    plane = new DataPlane({
-      log,
-      accessLog,
-      transitions: counters,
-      instance: hostname(),
-      ticketKeys,
-    });
-    const running = plane;
+    const workers = usesDescriptors ? workerCount(config.workers) : 1;
+    if (!usesDescriptors && workerCount(config.workers) > 1) {
+      const reason = 'listening sockets cannot be handed to workers here';
+      log.warn('one-worker', { asked: config.workers, reason });
+    }
+    const running = new ControlPlane(
+      { log, transitions: counters, instance: hostname(), workers, holdsSockets: usesDescriptors },
+      config,
+    );
+    plane = running;
     const stopping = { begun: false };
     const windows = new TrafficWindows({
       clock,
-      endpoints: () => running.pools().flatMap((pool) => pool.view.all),
+      endpoints: () => {
+        running.gather();
+        return running.pools().flatMap((pool) => pool.view.all);
+      },
     });
     const lag = new EventLoopLag(clock);
     const view: RuntimeView = {
@@ -112,6 +114,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
       startWallMs,
       revision: () => running.revision,
       readiness: () => readiness(running, stopping.begun),
+      workers: () => running.workers(),
       pools: () => running.pools(),
       listeners: () => running.listeners(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
@@ -133,7 +136,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
         clock,
         transitions: counters,
         eventLoopLagMs: () => lag.largestMs(),
-        accessLog,
+        accessLog: config.accessLog === false ? undefined : running.accessLog,
       };
       admin = await startAdminIfPossible(
         config.admin,
@@ -142,6 +145,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
           control,
           endpoints,
           clock,
+          refresh: () => running.collect(),
           window: (endpoint) => windows.window(endpoint),
           metrics: (accept) => exposeMetrics(metrics, accept),
         },
@@ -150,8 +154,8 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     }
     windows.start();
     lag.start();
-    announce(log, config, running.listeners(), admin, source);
-    process.on('SIGUSR1', () => accessLog?.reopen());
+    announce(log, config, running, admin, source);
+    process.on('SIGUSR1', () => running.reopenAccessLog());
     const watch =
       config.watch && file !== undefined
         ? new ConfigWatch(
@@ -171,28 +175,26 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     watch?.stop();
     expiry.stop();
     control.stop();
-    await shutDown(running, running.config?.shutdown ?? config.shutdown, clock, log);
+    const { delay, deadline } = running.config?.shutdown ?? config.shutdown;
+    if (delay > 0) await wait(clock, delay);
+    const cut = await running.stop(deadline);
+    if (cut > 0) log.warn('shutdown-cut', { exchanges: cut, reason: `still under way after ${deadline} ms` });
     endpoints.stop();
     windows.stop();
-    ticketKeys.stop();
     lag.stop();
     await admin?.stop(true);
     log.info('stopped', { uptimeSeconds: Math.round((clock.wallMs() - startWallMs) / 1000) });
     return 0;
   } catch (error) {
     log.error('cannot-start', { reason: error instanceof Error ? error.message : String(error) });
-    plane?.stopListening();
-    plane?.close();
+    plane?.kill();
     return 1;
   } finally {
-    await accessLog?.close(LAST_LINES_MS);
     await lines.close(LAST_LINES_MS);
   }
 }
 
-function readiness(plane: DataPlane, stopping: boolean): { ready: boolean; reasons: string[] } {
-  const reasons: string[] = [];
-  if (stopping) reasons.push('shutting down');
-  else if (!plane.listening) reasons.push('a listener is not bound');
+function readiness(plane: ControlPlane, stopping: boolean): { ready: boolean; reasons: readonly string[] } {
+  const reasons = stopping ? ['shutting down'] : plane.obstacles;
   return { ready: reasons.length === 0, reasons };
 }

@@ -14,7 +14,7 @@ function config(sessionTickets: object): ListenerTlsConfig {
 function keyring(): { clock: FakeClock; ring: TicketKeyring } {
   let made = 0;
   const clock = new FakeClock();
-  return { clock, ring: new TicketKeyring(clock, (bytes) => Buffer.alloc(bytes, ++made)) };
+  return { clock, ring: new TicketKeyring(clock, undefined, (bytes) => Buffer.alloc(bytes, ++made)) };
 }
 
 test('a new key after each interval; the two before it stay', () => {

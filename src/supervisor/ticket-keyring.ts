@@ -8,6 +8,7 @@ import type { CancelTimer, Clock } from '../util/clock.ts';
 const KEPT = 3;
 
 interface Ring {
+  readonly listener: string;
   readonly keys: TicketKeys;
   all: readonly TicketKey[];
   /** Milliseconds between two keys; undefined when they come from a file. */
@@ -15,16 +16,47 @@ interface Ring {
   cancelTimer: CancelTimer;
 }
 
+/** Gives the ticket keys of a listener by its name: the same object whenever it is asked. */
+export interface TicketKeySource {
+  keysOf(listener: string, tls: ListenerTlsConfig): TicketKeys;
+}
+
+/** The ticket keys that a worker was told by its supervisor. */
+export class ToldTicketKeys implements TicketKeySource {
+  readonly #byListener = new Map<string, TicketKeys>();
+
+  /** The keys of a listener are these from now on; the first seals. */
+  tell(listener: string, told: readonly Uint8Array[]): void {
+    const keys = told.map((key) => Buffer.from(key));
+    const known = this.#byListener.get(listener);
+    if (known === undefined) this.#byListener.set(listener, new TicketKeys(keys));
+    else known.replace(keys);
+  }
+
+  keysOf(listener: string): TicketKeys {
+    const keys = this.#byListener.get(listener);
+    if (keys === undefined) throw new RangeError(`listener ${listener}: no ticket keys were told`);
+    return keys;
+  }
+}
+
 /**
  * The ticket keys of all listeners, made by chance and rotated, or read from files. The same object serves a listener through all
  * reloads, so that sessions outlive them.
  */
-export class TicketKeyring {
+export class TicketKeyring implements TicketKeySource {
+  readonly #changed: (listener: string, keys: readonly TicketKey[]) => void;
   readonly #clock: Clock;
   readonly #random: (bytes: number) => Buffer;
   readonly #rings = new Map<string, Ring>();
 
-  constructor(clock: Clock, random: (bytes: number) => Buffer = randomBytes) {
+  /** @param changed Told whenever a listener gets other keys; the first seals. */
+  constructor(
+    clock: Clock,
+    changed: (listener: string, keys: readonly TicketKey[]) => void = () => {},
+    random: (bytes: number) => Buffer = randomBytes,
+  ) {
+    this.#changed = changed;
     this.#clock = clock;
     this.#random = random;
   }
@@ -44,7 +76,8 @@ export class TicketKeyring {
 
   #create(listener: string): Ring {
     const all = [this.#fresh()];
-    const ring: Ring = { keys: new TicketKeys(all), all, rotateMs: undefined, cancelTimer: () => {} };
+    const keys = new TicketKeys(all);
+    const ring: Ring = { listener, keys, all, rotateMs: undefined, cancelTimer: () => {} };
     this.#rings.set(listener, ring);
     return ring;
   }
@@ -56,6 +89,7 @@ export class TicketKeyring {
   #set(ring: Ring, rotateMs: number | undefined, all: readonly TicketKey[]): void {
     ring.all = all;
     ring.keys.replace(all);
+    this.#changed(ring.listener, all);
     ring.cancelTimer();
     ring.rotateMs = rotateMs;
     if (rotateMs !== undefined) this.#rotateAfter(ring, rotateMs);
@@ -65,6 +99,11 @@ export class TicketKeyring {
     ring.cancelTimer = this.#clock.after(rotateMs, () =>
       this.#set(ring, rotateMs, [this.#fresh(), ...ring.all].slice(0, KEPT)),
     );
+  }
+
+  /** All keys, by listener: the first seals. */
+  all(): Record<string, readonly TicketKey[]> {
+    return Object.fromEntries([...this.#rings].map(([listener, { all }]) => [listener, all]));
   }
 
   /** Rotates no more. */

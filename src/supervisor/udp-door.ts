@@ -4,12 +4,15 @@ import type { UdpWay } from '../l4/udp-way.ts';
 import type { DatagramAcceptor, DatagramListener, Party } from '../net/datagram-socket.ts';
 import { bindDatagrams, serveDatagrams } from '../net/datagrams.ts';
 import { cannotListen } from './cannot-listen.ts';
+import type { HandedSocket } from './handed-socket.ts';
 
 /**
  * A bound UDP socket and the listener that serves what comes in by it. It can be led to another listener; clients that have a session
  * stay with theirs. When it is stopped the socket stays open until the last session that came by it is over, for their answers.
  */
 export class UdpDoor implements DatagramAcceptor, UdpWay {
+  /** Number of its socket. */
+  readonly id: number;
   /** As configured: port 0 stays 0. */
   readonly address: Address;
   closing = false;
@@ -19,19 +22,27 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
   #socket: DatagramListener | undefined = undefined;
   #sessions = 0;
 
-  private constructor(address: Address, to: UdpListener) {
+  private constructor(id: number, address: Address, to: UdpListener) {
+    this.id = id;
     this.address = address;
     this.#to = to;
   }
 
   /**
-   * Binds.
+   * Begins to receive.
+   * @param handed A bound socket, which is owned from now on; without it one is bound.
    * @throws Error naming the listener and the address, with the code of the system.
    */
-  static async open(address: Address, to: UdpListener): Promise<UdpDoor> {
-    const door = new UdpDoor(address, to);
+  static async open(
+    id: number,
+    address: Address,
+    to: UdpListener,
+    handed: HandedSocket | undefined,
+  ): Promise<UdpDoor> {
+    const door = new UdpDoor(id, address, to);
     try {
-      door.#socket = await serveDatagrams(await bindDatagrams(address.host, address.port, false), door);
+      const bound = handed ?? (await bindDatagrams(address.host, address.port, false));
+      door.#socket = await serveDatagrams(bound, door);
     } catch (error) {
       throw cannotListen(to.name, address, error);
     }

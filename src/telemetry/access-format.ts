@@ -1,4 +1,4 @@
-import { ACCESS_FIELDS, type AccessField } from '../config/schema/access-log.ts';
+import { ACCESS_FIELDS, type AccessField } from '../config/access-fields.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
 import { escapeText, jsonString, logfmtValue } from './escape.ts';

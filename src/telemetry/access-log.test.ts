@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 
-import { ACCESS_FIELDS } from '../config/schema/access-log.ts';
+import { ACCESS_FIELDS } from '../config/access-fields.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
 import { FakeClock } from '../util/fake-clock.ts';

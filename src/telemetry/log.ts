@@ -21,6 +21,8 @@ export interface AppLogOptions {
   readonly format: 'text' | 'json';
   readonly clock: Clock;
   readonly sink: LineSink;
+  /** Stand in every line, behind those of the event. */
+  readonly fields?: LogFields;
 }
 
 interface Period {
@@ -83,7 +85,7 @@ export class AppLog implements Log {
   #write(level: LogLevel, event: string, fields: LogFields | undefined): void {
     const time = new Date(this.#options.clock.wallMs()).toISOString();
     const format = this.#options.format === 'json' ? formatJson : formatText;
-    this.#options.sink.write(format(time, level, event, fields ?? {}));
+    this.#options.sink.write(format(time, level, event, { ...fields, ...this.#options.fields }));
   }
 }
 

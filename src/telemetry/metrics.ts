@@ -5,10 +5,12 @@ import type { Metric } from './metric.ts';
 import { POOL_METRICS } from './pool-metrics.ts';
 import { PROCESS_METRICS } from './process-metrics.ts';
 import { TLS_METRICS } from './tls-metrics.ts';
+import { WORKER_METRICS } from './worker-metrics.ts';
 
 /** Every metric there is, in the order in which they are written. Generates docs/reference/metrics.md. */
 export const METRICS: readonly Metric[] = [
   ...PROCESS_METRICS,
+  ...WORKER_METRICS,
   ...LISTENER_METRICS,
   ...TLS_METRICS,
   ...HTTP2_METRICS,

@@ -1,3 +1,4 @@
+import type { WorkerView } from '../model/runtime-view.ts';
 import type { Metric, MetricsSource, SampleSink } from './metric.ts';
 
 function processMetric(
@@ -28,7 +29,11 @@ function plain(
   return processMetric(name, type, [], help, (source, sink) => sink.value([], read(source)));
 }
 
-/** Metrics of the process as a whole. */
+function sumOf(workers: readonly WorkerView[], read: (worker: WorkerView) => number): number {
+  return workers.reduce((sum, worker) => sum + read(worker), 0);
+}
+
+/** Metrics of Pointsman as a whole. */
 export const PROCESS_METRICS: readonly Metric[] = [
   processMetric(
     'pointsman_build_info',
@@ -65,21 +70,26 @@ export const PROCESS_METRICS: readonly Metric[] = [
     'pointsman_cpu_seconds_total',
     'counter',
     ['mode'],
-    'CPU time used by the process, by mode: user or system.',
-    (_, sink) => {
+    'CPU time used by the supervisor and all workers, by mode: user or system.',
+    ({ view }, sink) => {
       const usage = process.cpuUsage();
-      sink.value(['user'], usage.user / 1e6);
-      sink.value(['system'], usage.system / 1e6);
+      const workers = view.workers();
+      sink.value(['user'], usage.user / 1e6 + sumOf(workers, ({ userCpuSeconds }) => userCpuSeconds));
+      sink.value(['system'], usage.system / 1e6 + sumOf(workers, ({ systemCpuSeconds }) => systemCpuSeconds));
     },
   ),
-  plain('pointsman_resident_memory_bytes', 'gauge', 'Memory of the process that is resident.', () =>
-    process.memoryUsage.rss(),
+  plain(
+    'pointsman_resident_memory_bytes',
+    'gauge',
+    'Memory of the supervisor and all workers that is resident.',
+    ({ view }) => process.memoryUsage.rss() + sumOf(view.workers(), ({ residentBytes }) => residentBytes),
   ),
   plain(
     'pointsman_event_loop_lag_seconds',
     'gauge',
-    'Longest delay of a timer in the last 10 to 20 seconds. Traffic waited as long.',
-    ({ eventLoopLagMs }) => eventLoopLagMs() / 1000,
+    'Longest delay of a timer in the last 10 to 20 seconds, in the supervisor or any worker.',
+    ({ view, eventLoopLagMs }) =>
+      Math.max(eventLoopLagMs(), ...view.workers().map((worker) => worker.eventLoopLagMs)) / 1000,
   ),
   plain(
     'pointsman_access_log_lines_total',

@@ -126,6 +126,7 @@ describe('METRICS', () => {
     test(`is what is written, in its order, with its types and labels${openMetrics ? ' (OpenMetrics)' : ''}`, async () => {
       const { runtime, scrape } = setUp();
       runtime.addListener('http', ['web']).routes = [new RouteStats('all')];
+      runtime.addWorker();
       const { body, contentType } = await scrape(openMetrics ? 'application/openmetrics-text' : 'text/plain');
       expect(contentType).toStartWith(
         openMetrics ? 'application/openmetrics-text; version=1.0.0;' : 'text/plain; version=0.0.4;',

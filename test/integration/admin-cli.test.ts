@@ -48,7 +48,9 @@ function local(line: string): Promise<Ran> {
 /** With times that pass taken out, at their length. */
 function steady({ code, out, err }: Ran): Ran {
   const time = /\d{4}-\d\d-\d\dT[\d:]+Z/g;
-  return { code, out: out.replaceAll(time, '<----- a time ----->').replace(/up \d+ s/, 'up N s'), err };
+  const workers = /^1 +ready +\d+ s +0 +0 +\d+$/m;
+  const told = out.replaceAll(time, '<----- a time ----->').replace(/up \d+ s/, 'up N s');
+  return { code, out: told.replace(/^WORKER .*\n/m, '').replace(workers, 'one worker, ready'), err };
 }
 
 describe('what is printed', () => {
@@ -63,6 +65,8 @@ web                      2 of 3 available          0    0.0
   a            open      not checked               0    0.0    -
   b            weight 0  not checked               0    0.0    -
   c            open      not checked               0    0.0    -
+
+one worker, ready
 `,
     });
     expect(steady(await local('drain web/a --deadline 10m'))).toEqual({
@@ -87,6 +91,8 @@ web                      2 of 4 available                           0    0.0
   b            open      not checked                                0    0.0    -
   c            disabled  empty                                      0    0.0    -
   d            open      not checked                                0    0.0    -
+
+one worker, ready
 
 4 changes at run time: see pointsman changes
 `);

@@ -9,28 +9,51 @@ const ROOT = join(import.meta.dir, '../..');
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 15_000;
 
-/** A configuration for tests: admin on a free port unless it says otherwise. */
+/** A configuration for tests: one worker, so that turns are in order, and admin on a free port, unless it says otherwise. */
 export type TestConfig = Omit<ConfigInput, 'admin'> & { readonly admin?: ConfigInput['admin'] };
 
 const CONFIG_FILE = 'pointsman.json';
 
 function writeConfig(file: string, config: TestConfig): void {
-  writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
+  writeFileSync(file, JSON.stringify({ workers: 1, admin: { address: '127.0.0.1:0' }, ...config }));
 }
 
-/** Kilobytes resident, of a process and its children. */
-function residentKilobytes(pid: number): number {
-  let status: string;
-  let children: string;
+/** A process and its children: the supervisor and its workers. */
+function familyOf(pid: number): number[] {
   try {
-    status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return [
+      pid,
+      ...children
+        .trim()
+        .split(/\s+/)
+        .filter(Boolean)
+        .flatMap((child) => familyOf(Number(child))),
+    ];
+  } catch {
+    return [];
+  }
+}
+
+function residentBytes(pid: number): number {
+  try {
+    const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(kilobytes ?? 0) * 1024;
   } catch {
     return 0;
   }
-  const own = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
-  const pids = children.trim().split(/\s+/).filter(Boolean);
-  return pids.reduce((sum, child) => sum + residentKilobytes(Number(child)), own);
+}
+
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  // utime and stime, in ticks of 1/100 s.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Addresses by listener name, from start-up lines in text or JSON, whatever the order of the fields. */
@@ -67,6 +90,8 @@ export class Pointsman {
       cwd: directory,
       env:
         options.sockets === undefined ? process.env : { ...process.env, POINTSMAN_SOCKETS: options.sockets },
+      // A group of its own, so that a signal can be sent to all of it, as a terminal does.
+      detached: true,
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
@@ -119,22 +144,24 @@ export class Pointsman {
     return this.#logs;
   }
 
+  /** Processes that carry traffic. */
+  get workerPids(): number[] {
+    return familyOf(this.pid).slice(1);
+  }
+
+  /** Of all its processes. */
   rssBytes(): number {
-    return residentKilobytes(this.pid) * 1024;
+    return sum(familyOf(this.pid).map(residentBytes));
   }
 
-  /** Seconds of CPU time so far. */
+  /** Seconds of CPU time of all its processes so far. */
   cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    // utime and stime, in ticks of 1/100 s.
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    return sum(familyOf(this.pid).map(cpuSecondsOf));
   }
 
-  /** Open files, connections among them. */
+  /** Open files of all its processes, connections among them. */
   openFiles(): number {
-    return readdirSync(`/proc/${this.pid}/fd`).length;
+    return sum(familyOf(this.pid).map((pid) => readdirSync(`/proc/${pid}/fd`).length));
   }
 
   get running(): boolean {
@@ -145,6 +172,11 @@ export class Pointsman {
     this.#process.kill(signal);
   }
 
+  /** To all its processes, as Ctrl-C in a terminal or a service manager does. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
+  }
+
   /** Its configuration file. */
   get file(): string {
     return join(this.#directory, CONFIG_FILE);
@@ -153,6 +185,17 @@ export class Pointsman {
   /** Lines of the log with one of these events. */
   lines(...events: readonly string[]): string[] {
     return this.#logs.split('\n').filter((line) => events.includes(line.split(/\s+/)[2] ?? ''));
+  }
+
+  /** Waits for a line of this event that comes after `count` others; returns it. */
+  async line(event: string, count = 0): Promise<string> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const line = this.lines(event)[count];
+      if (line !== undefined) return line;
+      if (performance.now() > deadline) throw new Error(`no ${event} in\n${this.#logs}`);
+      await Bun.sleep(2);
+    }
   }
 
   /** Gives it another configuration, asks for a reload and waits for the line that says what became of it. */

@@ -3,7 +3,7 @@ import { pool as poolSchema } from '../../src/config/schema/pool.ts';
 import { Endpoint } from '../../src/model/endpoint.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
 import { Pool } from '../../src/model/pool.ts';
-import type { ListenerView, Readiness, RuntimeView } from '../../src/model/runtime-view.ts';
+import type { ListenerView, Readiness, RuntimeView, WorkerView } from '../../src/model/runtime-view.ts';
 import type { Clock } from '../../src/util/clock.ts';
 
 /** A pool with everything at its default. The first endpoint is always picked. */
@@ -19,6 +19,7 @@ export class SampleRuntime implements RuntimeView {
   readonly startWallMs = 1_700_000_000_000;
   readonly poolList: Pool[] = [];
   readonly listenerList: ListenerView[] = [];
+  readonly workerList: WorkerView[] = [];
   readonly idle = new Map<Endpoint, number>();
   state: Readiness = { ready: true, reasons: [] };
 
@@ -26,6 +27,26 @@ export class SampleRuntime implements RuntimeView {
     const pool = samplePool(name, endpoints);
     this.poolList.push(pool);
     return pool;
+  }
+
+  /** A worker that does well. */
+  addWorker(more: Partial<WorkerView> = {}): WorkerView {
+    const worker: WorkerView = {
+      worker: this.workerList.length + 1,
+      state: 'ready',
+      pid: 4711,
+      upSeconds: 60,
+      restarts: 0,
+      stuckSeconds: 0,
+      connections: 3,
+      userCpuSeconds: 2,
+      systemCpuSeconds: 1,
+      residentBytes: 50_000_000,
+      eventLoopLagMs: 1.5,
+      ...more,
+    };
+    this.workerList.push(worker);
+    return worker;
   }
 
   addListener(name: string, pools: readonly string[]): ListenerStats {
@@ -57,6 +78,10 @@ export class SampleRuntime implements RuntimeView {
     return this.listenerList;
   }
 
+  workers(): readonly WorkerView[] {
+    return this.workerList;
+  }
+
   idleConnections(endpoint: Endpoint): number {
     return this.idle.get(endpoint) ?? 0;
   }
@@ -80,6 +105,7 @@ export function sampleAdminState(view: RuntimeView, clock: Clock): AdminState {
       discard: () => 0,
       version: () => 0,
     },
+    refresh: () => Promise.resolve(),
     window: () => ({ spanMs: 0, requestsPerSecond: 0, errorRate: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 }),
     metrics: () => Promise.reject(new Error('unused')),
   };

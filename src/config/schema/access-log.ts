@@ -1,49 +1,11 @@
 import { z } from 'zod';
 
+import { ACCESS_FIELDS } from '../access-fields.ts';
 import { quote, type Grammar } from './syntax.ts';
 import { text } from './text.ts';
 
 /** Formats of the access log that have a name. */
 const NAMED_FORMATS = ['json', 'logfmt', 'common', 'combined'];
-
-/** What a template of the access log can name; `json` and `logfmt` write all but the last three. */
-export const ACCESS_FIELDS = [
-  'time',
-  'durationMs',
-  'listener',
-  'route',
-  'pool',
-  'endpoint',
-  'clientIp',
-  'clientPort',
-  'peerIp',
-  'peerPort',
-  'method',
-  'target',
-  'host',
-  'protocol',
-  'tlsVersion',
-  'tlsCipher',
-  'serverName',
-  'alpn',
-  'status',
-  'requestBytes',
-  'responseBytes',
-  'failure',
-  'attempts',
-  'ttfbMs',
-  'queuedMs',
-  'connectMs',
-  'reused',
-  'userAgent',
-  'referer',
-  'requestId',
-  'path',
-  'query',
-  'commonTime',
-] as const;
-
-export type AccessField = (typeof ACCESS_FIELDS)[number];
 
 const formatGrammar: Grammar = (value) => {
   if (NAMED_FORMATS.includes(value)) return undefined;

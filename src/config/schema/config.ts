@@ -44,6 +44,19 @@ export const config = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How Pointsman stops on SIGTERM or SIGINT.' }),
+  workerWatchdog: z
+    .strictObject({
+      warnAfter: duration
+        .prefault('3s')
+        .meta({ description: 'It is logged when a worker does not answer for this long.' }),
+      killAfter: duration.prefault('30s').meta({
+        description: 'A worker that does not answer for this long is killed and replaced; 0: never.',
+      }),
+    })
+    .prefault({})
+    .meta({
+      description: 'What becomes of a worker that hangs. It is asked once a second whether it is alive.',
+    }),
   watch: z
     .boolean()
     .default(false)

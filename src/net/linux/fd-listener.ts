@@ -3,13 +3,12 @@ import type { Acceptor, ListeningSocket } from '../listen.ts';
 import { unserved } from '../unserved.ts';
 import { runTurn } from '../turn.ts';
 import { welcome } from '../welcome.ts';
-import { AF, E, EPOLL, errno, IPV6_V6ONLY, SO, SOCK, SOL, sys, systemError } from './libc.ts';
-import { FdTransport, setNoDelay, setOption } from './fd-transport.ts';
+import { BACKLOG, bindStream, startListening } from './bind-socket.ts';
+import { E, EPOLL, errno, SO, SOCK, SOL, sys } from './libc.ts';
+import { FdTransport, setOption } from './fd-transport.ts';
 import { poller, type PollTarget } from './poller.ts';
-import { offerRoom, readIp, readPort, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts';
+import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockaddr.ts';
 
-/** Connections that the kernel completes for us to fetch. */
-const BACKLOG = 4096;
 /** Connections fetched in one go, so that those that are open are not kept waiting. */
 const ACCEPTS_PER_EVENT = 64;
 /** How long nothing is accepted when there are no descriptors left, milliseconds. */
@@ -77,8 +76,13 @@ class FdListener implements PollTarget, ListeningSocket {
     // Closing the socket resets what the kernel has completed for us and nobody fetched.
     this.#acceptUpTo(BACKLOG);
     this.#open = false;
-    poller().close(this.#fd);
+    poller().release(this.#fd);
   }
+}
+
+/** Accepts from a listening socket that was made by `bindStream`, here or in another process. It is closed when this stops. */
+export function acceptFrom(fd: number, port: number, acceptor: Acceptor): ListeningSocket {
+  return new FdListener(fd, port, acceptor);
 }
 
 /**
@@ -86,26 +90,7 @@ class FdListener implements PollTarget, ListeningSocket {
  * @throws an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) when it cannot.
  */
 export function listenFd(ip: string, port: number, acceptor: Acceptor): ListeningSocket {
-  const target = writeAddress(ip, port);
-  if (target === undefined)
-    throw Object.assign(new Error(`not an IP address: ${ip}`), { code: 'EADDRNOTAVAIL' });
-  const fd = sys.socket(target.family, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
-  if (fd < 0) throw systemError('socket', errno());
-  setOption(fd, SOL.SOCKET, SO.REUSEADDR, 1);
-  // Inherited by every accepted socket.
-  setNoDelay(fd);
-  if (target.family === AF.INET6) setOption(fd, SOL.IPV6, IPV6_V6ONLY, ip === '::' ? 0 : 1);
-  if (sys.bind(fd, sockaddr, target.length) < 0) {
-    const error = systemError('bind', errno());
-    sys.close(fd);
-    throw error;
-  }
-  if (sys.listen(fd, BACKLOG) < 0) {
-    const error = systemError('listen', errno());
-    sys.close(fd);
-    throw error;
-  }
-  offerRoom();
-  sys.getsockname(fd, sockaddr, sockaddrLength);
-  return new FdListener(fd, readPort(), acceptor);
+  const bound = bindStream(ip, port, 'alone');
+  startListening(bound.fd);
+  return new FdListener(bound.fd, bound.port, acceptor);
 }

@@ -19,6 +19,9 @@ function load() {
     recvmmsg: { args: [i32, pointer, i32, i32, pointer], returns: i32 },
     sendmmsg: { args: [i32, pointer, i32, i32], returns: i32 },
     shutdown: { args: [i32, i32], returns: i32 },
+    socketpair: { args: [i32, i32, i32, pointer], returns: i32 },
+    sendmsg: { args: [i32, pointer, i32], returns: i32 },
+    recvmsg: { args: [i32, pointer, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
     epoll_create1: { args: [i32], returns: i32 },
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
@@ -108,8 +111,8 @@ export const EPOLL = {
   MOD: 3,
   CLOEXEC: 0o2000000,
 } as const;
-export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
-export const AF = { INET: 2, INET6: 10 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, SEQPACKET: 5, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+export const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
 export const SOL = { SOCKET: 1, IP: 0, TCP: 6, IPV6: 41 } as const;
 export const SO = {
   REUSEADDR: 2,
@@ -129,5 +132,6 @@ export const IPV6_V6ONLY = 26;
 export const IP_PKTINFO = 8;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
-export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x40000000 } as const;
+export const SCM_RIGHTS = 1;
 export const SHUT_WR = 1;

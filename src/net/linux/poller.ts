@@ -119,6 +119,12 @@ class Poller {
     if (this.#closing.push(fd) === 1) queueMicrotask(this.#closeAll);
   }
 
+  /** Closes a descriptor that another process may have too, and then goes on to report events of it. */
+  release(fd: number): void {
+    this.#control(EPOLL.DEL, fd, 0);
+    this.close(fd);
+  }
+
   readonly #closeAll = (): void => {
     const closing = this.#closing;
     if (closing.length === 0) return;

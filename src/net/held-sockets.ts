@@ -1,0 +1,79 @@
+import {
+  bindStream,
+  boundPort,
+  type BoundSocket,
+  type Sharing,
+  startListening,
+} from './linux/bind-socket.ts';
+import { openBoundFd } from './linux/fd-datagram-listener.ts';
+import { sys } from './linux/libc.ts';
+import { resolveHost } from './resolve.ts';
+
+/** What a socket carries. */
+export type SocketType = 'tcp' | 'udp';
+
+function bind(type: SocketType, ip: string, port: number, sharing: Sharing): BoundSocket {
+  if (type === 'tcp') return bindStream(ip, port, sharing);
+  const fd = openBoundFd(ip, port, sharing === 'shared');
+  return { fd, port: boundPort(fd) };
+}
+
+/**
+ * Sockets of one address, one for each process that is to take from it, held here so that they outlive those processes: what comes in
+ * while one is away waits. Nothing is accepted or read by whoever holds them. Only where sockets are descriptors
+ * (`usesDescriptors`).
+ */
+export class HeldSockets {
+  /** The port in force, also when 0 was asked for. */
+  readonly port: number;
+  /** By process. */
+  readonly descriptors: readonly number[];
+  #open = true;
+
+  private constructor(port: number, descriptors: readonly number[]) {
+    this.port = port;
+    this.descriptors = descriptors;
+  }
+
+  /**
+   * Opens `count` sockets on `host` (a name stands for its first address) and `port` (0: any free one).
+   * @throws an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND ...) when it cannot; nothing is open then.
+   */
+  static async open(type: SocketType, host: string, port: number, count: number): Promise<HeldSockets> {
+    const [ip] = await resolveHost(host);
+    // Sockets that share would also share with another Pointsman, silently: first one that does not.
+    const alone = bind(type, ip!, port, 'alone');
+    // Sockets of TCP that do not listen are no obstacle to each other (SO_REUSEADDR); those of UDP are.
+    if (type === 'udp') sys.close(alone.fd);
+    const bound: BoundSocket[] = [];
+    try {
+      while (bound.length < count) bound.push(bind(type, ip!, alone.port, 'shared'));
+    } catch (error) {
+      for (const { fd } of bound) sys.close(fd);
+      throw error;
+    } finally {
+      if (type === 'tcp') sys.close(alone.fd);
+    }
+    const descriptors = bound.map(({ fd }) => fd);
+    if (type === 'tcp') listenOnAll(descriptors);
+    return new HeldSockets(alone.port, descriptors);
+  }
+
+  /** Lets go of them. Whoever was given one still has it. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const fd of this.descriptors) sys.close(fd);
+  }
+}
+
+function listenOnAll(descriptors: readonly number[]): void {
+  for (const [index, fd] of descriptors.entries()) {
+    try {
+      startListening(fd);
+    } catch (error) {
+      for (const [other, open] of descriptors.entries()) if (other !== index) sys.close(open);
+      throw error;
+    }
+  }
+}

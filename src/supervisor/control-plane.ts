@@ -1,0 +1,389 @@
+import { createPool, updatePool } from '../balancer/pools.ts';
+import { Publisher } from '../balancer/publish.ts';
+import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
+import { poolsOf } from '../config/pool-references.ts';
+import { formatAddress } from '../config/address.ts';
+import type { Config } from '../config/schema/config.ts';
+import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
+import type { PoolConfig } from '../config/schema/pool.ts';
+import { HealthMonitor } from '../health/health-monitor.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
+import type { Pool } from '../model/pool.ts';
+import type { Log, TransitionListener } from '../model/ports.ts';
+import type { SlotMap } from '../model/shared/slots.ts';
+import { sharedStateBytes, StateOwner } from '../model/shared/state-owner.ts';
+import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
+import { connectDatagrams } from '../net/datagrams.ts';
+import { dial } from '../net/dial.ts';
+import { createSharedMemory } from '../net/shared-memory.ts';
+import { resolveHost } from '../net/resolve.ts';
+import { TimerWheel } from '../net/timer-wheel.ts';
+import { CallPipes } from '../net/worker-calls.ts';
+import { tlsHandshake } from '../net/tls-handshake.ts';
+import { systemClock as clock } from '../util/clock.ts';
+import { systemRandom as random } from '../util/random.ts';
+import { certificateViews } from './certificate-views.ts';
+import { StateNews, statesOf } from './endpoint-states.ts';
+import { FigureBook } from './figures.ts';
+import { HeldListeners, type SocketPlan } from './held-listeners.ts';
+import type { Ports, Snapshot } from './messages.ts';
+import { PoolDial } from './pool-dial.ts';
+import { listenerStats, routeNames, SharedCells, slotKeysOf } from './shared-cells.ts';
+import { TicketKeyring } from './ticket-keyring.ts';
+import { type InForce, Workers } from './workers.ts';
+
+/** What a control plane is told and tells. */
+export interface ControlPlaneOptions {
+  readonly log: Log;
+  readonly transitions: TransitionListener;
+  /** Tells this Pointsman from others in Via; the same after a restart. */
+  readonly instance: string;
+  readonly workers: number;
+  /** Sockets belong to the supervisor and are handed to workers. Otherwise the one worker opens them itself. */
+  readonly holdsSockets: boolean;
+}
+
+/** What `apply` did. */
+export interface ApplyReport {
+  /** Of the snapshot in force. */
+  readonly revision: number;
+  /** Everything that was different, also what only a restart brings; empty for the first configuration. */
+  readonly changes: readonly ConfigChange[];
+}
+
+/**
+ * Everything but traffic, which workers carry: the listening sockets, what is decided about endpoints (health, ejections, the
+ * operator's will), and the sums of what workers count. A configuration is put into force in all workers or in none.
+ */
+export class ControlPlane {
+  readonly #publisher: Publisher;
+  readonly #health: HealthMonitor;
+  readonly #news = new StateNews();
+  readonly #book = new FigureBook();
+  readonly #memory: ReturnType<typeof createSharedMemory>;
+  readonly #owner: StateOwner;
+  readonly #cells: SharedCells;
+  /** Undefined with one worker, which has nobody to call. */
+  readonly #calls: CallPipes | undefined;
+  readonly #sockets: HeldListeners;
+  readonly #workers: Workers;
+  #config: Config | undefined = undefined;
+  #revision = 0;
+  #pools = new Map<string, Pool>();
+  /** How health checks reach the endpoints of a pool. */
+  readonly #dials = new Map<string, PoolDial>();
+  readonly #ticketKeys: TicketKeyring;
+  #stats = new Map<string, ListenerStats>();
+  #ports: Ports = {};
+  #stopped = false;
+
+  /** Starts the workers, which do nothing before the first `apply`. */
+  constructor(options: ControlPlaneOptions, first: Config) {
+    const { log, transitions, instance, holdsSockets } = options;
+    this.#publisher = new Publisher({ clock, random }, log, (pool) => this.#tellStates(pool));
+    const wheel = new TimerWheel();
+    const publisher = this.#publisher;
+    this.#health = new HealthMonitor({
+      clock,
+      random,
+      wheel,
+      dialOf: (pool) => this.#dials.get(pool.name)?.dial ?? dial,
+      resolve: resolveHost,
+      connectDatagrams,
+      tlsHandshake,
+      publisher,
+      transitions,
+      log,
+    });
+    this.#ticketKeys = new TicketKeyring(clock, (listener, keys) =>
+      this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
+    );
+    this.#memory = createSharedMemory(sharedStateBytes(options.workers));
+    this.#owner = StateOwner.create(this.#memory, options.workers);
+    this.#cells = new SharedCells(this.#owner.state);
+    this.#calls = options.workers > 1 ? new CallPipes(options.workers) : undefined;
+    this.#sockets = new HeldListeners(options.workers, holdsSockets);
+    this.#workers = new Workers(options.workers, {
+      clock,
+      log,
+      instance,
+      handsSockets: holdsSockets,
+      watchdog: () => (this.#config ?? first).workerWatchdog,
+      inForce: () => this.#inForce(),
+      onFigures: (slot, figures) => this.#book.set(slot, figures),
+      onDied: (slot) => {
+        this.#owner.clearColumn(slot);
+        // It may have had places that others wait for.
+        this.#calls?.callAll();
+        this.#book.forget(slot);
+      },
+      onSuspect: (poolName, name, suspicion) => {
+        const pool = this.#pools.get(poolName);
+        const endpoint = pool?.view.all.find((candidate) => candidate.name === name);
+        if (pool !== undefined && endpoint !== undefined) this.#health.suspect(pool, endpoint, suspicion);
+      },
+    });
+  }
+
+  /**
+   * Puts a configuration into force. Everything that can fail comes first: binding new addresses, compiling routes and filters in every
+   * worker. Then all of it is swapped. One call at a time.
+   * @throws Error saying what failed, such as an address in use; the configuration before is then still in force, whole.
+   */
+  async apply(next: Config): Promise<ApplyReport> {
+    const before = this.#config;
+    const changes = before === undefined ? [] : diffConfigs(before, next);
+    if (before !== undefined && changes.every(({ restart }) => restart))
+      return { revision: this.#revision, changes };
+    const config = before === undefined ? next : withoutRestart(before, next);
+    const adoptDials = this.#planDials(config);
+    this.#assign(config);
+    const plan = await this.#sockets.plan(config.listeners);
+    for (const { name, tls } of config.listeners.filter(isHttp)) {
+      if (tls !== undefined) this.#ticketKeys.keysOf(name, tls);
+    }
+    if (before === undefined) {
+      plan.commit();
+      adoptDials();
+      this.#adopt(config);
+      this.#ports = await this.#workers.begin();
+    } else await this.#change(config, plan, adoptDials);
+    return { revision: this.#revision, changes };
+  }
+
+  /** In every worker, or in none. */
+  async #change(config: Config, plan: SocketPlan, adoptDials: () => void): Promise<void> {
+    const snapshot = this.#snapshotOf(this.#revision + 1, config, plan.held);
+    try {
+      this.#refuseStopped();
+      this.#ports = await this.#workers.prepare(snapshot, plan.held);
+      this.#refuseStopped();
+    } catch (error) {
+      this.#workers.abandon();
+      plan.abandon();
+      throw error;
+    }
+    plan.commit();
+    this.#workers.commit(snapshot, plan.held);
+    adoptDials();
+    this.#adopt(config);
+  }
+
+  /**
+   * Gives everything in a configuration its place in the shared memory.
+   * @throws Error when not all fit, or no memory is left.
+   */
+  #assign(config: Config): SlotMap {
+    const slots = this.#owner.assign(slotKeysOf(config), clock.nowMs());
+    this.#cells.learn(slots);
+    return slots;
+  }
+
+  /** @throws Error naming the pool whose TLS cannot be. */
+  #planDials({ pools }: Config): () => void {
+    const adoptions = pools.map((config) => {
+      const known = this.#dials.get(config.name);
+      if (known !== undefined && Bun.deepEquals(this.#pools.get(config.name)?.config.tls, config.tls))
+        return () => {};
+      const dialled = known ?? new PoolDial();
+      const adopt = dialled.prepare(config);
+      return () => {
+        adopt();
+        this.#dials.set(config.name, dialled);
+      };
+    });
+    return () => {
+      for (const adopt of adoptions) adopt();
+    };
+  }
+
+  #refuseStopped(): void {
+    if (this.#stopped) throw new Error('Pointsman is shutting down');
+  }
+
+  /** Brings what is kept here to what workers have now. */
+  #adopt(config: Config): void {
+    this.#revision++;
+    this.#config = config;
+    this.#owner.retain(slotKeysOf(config), clock.nowMs());
+    const before = this.#pools;
+    this.#pools = new Map();
+    for (const poolConfig of config.pools) {
+      const known = before.get(poolConfig.name);
+      const pool = known ?? createPool(poolConfig, this.#publisher, this.#cells);
+      this.#pools.set(pool.name, pool);
+      if (known === undefined) this.#health.watch(pool);
+      else this.#configurePool(pool, poolConfig);
+    }
+    for (const pool of before.values()) {
+      if (this.#pools.get(pool.name) === pool) continue;
+      this.#health.forget(pool);
+      this.#dials.delete(pool.name);
+      this.#publisher.forget(pool);
+    }
+    const stats = new Map<string, ListenerStats>();
+    for (const listener of config.listeners) {
+      const { name } = listener;
+      const own = this.#stats.get(name) ?? listenerStats(this.#cells, name);
+      own.nameRoutes(routeNames(listener));
+      stats.set(name, own);
+    }
+    this.#stats = stats;
+  }
+
+  #configurePool(pool: Pool, config: PoolConfig): void {
+    if (Bun.deepEquals(pool.config, config)) return;
+    updatePool(pool, config, this.#publisher, this.#cells);
+    this.#health.watch(pool);
+  }
+
+  /** Puts another configuration of one pool into force; nothing for a pool that there is not. */
+  updatePool(config: PoolConfig): void {
+    const before = this.#config;
+    const pool = this.#pools.get(config.name);
+    if (before === undefined || pool === undefined || Bun.deepEquals(pool.config, config)) return;
+    const after = { ...before, pools: before.pools.map((one) => (one.name === config.name ? config : one)) };
+    const slots = this.#assign(after);
+    this.#config = after;
+    this.#workers.broadcast({ type: 'pool', config, slots });
+    this.#configurePool(pool, config);
+    this.#owner.retain(slotKeysOf(after), clock.nowMs());
+  }
+
+  #tellStates(pool: Pool): void {
+    const states = this.#news.of(pool, clock.nowMs());
+    if (states.length > 0) this.#workers.broadcast({ type: 'states', pool: pool.name, states });
+  }
+
+  #snapshotOf(revision: number, config: Config, held: SocketPlan['held']): Snapshot {
+    const sockets: Record<string, { readonly id: number; readonly port: number }> = {};
+    for (const [listener, { id, sockets: own }] of held) sockets[listener] = { id, port: own?.port ?? 0 };
+    return { revision, config, sockets, slots: this.#assign(config), ticketKeys: this.#ticketKeys.all() };
+  }
+
+  #inForce(): InForce {
+    const { held } = this.#sockets;
+    const nowMs = clock.nowMs();
+    return {
+      snapshot: this.#snapshotOf(this.#revision, this.#config!, held),
+      held,
+      memory: this.#memory.path,
+      calls: this.#calls?.paths ?? [],
+      states: this.pools().map((pool) => ({ pool: pool.name, states: statesOf(pool, nowMs) })),
+    };
+  }
+
+  /** Number of the snapshot in force; 0 before the first. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** What is in force; undefined before the first `apply`. */
+  get config(): Config | undefined {
+    return this.#config;
+  }
+
+  pools(): readonly Pool[] {
+    return [...this.#pools.values()];
+  }
+
+  listeners(): readonly ListenerView[] {
+    return (this.#config?.listeners ?? []).map((config) => ({
+      name: config.name,
+      address: formatAddress({ host: config.address.host, port: this.#portOf(config) }),
+      protocol: config.protocol,
+      pools: poolsOf(config),
+      stats: this.#stats.get(config.name)!,
+      certificates: certificateViews(config),
+    }));
+  }
+
+  #portOf({ name, address }: ListenerConfig): number {
+    return this.#sockets.held.get(name)?.sockets?.port ?? this.#ports[name] ?? address.port;
+  }
+
+  idleConnections(endpoint: Endpoint): number {
+    return this.#book.idleConnections(endpoint);
+  }
+
+  /** Requests that workers have taken down in the access log. */
+  get accessLog(): { readonly lines: number; readonly droppedLines: number } {
+    return this.#book.accessLog;
+  }
+
+  workers(): readonly WorkerView[] {
+    return this.#workers.slots.map((slot) => ({
+      worker: slot.number,
+      state: slot.state,
+      pid: slot.pid,
+      upSeconds: slot.upMs / 1000,
+      restarts: slot.restarts,
+      stuckSeconds: slot.link.missed,
+      connections: this.#book.connectionsOf(slot.index),
+      userCpuSeconds: slot.pastCpu.user + slot.figures.userCpuSeconds,
+      systemCpuSeconds: slot.pastCpu.system + slot.figures.systemCpuSeconds,
+      residentBytes: slot.figures.residentBytes,
+      eventLoopLagMs: slot.figures.eventLoopLagMs,
+    }));
+  }
+
+  /** Why nobody accepts connections, for people; empty when somebody does. */
+  get obstacles(): readonly string[] {
+    const { slots } = this.#workers;
+    if (slots.some(({ state }) => state === 'ready')) return [];
+    const troubles = slots.flatMap(({ trouble }) => trouble ?? []);
+    return troubles.length === 0 ? ['no worker accepts connections yet'] : troubles;
+  }
+
+  /** Requests, tunnels and sessions under way, as far as workers have told. */
+  get busy(): number {
+    return this.pools().reduce((sum, { activeRequests }) => sum + activeRequests, 0);
+  }
+
+  /** Brings all figures up to now, those that workers must be asked for, too. */
+  async collect(): Promise<void> {
+    await this.#workers.collect();
+    this.gather();
+  }
+
+  /** Sums up what workers have counted in shared memory so far. */
+  gather(): void {
+    this.#owner.gather();
+  }
+
+  /** Asks both ends of the tunnels and sessions with an endpoint to close. */
+  closeSessions({ pool, name }: Endpoint): void {
+    this.#workers.broadcast({ type: 'close-sessions', pool, endpoint: name });
+  }
+
+  /** Has workers go on in a new file of the access log; for logrotate. */
+  reopenAccessLog(): void {
+    this.#workers.broadcast({ type: 'reopen' });
+  }
+
+  /**
+   * Accepts no more, lets what is under way finish within `deadlineMs`, and ends the workers.
+   * @returns how many requests and tunnels were cut.
+   */
+  async stop(deadlineMs: number): Promise<number> {
+    this.#stopped = true;
+    // First, so that what workers close is closed for good, and they fetch the last that came in.
+    this.#sockets.close();
+    this.#ticketKeys.stop();
+    const cut = await this.#workers.stop(deadlineMs);
+    this.#health.stop();
+    this.#publisher.stop();
+    return cut;
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    this.#stopped = true;
+    this.#ticketKeys.stop();
+    this.#workers.kill();
+    this.#sockets.close();
+    this.#health.stop();
+    this.#publisher.stop();
+  }
+}

@@ -1,0 +1,118 @@
+import { formatAddress } from '../config/address.ts';
+import { type ListenerConfig, transportOf } from '../config/schema/listener.ts';
+import { HeldSockets } from '../net/held-sockets.ts';
+import { cannotListen } from './cannot-listen.ts';
+
+/** The sockets of one listener. */
+interface Held {
+  /** What a socket is known by in every process; never given twice. */
+  readonly id: number;
+  readonly config: ListenerConfig;
+  /** Undefined where workers open sockets themselves. */
+  readonly sockets: HeldSockets | undefined;
+}
+
+/** Sockets as they will be, opened already. Exactly one of its methods is to be called, once. */
+export interface SocketPlan {
+  readonly held: ReadonlyMap<string, Held>;
+  /** Sockets that no listener has any more are closed. Workers must be told after this: what they close last is closed. */
+  commit(): void;
+  abandon(): void;
+}
+
+/** Whether the socket of the one does for the other. */
+function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
+  const sameAddress = a.address.host === b.address.host && a.address.port === b.address.port;
+  return sameAddress && transportOf(a) === transportOf(b);
+}
+
+/**
+ * The listening sockets of all listeners, one for each worker and listener. They belong to the supervisor, so that neither the death
+ * of a worker nor a reload refuses anybody.
+ */
+export class HeldListeners {
+  readonly #workers: number;
+  readonly #holds: boolean;
+  #held: ReadonlyMap<string, Held> = new Map();
+  #lastId = 0;
+
+  /** @param holds False where workers open sockets themselves. */
+  constructor(workers: number, holds: boolean) {
+    this.#workers = workers;
+    this.#holds = holds;
+  }
+
+  /** Those in force, by listener. */
+  get held(): ReadonlyMap<string, Held> {
+    return this.#held;
+  }
+
+  /**
+   * Opens what is not open yet. A listener keeps its socket as long as its address stays; an address that goes to a listener of another
+   * name takes its socket along.
+   * @throws Error naming the listener when an address cannot be bound; nothing was opened then.
+   */
+  async plan(listeners: readonly ListenerConfig[]): Promise<SocketPlan> {
+    const before = this.#held;
+    const held = new Map<string, Held>();
+    const opened: Held[] = [];
+    try {
+      for (const config of listeners) {
+        const kept = this.#keep(config);
+        const mine = kept === undefined ? await this.#open(config) : { ...kept, config };
+        if (kept === undefined) opened.push(mine);
+        held.set(config.name, mine);
+      }
+    } catch (error) {
+      for (const { sockets } of opened) sockets?.close();
+      throw error;
+    }
+    return {
+      held,
+      commit: () => {
+        this.#held = held;
+        const stay = new Set([...held.values()].map(({ id }) => id));
+        for (const { id, sockets } of before.values()) if (!stay.has(id)) sockets?.close();
+      },
+      abandon: () => {
+        for (const { sockets } of opened) sockets?.close();
+      },
+    };
+  }
+
+  #keep(config: ListenerConfig): Held | undefined {
+    const known = this.#held.get(config.name);
+    if (known !== undefined && sameSocket(known.config, config)) return known;
+    // Port 0 is another port each time.
+    if (config.address.port === 0) return undefined;
+    return [...this.#held.values()].find((other) => sameSocket(other.config, config));
+  }
+
+  async #open(config: ListenerConfig): Promise<Held> {
+    const { name, address } = config;
+    const id = ++this.#lastId;
+    if (!this.#holds) return { id, config, sockets: undefined };
+    try {
+      const sockets = await HeldSockets.open(transportOf(config), address.host, address.port, this.#workers);
+      return { id, config, sockets };
+    } catch (cause) {
+      const error = cannotListen(name, address, cause);
+      const { port } = address;
+      const holder = [...this.#held.values()].find(
+        (other) =>
+          other.config.address.port === port &&
+          port !== 0 &&
+          transportOf(other.config) === transportOf(config),
+      );
+      if (holder === undefined) throw error;
+      const still = `listener ${holder.config.name} still has ${formatAddress(holder.config.address)}`;
+      throw new Error(`${error.message}; ${still}: go by way of another port`, { cause });
+    }
+  }
+
+  /** Lets go of all. */
+  close(): void {
+    for (const { sockets } of this.#held.values()) sockets?.close();
+    this.#held = new Map();
+  }
+}

@@ -1,0 +1,91 @@
+import { httpRoutes } from '../config/pool-references.ts';
+import { formatAddress } from '../config/address.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { ListenerConfig } from '../config/schema/listener.ts';
+import { ListenerStats } from '../model/listener-stats.ts';
+import type { Cells, CellSource, Kind } from '../model/shared/cells.ts';
+import { KINDS } from '../model/shared/layout.ts';
+import type { SharedState } from '../model/shared/shared-state.ts';
+import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
+
+/** What the objects of a configuration are known by in the shared memory. Names have no spaces in them. */
+export function slotKeysOf({ pools, listeners }: Config): SlotKeys {
+  const endpoint: string[] = [];
+  for (const { name: pool, endpoints } of pools) {
+    for (const { name, address } of endpoints) endpoint.push(endpointKey(pool, name, formatAddress(address)));
+  }
+  const route = listeners.flatMap((listener) => {
+    const seen = new Map<string, number>();
+    return routeNames(listener).map((name) => {
+      const place = seen.get(name) ?? 0;
+      seen.set(name, place + 1);
+      return routeKey(listener.name, name, place);
+    });
+  });
+  return {
+    pool: pools.map(({ name }) => name),
+    endpoint,
+    listener: listeners.map(({ name }) => name),
+    route,
+  };
+}
+
+/** What the routes of a listener are called, in their order. */
+export function routeNames(listener: ListenerConfig): string[] {
+  return httpRoutes(listener).map((route, index) => route?.name ?? `routes[${index}]`);
+}
+
+/** The counters of a listener. */
+export function listenerStats(cells: CellSource, listener: string): ListenerStats {
+  return new ListenerStats(cells.listener(listener), (name, place) => cells.route(listener, name, place));
+}
+
+function endpointKey(pool: string, name: string, address: string): string {
+  return `${pool} ${name} ${address}`;
+}
+
+function routeKey(listener: string, name: string, place: number): string {
+  return `${listener} ${name} ${place}`;
+}
+
+/** The memory of every object, by the slots that the supervisor gave out. */
+export class SharedCells implements CellSource {
+  readonly #state: SharedState;
+  readonly #slots: Readonly<Record<Kind, Map<string, number>>> = {
+    pool: new Map(),
+    endpoint: new Map(),
+    listener: new Map(),
+    route: new Map(),
+  };
+
+  constructor(state: SharedState) {
+    this.#state = state;
+  }
+
+  /** Slots that were given out; those that were known before stay known, for what is still in use. */
+  learn(slots: SlotMap): void {
+    for (const kind of KINDS) for (const [key, slot] of slots[kind]) this.#slots[kind].set(key, slot);
+  }
+
+  pool(name: string): Cells<'pool'> {
+    return this.#cells('pool', name);
+  }
+
+  endpoint(pool: string, name: string, address: string): Cells<'endpoint'> {
+    return this.#cells('endpoint', endpointKey(pool, name, address));
+  }
+
+  listener(name: string): Cells<'listener'> {
+    return this.#cells('listener', name);
+  }
+
+  route(listener: string, name: string, place: number): Cells<'route'> {
+    return this.#cells('route', routeKey(listener, name, place));
+  }
+
+  #cells<K extends Kind>(kind: K, key: string): Cells<K> {
+    const slot = this.#slots[kind].get(key);
+    if (slot === undefined) throw new RangeError(`there is no slot for ${kind} ${key}`);
+    return this.#state.cells(kind, slot);
+  }
+}

@@ -1,0 +1,176 @@
+import type { Log } from '../model/ports.ts';
+import type { WorkerState } from '../model/runtime-view.ts';
+import type { CancelTimer, Clock } from '../util/clock.ts';
+import type { ProcessFigures } from './figures.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { RespawnPace } from './respawn.ts';
+import { type Handed, WorkerProcess } from './worker-process.ts';
+
+/** What was said between the supervisor and one process. */
+class Link {
+  /** Sockets that it was given. */
+  readonly given = new Set<number>();
+  /** The snapshot that it has prepared last; 0 for none. */
+  prepared = 0;
+  /** Reports that it was asked for, and that came. */
+  asked = 0;
+  received = 0;
+  /** Looks in a row at which a report was missing. */
+  missed = 0;
+  /** It was said in the log that it does not answer. */
+  warned = false;
+}
+
+/** What becomes of the worker of a slot. */
+export interface SlotEvents {
+  /** A process was started: it needs its first message. */
+  onSpawned(slot: WorkerSlot): void;
+  onMessage(slot: WorkerSlot, message: FromWorker): void;
+  /** Its process has ended; `reason` for people. */
+  onDied(slot: WorkerSlot, reason: string): void;
+}
+
+export interface SlotDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly handsSockets: boolean;
+}
+
+const NO_FIGURES: ProcessFigures = {
+  userCpuSeconds: 0,
+  systemCpuSeconds: 0,
+  residentBytes: 0,
+  eventLoopLagMs: 0,
+};
+
+/** The place of one worker: whoever has it dies, and another takes it. */
+export class WorkerSlot {
+  /** From 0; people see it from 1 on. */
+  readonly index: number;
+  /** Of the process that is there now, or of the last one. */
+  figures: ProcessFigures = NO_FIGURES;
+  link = new Link();
+  restarts = 0;
+  state: WorkerState = 'starting';
+  /** CPU time of the processes that had the slot before, seconds. */
+  readonly pastCpu = { user: 0, system: 0 };
+  readonly #deps: SlotDeps;
+  readonly #events: SlotEvents;
+  readonly #pace = new RespawnPace();
+  #process: WorkerProcess | undefined = undefined;
+  #startedMs = 0;
+  #lastReason = '';
+  #retryAtMs = 0;
+  #failure = '';
+  #stopping = false;
+  #everReady = false;
+  #cancel: CancelTimer = () => {};
+
+  constructor(index: number, deps: SlotDeps, events: SlotEvents) {
+    this.index = index;
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  /** As people count. */
+  get number(): number {
+    return this.index + 1;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Runs, whether it is ready or not. */
+  get alive(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** Milliseconds since its process was started; 0 without one. */
+  get upMs(): number {
+    return this.#process === undefined ? 0 : this.#deps.clock.nowMs() - this.#startedMs;
+  }
+
+  /** Why there is no process now, for people; undefined when there is one. */
+  get trouble(): string | undefined {
+    if (this.state !== 'waiting') return undefined;
+    const inMs = Math.max(0, this.#retryAtMs - this.#deps.clock.nowMs());
+    return `worker ${this.number} ended ${this.#pace.early} times in a row (${this.#lastReason}); the next try is in ${Math.ceil(inMs / 1000)} s`;
+  }
+
+  spawn(): void {
+    const { clock, handsSockets } = this.#deps;
+    this.state = 'starting';
+    this.link = new Link();
+    this.#failure = '';
+    this.#startedMs = clock.nowMs();
+    this.#process = new WorkerProcess(handsSockets, {
+      onMessage: (message) => this.#onMessage(message),
+      onExit: (how) => this.#onExit(how),
+    });
+    this.#events.onSpawned(this);
+  }
+
+  send(message: ToWorker, handed?: readonly Handed[]): void {
+    this.#process?.send(message, handed);
+  }
+
+  /** Its end is wanted: nobody takes its place. */
+  retire(): void {
+    this.#stopping = true;
+    this.#cancel();
+    if (this.state === 'ready' || this.state === 'starting') this.state = 'stopping';
+  }
+
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  #onMessage(message: FromWorker): void {
+    if (message.type === 'failed') {
+      this.#failure = message.message;
+      this.kill();
+      return;
+    }
+    if (message.type === 'ready') {
+      if (!this.#stopping) this.state = 'ready';
+      const upMs = Math.round(this.upMs);
+      if (this.restarts > 0)
+        this.#deps.log.info('worker-ready', { worker: this.number, pid: this.pid, upMs });
+      this.#everReady = true;
+    }
+    this.#events.onMessage(this, message);
+  }
+
+  #onExit(how: string): void {
+    const { clock, log } = this.#deps;
+    const livedMs = clock.nowMs() - this.#startedMs;
+    const reason = this.#failure === '' ? how : this.#failure;
+    const pid = this.pid;
+    this.#process = undefined;
+    this.#lastReason = reason;
+    this.pastCpu.user += this.figures.userCpuSeconds;
+    this.pastCpu.system += this.figures.systemCpuSeconds;
+    this.figures = NO_FIGURES;
+    this.state = 'gone';
+    this.#events.onDied(this, reason);
+    // One that never was ready cannot run here: whoever started it is told, and decides.
+    if (this.#stopping || !this.#everReady) return;
+    this.restarts++;
+    const delayMs = this.#pace.delayMs(livedMs);
+    log.error('worker-died', {
+      worker: this.number,
+      pid,
+      reason,
+      livedMs: Math.round(livedMs),
+      restartInMs: delayMs,
+    });
+    if (delayMs === 0) {
+      this.spawn();
+      return;
+    }
+    this.state = 'waiting';
+    this.#retryAtMs = clock.nowMs() + delayMs;
+    this.#cancel = clock.after(delayMs, () => this.spawn());
+  }
+}

@@ -1,0 +1,320 @@
+import type { Suspicion } from '../health/outlier-detector.ts';
+import type { Log } from '../model/ports.ts';
+import type { CallPath } from '../net/worker-calls.ts';
+import type { CancelTimer, Clock } from '../util/clock.ts';
+import type { WorkerFigures } from './figures.ts';
+import type { SocketPlan } from './held-listeners.ts';
+import type { FromWorker, PoolStates, Ports, Snapshot, ToWorker } from './messages.ts';
+import { PARTING_MS, wait } from './shutdown.ts';
+import { type Handed } from './worker-process.ts';
+import { WorkerSlot } from './worker-slot.ts';
+
+type HeldByListener = SocketPlan['held'];
+
+/** How often workers are asked for their figures, and so whether they are alive, milliseconds. */
+const BEAT_MS = 1000;
+/** How long somebody who wants fresh figures waits for a slow worker, milliseconds. */
+const FIGURES_MS = 250;
+/** How long a worker may take to prepare a configuration, milliseconds. */
+const PREPARE_MS = 10_000;
+/** Beyond its deadline, for last lines of logs, milliseconds. */
+const LAST_WORK_MS = 2000;
+
+/** How a worker that does not answer is judged, milliseconds. */
+export interface Watchdog {
+  readonly warnAfter: number;
+  /** 0: never. */
+  readonly killAfter: number;
+}
+
+/** What a worker is started with. */
+export interface InForce {
+  readonly snapshot: Snapshot;
+  readonly held: HeldByListener;
+  /** Where the shared memory is opened. */
+  readonly memory: string;
+  /** Where workers call each other, by slot. */
+  readonly calls: readonly CallPath[];
+  readonly states: readonly PoolStates[];
+}
+
+export interface WorkersDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Sockets are sent to workers; otherwise they open them. */
+  readonly handsSockets: boolean;
+  readonly instance: string;
+  watchdog(): Watchdog;
+  /** What is in force now; asked for when a worker starts. */
+  inForce(): InForce;
+  onFigures(slot: number, figures: WorkerFigures): void;
+  /** The worker is gone, and with it all that it had under way. */
+  onDied(slot: number): void;
+  onSuspect(pool: string, endpoint: string, suspicion: Suspicion): void;
+}
+
+/** What one worker still has to answer. */
+interface Waiting {
+  readonly slot: WorkerSlot;
+  onAnswer(message: FromWorker): boolean;
+  onDied(reason: string): void;
+}
+
+/** All workers: started and started again, told what changes, asked what they count. */
+export class Workers {
+  readonly slots: readonly WorkerSlot[];
+  readonly #deps: WorkersDeps;
+  #begun = false;
+  #stopping = false;
+  #waiting: Waiting[] = [];
+  #cancelBeat: CancelTimer = () => {};
+
+  /** Starts the processes at once; they wait to be told what to do. */
+  constructor(count: number, deps: WorkersDeps) {
+    this.#deps = deps;
+    const { clock, log, handsSockets } = deps;
+    const events = {
+      onSpawned: (slot: WorkerSlot) => this.#onSpawned(slot),
+      onMessage: (slot: WorkerSlot, message: FromWorker) => this.#onMessage(slot, message),
+      onDied: (slot: WorkerSlot, reason: string) => this.#onDied(slot, reason),
+    };
+    this.slots = Array.from(
+      { length: count },
+      (_, index) => new WorkerSlot(index, { clock, log, handsSockets }, events),
+    );
+    for (const slot of this.slots) slot.spawn();
+  }
+
+  /**
+   * Tells all what is in force. Resolves when all accept connections.
+   * @throws Error of the first that cannot; the others are not stopped.
+   */
+  async begin(): Promise<Ports> {
+    this.#begun = true;
+    const ready = this.slots.map((slot) => this.#answerOf(slot, (message) => message.type === 'ready', true));
+    for (const slot of this.slots) this.#start(slot);
+    const answers = await Promise.all(ready);
+    this.#beat();
+    return portsIn(answers);
+  }
+
+  /**
+   * Has all make ready for a snapshot, which changes nothing yet. A worker that dies meanwhile is no obstacle: the next one begins with what
+   * is in force then.
+   * @throws Error of the first that cannot; `abandon` is to be called then.
+   */
+  async prepare(snapshot: Snapshot, held: HeldByListener): Promise<Ports> {
+    const { revision } = snapshot;
+    const isAnswer = (message: FromWorker): boolean =>
+      (message.type === 'prepared' || message.type === 'refused') && message.revision === revision;
+    const alive = this.slots.filter(({ alive: is }) => is);
+    const answers = alive.map((slot) => {
+      const answer = this.#answerOf(slot, isAnswer, false);
+      this.#offer(slot, { type: 'prepare', snapshot }, held);
+      return answer;
+    });
+    const late = wait(this.#deps.clock, PREPARE_MS).then(() => 'late' as const);
+    const settled = await Promise.race([Promise.all(answers), late]);
+    if (settled === 'late') {
+      const slow = alive.filter(({ alive: is, link }) => is && link.prepared !== revision);
+      throw new Error(`worker ${slow.map(({ number }) => number).join(', ')} does not answer`);
+    }
+    for (const answer of settled) if (answer?.type === 'refused') throw new Error(answer.message);
+    return portsIn(settled);
+  }
+
+  /** Puts into force what was prepared. A worker that was not there then gets it now. */
+  commit(snapshot: Snapshot, held: HeldByListener): void {
+    for (const slot of this.slots) {
+      if (!slot.alive) continue;
+      if (slot.link.prepared !== snapshot.revision) this.#offer(slot, { type: 'prepare', snapshot }, held);
+      slot.send({ type: 'commit' });
+    }
+  }
+
+  abandon(): void {
+    this.broadcast({ type: 'abandon' });
+  }
+
+  broadcast(message: ToWorker): void {
+    if (!this.#begun) return;
+    for (const slot of this.slots) slot.send(message);
+  }
+
+  /** Fresh figures of all that answer. A worker that does not is not waited for. */
+  async collect(): Promise<void> {
+    const answers: Promise<unknown>[] = [];
+    for (const slot of this.slots) {
+      const { state, link } = slot;
+      if (state !== 'ready' || link.missed > 0) continue;
+      ask(slot);
+      const { asked } = link;
+      answers.push(this.#answerOf(slot, () => link.received >= asked, false));
+    }
+    if (answers.length > 0) await Promise.race([Promise.all(answers), wait(this.#deps.clock, FIGURES_MS)]);
+  }
+
+  /**
+   * Has all finish what they have under way, within `deadlineMs`, and ends them.
+   * @returns how many requests and tunnels were cut.
+   */
+  async stop(deadlineMs: number): Promise<number> {
+    this.#stopping = true;
+    this.#cancelBeat();
+    let cut = 0;
+    // Each answers with what was cut and then ends: only its end is waited for.
+    const isEnd = (message: FromWorker): boolean => {
+      if (message.type === 'stopped') cut += message.cut;
+      return false;
+    };
+    const ends: Promise<unknown>[] = [];
+    for (const slot of this.slots) {
+      slot.retire();
+      if (!slot.alive) continue;
+      ends.push(this.#answerOf(slot, isEnd, false));
+      slot.send({ type: 'stop', deadlineMs });
+    }
+    const ended = Promise.all(ends).then(() => true);
+    const inTime = await Promise.race([
+      ended,
+      wait(this.#deps.clock, deadlineMs + PARTING_MS + LAST_WORK_MS).then(() => false),
+    ]);
+    if (!inTime) {
+      for (const slot of this.slots) {
+        if (!slot.alive) continue;
+        this.#deps.log.error('worker-killed', { worker: slot.number, reason: 'it did not end in time' });
+        slot.kill();
+      }
+      await ended;
+    }
+    return cut;
+  }
+
+  /** Ends all at once. */
+  kill(): void {
+    this.#stopping = true;
+    this.#cancelBeat();
+    for (const slot of this.slots) {
+      slot.retire();
+      slot.kill();
+    }
+  }
+
+  #onSpawned(slot: WorkerSlot): void {
+    if (this.#begun) this.#start(slot);
+  }
+
+  #start(slot: WorkerSlot): void {
+    const { held, ...inForce } = this.#deps.inForce();
+    const { handsSockets, instance } = this.#deps;
+    this.#offer(slot, { type: 'start', slot: slot.index, ...inForce, handsSockets, instance }, held);
+  }
+
+  /** Sends a message with a snapshot, and the sockets in it that the worker does not have. */
+  #offer(slot: WorkerSlot, message: ToWorker & { readonly snapshot: Snapshot }, held: HeldByListener): void {
+    const { given } = slot.link;
+    const handed: Handed[] = [];
+    for (const { id, sockets } of held.values()) {
+      const fd = sockets?.descriptors[slot.index];
+      if (fd === undefined || given.has(id)) continue;
+      given.add(id);
+      handed.push({ id, fd });
+    }
+    slot.send(message, handed);
+  }
+
+  /** The next message of the worker that `is` the one; undefined when it dies before, an error if it must not (`vital`). */
+  #answerOf(
+    slot: WorkerSlot,
+    is: (message: FromWorker) => boolean,
+    vital: boolean,
+  ): Promise<FromWorker | undefined> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+      };
+      const waiting: Waiting = {
+        slot,
+        onAnswer: (message) => {
+          if (!is(message)) return false;
+          done();
+          resolve(message);
+          return true;
+        },
+        onDied: (reason) => {
+          done();
+          if (vital) reject(new Error(reason));
+          else resolve(undefined);
+        },
+      };
+      this.#waiting.push(waiting);
+    });
+  }
+
+  #onMessage(slot: WorkerSlot, message: FromWorker): void {
+    const { link } = slot;
+    if (message.type === 'suspect') this.#deps.onSuspect(message.pool, message.endpoint, message);
+    else if (message.type === 'prepared') link.prepared = message.revision;
+    else if (message.type === 'figures') {
+      link.received++;
+      slot.figures = message.figures.process;
+      this.#deps.onFigures(slot.index, message.figures);
+    }
+    let answered = false;
+    for (const waiting of this.#waiting) {
+      if (waiting.slot === slot) answered = waiting.onAnswer(message) || answered;
+    }
+    if (message.type === 'refused' && !answered) {
+      // All others have it in force: this one starts anew with it.
+      this.#deps.log.error('worker-behind', { worker: slot.number, reason: message.message });
+      slot.kill();
+    }
+  }
+
+  #onDied(slot: WorkerSlot, reason: string): void {
+    this.#deps.onDied(slot.index);
+    for (const waiting of this.#waiting) if (waiting.slot === slot) waiting.onDied(reason);
+  }
+
+  #beat(): void {
+    if (this.#stopping) return;
+    for (const slot of this.slots) this.#look(slot);
+    this.#cancelBeat = this.#deps.clock.after(BEAT_MS, () => this.#beat());
+  }
+
+  /** Whether the worker has answered since the last look. One miss a look: a supervisor that was held up itself blames nobody. */
+  #look(slot: WorkerSlot): void {
+    if (slot.state !== 'ready') return;
+    const { link, number: worker, pid } = slot;
+    const { log } = this.#deps;
+    if (link.received >= link.asked) {
+      if (link.warned) log.info('worker-answers', { worker, silentMs: link.missed * BEAT_MS });
+      link.missed = 0;
+      link.warned = false;
+      ask(slot);
+      return;
+    }
+    link.missed++;
+    const { warnAfter, killAfter } = this.#deps.watchdog();
+    const silentMs = link.missed * BEAT_MS;
+    if (!link.warned && silentMs >= warnAfter) {
+      link.warned = true;
+      log.warn('worker-stuck', { worker, pid, silentMs });
+    }
+    if (killAfter === 0 || silentMs < killAfter) return;
+    log.error('worker-killed', { worker, pid, reason: `no answer for ${silentMs} ms` });
+    slot.kill();
+  }
+}
+
+function ask(slot: WorkerSlot): void {
+  slot.link.asked++;
+  slot.send({ type: 'report' });
+}
+
+/** All workers have the same ports, but where each opens its own there is only one. */
+function portsIn(answers: readonly (FromWorker | undefined)[]): Ports {
+  for (const answer of answers)
+    if (answer?.type === 'ready' || answer?.type === 'prepared') return answer.ports;
+  return {};
+}
