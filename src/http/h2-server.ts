@@ -6,19 +6,14 @@ import type { CloseCause, Connection, ConnectionHandler } from '../net/connectio
 import type { Origin } from '../net/origin.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { atBatchEnd, type BatchTask } from '../net/turn.ts';
+import { BodyReader, type BodyReaderOwner } from './h2-body-reader.ts';
 import { Conduct, TINY_DATA } from './h2-conduct.ts';
+import { Awaits, ConnectionTime } from './h2-connection-time.ts';
 import { FrameReader, type FrameSink } from './h2-frame-reader.ts';
 import { ConnectionOutput } from './h2-output.ts';
-import {
-  DEFAULT_WINDOW,
-  H2Error,
-  MAX_MAX_FRAME,
-  MAX_STREAM_ID,
-  MAX_WINDOW,
-  MIN_MAX_FRAME,
-  PREFACE,
-  Setting,
-} from './h2-protocol.ts';
+import { applyPeerSetting, ownSettings } from './h2-peer-settings.ts';
+import { DEFAULT_WINDOW, H2Error, MAX_STREAM_ID, MIN_MAX_FRAME, PREFACE } from './h2-protocol.ts';
+import { ResetMemory } from './h2-reset-memory.ts';
 import { H2ServerStream, ignoring } from './h2-server-stream.ts';
 import type { H2ServerSettings } from './h2-settings.ts';
 import { StreamTable } from './h2-stream-table.ts';
@@ -27,12 +22,8 @@ import { HpackDecoder } from './hpack-decoder.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
-/** Streams that we have reset are remembered, for frames that were on their way; this many. */
-const REMEMBERED_RESETS = 64;
 /** How long is waited for the answer to the PING behind the first GOAWAY, milliseconds (RFC 9113 section 6.8). */
 const GOAWAY_MS = 1000;
-/** How long is read on after the connection was ended, so that the last frames are not lost to a reset, milliseconds. */
-const LINGER_MS = 2000;
 /** CONTINUATION frames of one field block. */
 const MAX_CONTINUATIONS = 32;
 const DRAIN_PING = Buffer.from('draining', 'latin1');
@@ -55,14 +46,11 @@ const Life = {
 } as const;
 type LifeState = (typeof Life)[keyof typeof Life];
 
-const Time = { None: 0, Idle: 1, Frame: 2, Send: 3 } as const;
-type TimeKind = (typeof Time)[keyof typeof Time];
-
 /** Trailers are looked at within the call. */
 const trailers = new Fields();
 
 /** The front of HTTP/2 (RFC 9113): one client connection, its requests side by side. */
-export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTask {
+export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyReaderOwner, BatchTask {
   readonly origin: Origin;
   readonly secure: boolean;
   context: unknown;
@@ -76,8 +64,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   /** Streams that ended in this batch; somebody may still hold them. */
   #ended: H2ServerStream[] = [];
   readonly #conduct: Conduct;
-  readonly #deadline: Deadline;
-  #time: TimeKind = Time.None;
+  readonly #time: ConnectionTime;
   #drainDeadline: Deadline | undefined = undefined;
   #ageDeadline: Deadline | undefined = undefined;
   #life: LifeState = Life.Open;
@@ -87,18 +74,8 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   /** Streams above this are not served any more. */
   #lastServed = MAX_STREAM_ID;
   #requests = 0;
-  #window: number;
-  /** Bytes taken that the client was not told of. */
-  #credit = 0;
-  /** Ids of streams that we have reset lately. */
-  readonly #resets: number[] = [];
-  #nextReset = 0;
-  /** The DATA frame being read. */
-  #data: H2ServerStream | undefined = undefined;
-  #dataLeft = 0;
-  #dataContent = 0;
-  #dataEnds = false;
-  #stalledBytes = 0;
+  readonly #resets = new ResetMemory();
+  readonly #bodies: BodyReader;
 
   /** @param settings have `http2` */
   constructor(connection: Connection, settings: ServerSettings) {
@@ -115,32 +92,21 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
       continuations: MAX_CONTINUATIONS,
     });
     this.#decoder = new HpackDecoder(h2.headerTableSize, settings.headerBytes);
-    this.#window = h2.initialConnectionWindow;
+    this.#bodies = new BodyReader(this, this.output.writer, {
+      stream: h2.initialStreamWindow,
+      connection: h2.initialConnectionWindow,
+    });
     this.#conduct = new Conduct(h2.resets, h2.controlFrames);
-    this.#deadline = new Deadline(settings.wheel, this);
+    this.#time = new ConnectionTime(settings.wheel, this);
     h2.stats.connected();
-    this.#greet(h2);
-    this.#startTime(Time.Idle);
+    this.output.writer.settings(ownSettings(h2, settings.headerBytes));
+    if (h2.initialConnectionWindow > DEFAULT_WINDOW)
+      this.output.writer.windowUpdate(0, h2.initialConnectionWindow - DEFAULT_WINDOW);
+    this.#time.await(Awaits.Request, settings.timeouts);
     if (h2.maxConnectionAge !== undefined) {
       this.#ageDeadline = new Deadline(settings.wheel, { onDeadline: () => this.drain() });
       this.#ageDeadline.start(h2.maxConnectionAge);
     }
-  }
-
-  #greet(h2: H2ServerSettings): void {
-    const { writer } = this.output;
-    const values: (readonly [number, number])[] = [
-      [Setting.MaxConcurrentStreams, h2.maxConcurrentStreams],
-      [Setting.InitialWindowSize, h2.initialStreamWindow],
-      [Setting.MaxHeaderListSize, this.#settings.headerBytes],
-      [Setting.NoRfc7540Priorities, 1],
-    ];
-    if (h2.maxFrameSize !== MIN_MAX_FRAME) values.push([Setting.MaxFrameSize, h2.maxFrameSize]);
-    if (h2.headerTableSize !== 4096) values.push([Setting.HeaderTableSize, h2.headerTableSize]);
-    if (h2.webSocket) values.push([Setting.EnableConnectProtocol, 1]);
-    writer.settings(values);
-    if (h2.initialConnectionWindow > DEFAULT_WINDOW)
-      writer.windowUpdate(0, h2.initialConnectionWindow - DEFAULT_WINDOW);
   }
 
   get timeouts(): ServerSettings['timeouts'] {
@@ -149,11 +115,6 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
 
   get #h2(): H2ServerSettings {
     return this.#settings.http2!;
-  }
-
-  /** Nothing is being served. */
-  get idle(): boolean {
-    return this.#streams.size === 0;
   }
 
   // ---- reading ----
@@ -185,7 +146,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     if (stream !== undefined) this.#onTrailers(stream, endStream, bytes, start, end);
     else if ((id & 1) === 0) this.onFrameError(H2Error.ProtocolError, 'HEADERS on an even stream');
     else if (id > this.#lastStream) this.#onRequest(id, endStream, bytes, start, end);
-    else if (!this.#wasReset(id)) this.onFrameError(H2Error.StreamClosed, 'HEADERS on a closed stream');
+    else if (!this.#resets.has(id)) this.onFrameError(H2Error.StreamClosed, 'HEADERS on a closed stream');
     else if (this.#skip(bytes, start, end)) this.#control('control_flood');
   }
 
@@ -223,7 +184,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     const stream = this.#open(id, head, endStream);
     if (reader.malformed) {
       this.#settings.handler.onRefused(stream, 'request_malformed');
-      this.#streamError(stream, H2Error.ProtocolError);
+      this.streamError(stream, H2Error.ProtocolError);
     } else if (this.#decoder.listBytes > this.#settings.headerBytes * 8) {
       this.#abuse('field_list_bomb');
     } else {
@@ -232,9 +193,9 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   }
 
   #open(id: number, head: RequestHead, endStream: boolean): H2ServerStream {
-    const { stats, initialStreamWindow } = this.#h2;
+    const { stats } = this.#h2;
     const stream = this.#spare.pop() ?? new H2ServerStream(this, head, this.#settings.wheel);
-    stream.begin(id, head, endStream, initialStreamWindow, this.output.initialWindow);
+    stream.begin(id, head, endStream, this.#bodies.windows.stream, this.output.initialWindow);
     this.#streams.add(stream);
     stats.streamOpened();
     return stream;
@@ -272,126 +233,65 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     const { reader } = this.#h2;
     const error = reader.readTrailers(this.#decoder, bytes, start, end, trailers);
     if (error !== undefined) this.onFrameError(H2Error.CompressionError, error);
-    else if (stream.received) this.#streamError(stream, H2Error.StreamClosed);
-    else if (!endStream || reader.malformed) this.#streamError(stream, H2Error.ProtocolError);
-    else if (stream.bodyLeft > 0) this.#brokenLength(stream);
+    else if (stream.received) this.streamError(stream, H2Error.StreamClosed);
+    else if (!endStream || reader.malformed) this.streamError(stream, H2Error.ProtocolError);
+    else if (stream.bodyLeft > 0) this.brokenLength(stream);
     else this.#endOfRequest(stream, dropForbiddenTrailers(trailers) ? trailers : undefined);
   }
 
   // ---- DATA ----
 
   onDataFrame(id: number, length: number, endStream: boolean): void {
-    this.#data = undefined;
-    this.#dataLeft = length;
-    this.#dataContent = 0;
-    this.#dataEnds = endStream;
-    this.#window -= length;
-    if (this.#window < 0) {
-      this.onFrameError(H2Error.FlowControlError, 'more DATA than the connection window');
-      return;
-    }
-    const stream = this.#streams.get(id);
-    if (stream === undefined) {
-      if (id > this.#lastStream || (id & 1) === 0)
-        this.onFrameError(H2Error.ProtocolError, 'DATA on an idle stream');
-      else if (id <= this.#lastServed && !this.#wasReset(id))
-        this.onFrameError(H2Error.StreamClosed, 'DATA on a closed stream');
-    } else if (stream.received) {
-      this.#streamError(stream, H2Error.StreamClosed);
-    } else if ((stream.window -= length) < 0) {
-      this.#streamError(stream, H2Error.FlowControlError);
-    } else {
-      this.#data = stream;
-      if (!stream.paused) stream.timeBody();
-    }
+    this.#bodies.onDataFrame(id, length, endStream);
   }
 
   onDataBytes(bytes: Buffer, start: number, end: number): void {
-    const stream = this.#data;
-    if (stream === undefined) return;
-    const length = end - start;
-    this.#dataContent += length;
-    this.#dataLeft -= length;
-    stream.bodyBytes += length;
-    if (stream.bodyLeft >= 0 && (stream.bodyLeft -= length) < 0) {
-      this.#dataLeft += length;
-      this.#brokenLength(stream);
-    } else if (stream.bodyBytes > this.#settings.bodyBytes && stream.request.upgrade === '') {
-      this.#dataLeft += length;
-      stream.fail('request_body_too_large');
-    } else {
-      stream.onContent(bytes, start, end);
-      this.#took(stream, length);
-    }
+    this.#bodies.onDataBytes(bytes, start, end, this.#settings.bodyBytes);
   }
 
   onDataFrameEnd(): void {
-    const stream = this.#data;
-    this.#data = undefined;
-    // Padding, or all of it when nobody wants it.
-    if (stream !== undefined) this.#took(stream, this.#dataLeft);
-    else this.#takeBack(this.#dataLeft);
-    if (!this.#dataEnds && this.#dataContent < TINY_DATA) {
-      if (this.#dataContent === 0) this.#control('empty_data_flood');
-      else if (!this.#conduct.mayDrip(this.#h2.controlFrames)) this.#abuse('empty_data_flood');
-    }
-    if (this.#dataEnds && stream !== undefined && !stream.over) {
-      if (stream.bodyLeft > 0) this.#brokenLength(stream);
-      else this.#endOfRequest(stream, undefined);
-    }
+    this.#bodies.onDataFrameEnd();
   }
 
-  /** Section 8.1.1: Content-Length is not the sum of the DATA frames. */
-  #brokenLength(stream: H2ServerStream): void {
+  openStream(id: number): H2ServerStream | undefined {
+    return this.#streams.get(id);
+  }
+
+  onStrayData(id: number): void {
+    if (id > this.#lastStream || (id & 1) === 0)
+      this.onFrameError(H2Error.ProtocolError, 'DATA on an idle stream');
+    else if (id <= this.#lastServed && !this.#resets.has(id))
+      this.onFrameError(H2Error.StreamClosed, 'DATA on a closed stream');
+  }
+
+  onLittleData(content: number): void {
+    if (content === 0) this.#control('empty_data_flood');
+    else if (content < TINY_DATA && !this.#conduct.mayDrip(this.#h2.controlFrames))
+      this.#abuse('empty_data_flood');
+  }
+
+  brokenLength(stream: H2ServerStream): void {
     const { consumer } = stream;
     stream.consumer = ignoring;
-    this.#streamError(stream, H2Error.ProtocolError);
+    this.streamError(stream, H2Error.ProtocolError);
     if (!stream.responded) consumer.onRequestFailed('request_framing');
+  }
+
+  onBodyEnd(stream: H2ServerStream): void {
+    this.#endOfRequest(stream, undefined);
   }
 
   #endOfRequest(stream: H2ServerStream, fields: Fields | undefined): void {
     stream.received = true;
     stream.stopTime();
-    this.#takeBack(stream.withheld);
-    stream.withheld = 0;
+    this.#bodies.release(stream);
     if (!stream.responded) stream.consumer.onRequestEnd(fields);
     if (stream.out.ended && !stream.over) this.finished(stream);
   }
 
-  /** The consumer took bytes: the client may send as many more, unless the consumer holds back. */
-  #took(stream: H2ServerStream, bytes: number): void {
-    if (bytes === 0) return;
-    if (stream.over) {
-      this.#takeBack(bytes);
-    } else if (stream.paused) {
-      stream.withheld += bytes;
-    } else {
-      this.#takeBack(bytes);
-      this.#widen(stream, bytes);
-    }
-  }
-
-  #widen(stream: H2ServerStream, bytes: number): void {
-    stream.credit += bytes;
-    if (stream.received || stream.credit < this.#h2.initialStreamWindow / 2) return;
-    stream.window += stream.credit;
-    this.output.writer.windowUpdate(stream.id, stream.credit);
-    stream.credit = 0;
-  }
-
-  #takeBack(bytes: number): void {
-    this.#credit += bytes;
-    if (this.#credit < this.#h2.initialConnectionWindow / 2 || this.#life >= Life.Linger) return;
-    this.#window += this.#credit;
-    this.output.writer.windowUpdate(0, this.#credit);
-    this.#credit = 0;
-  }
-
   /** The consumer takes content again. */
   resumed(stream: H2ServerStream): void {
-    const { withheld } = stream;
-    stream.withheld = 0;
-    if (withheld > 0) this.#took(stream, withheld);
+    this.#bodies.resumed(stream);
   }
 
   // ---- the other frames ----
@@ -419,29 +319,8 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   }
 
   onSetting(id: number, value: number): void {
-    const { output } = this;
-    switch (id) {
-      case Setting.HeaderTableSize:
-        output.encoder.setPeerTableSize(value);
-        break;
-      case Setting.EnablePush:
-        if (value > 1) this.onFrameError(H2Error.ProtocolError, 'SETTINGS_ENABLE_PUSH is neither 0 nor 1');
-        break;
-      case Setting.InitialWindowSize:
-        if (value > MAX_WINDOW)
-          this.onFrameError(H2Error.FlowControlError, 'SETTINGS_INITIAL_WINDOW_SIZE is too large');
-        else if (!output.setInitialWindow(value, this.#streams.all))
-          this.onFrameError(H2Error.FlowControlError, 'the window of a stream is too large');
-        break;
-      case Setting.MaxFrameSize:
-        if (value < MIN_MAX_FRAME || value > MAX_MAX_FRAME)
-          this.onFrameError(H2Error.ProtocolError, 'SETTINGS_MAX_FRAME_SIZE is out of range');
-        else output.maxFrame = value;
-        break;
-      default:
-        // Section 6.5.2: what is not known is ignored.
-        break;
-    }
+    const refused = applyPeerSetting(this.output, this.#streams.all, id, value);
+    if (refused !== undefined) this.onFrameError(refused.error, refused.reason);
   }
 
   onSettingsEnd(): void {
@@ -474,9 +353,9 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
       this.onFrameError(H2Error.ProtocolError, 'WINDOW_UPDATE on an idle stream');
     } else {
       const stream = this.#streams.get(id);
-      if (stream !== undefined && increment === 0) this.#streamError(stream, H2Error.ProtocolError);
+      if (stream !== undefined && increment === 0) this.streamError(stream, H2Error.ProtocolError);
       else if (stream !== undefined && !this.output.widenStream(stream.out, increment))
-        this.#streamError(stream, H2Error.FlowControlError);
+        this.streamError(stream, H2Error.FlowControlError);
     }
     this.#control('window_flood');
   }
@@ -521,16 +400,11 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     if (this.#life >= Life.Linger) return;
     this.output.writer.reset(id, error);
     this.#h2.stats.resetSent();
-    this.#resets[this.#nextReset] = id;
-    this.#nextReset = (this.#nextReset + 1) % REMEMBERED_RESETS;
-  }
-
-  #wasReset(id: number): boolean {
-    return this.#resets.includes(id);
+    this.#resets.add(id);
   }
 
   /** The client broke the rules on one stream: what is done for it ends at once, and counts as a reset of its own (CVE-2025-8671). */
-  #streamError(stream: H2ServerStream, error: number): void {
+  streamError(stream: H2ServerStream, error: number): void {
     const { consumer, responded, id } = stream;
     this.#sendReset(id, error);
     this.#close(stream);
@@ -551,11 +425,9 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
 
   #close(stream: H2ServerStream): void {
     if (stream.over) return;
-    if (this.#data === stream) this.#data = undefined;
-    this.#takeBack(stream.withheld);
-    stream.withheld = 0;
     this.#streams.remove(stream);
     stream.end();
+    this.#bodies.release(stream);
     this.#h2.stats.streamClosed();
     if (this.#ended.push(stream) === 1) atBatchEnd(this);
     if (this.#streams.size === 0) this.#onIdle();
@@ -639,11 +511,12 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
     if (this.#life >= Life.Linger) return;
     this.#life = Life.Linger;
     this.#reader.stop();
+    this.#bodies.stop();
     this.#cancelTimes();
     this.output.writer.flush();
     this.#connection.shutdown();
     if (this.#connection.readEnded && !this.output.congested) this.#over();
-    else this.#deadline.start(this.output.congested ? this.timeouts.send : LINGER_MS);
+    else this.#awaitEnd();
   }
 
   #over(): void {
@@ -656,7 +529,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   }
 
   #cancelTimes(): void {
-    this.#deadline.cancel();
+    this.#time.cancel();
     this.#drainDeadline?.cancel();
     this.#ageDeadline?.cancel();
   }
@@ -664,10 +537,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   /** Ends what is being served. */
   cut(): void {
     for (const stream of this.#streams.all.slice()) if (!stream.over) stream.consumer.onCut();
-    if (this.#streams.size === 0 && this.#life < Life.Linger) {
-      this.output.writer.goaway(this.#lastStream, H2Error.NoError, '');
-      this.#linger();
-    }
+    if (this.#streams.size === 0 && this.#life < Life.Linger) this.#goAway();
   }
 
   /** The connection is gone. */
@@ -677,53 +547,41 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
 
   // ---- time ----
 
-  #startTime(kind: TimeKind): void {
-    this.#time = kind;
-    const { timeouts } = this.#settings;
-    if (kind === Time.Idle) this.#deadline.start(timeouts.idle);
-    else if (kind === Time.Frame) this.#deadline.start(timeouts.requestHead);
-    else if (kind === Time.Send) this.#deadline.start(timeouts.send);
-    else this.#deadline.stop();
-  }
-
   /** What is waited for now. */
   #setTime(): void {
-    if (this.#life >= Life.Linger || this.#time === Time.Send) return;
-    const incomplete = this.#reader.incomplete || this.#preface < PREFACE.length;
-    if (incomplete && this.#preface > 0) {
-      if (this.#time !== Time.Frame) this.#startTime(Time.Frame);
-    } else if (this.#streams.size === 0) {
-      this.#startTime(Time.Idle);
-    } else if (this.#time !== Time.None) {
-      this.#startTime(Time.None);
-    }
+    if (this.#life >= Life.Linger || this.#time.awaits === Awaits.Room) return;
+    const begun = this.#preface > 0 && this.#preface < PREFACE.length;
+    if (begun || this.#reader.incomplete) this.#time.await(Awaits.Frame, this.timeouts);
+    else this.#time.await(this.#streams.size === 0 ? Awaits.Request : Awaits.Nothing, this.timeouts);
+  }
+
+  /** Everything was said: the client has its time to take it, and to close. */
+  #awaitEnd(): void {
+    if (this.output.congested) this.#time.awaitRoom(this.#connection.bufferedBytes, this.timeouts);
+    else this.#time.await(Awaits.End, this.timeouts);
   }
 
   onDeadline(): void {
-    if (this.#life >= Life.Linger) {
-      this.#over();
-    } else if (this.#time === Time.Send) {
-      this.#onSendDeadline();
-    } else if (this.#time === Time.Frame) {
-      this.#abuse('slow_frame');
-    } else if (this.#streams.size === 0) {
-      this.output.writer.goaway(this.#lastStream, H2Error.NoError, '');
-      this.#linger();
-    }
+    const { awaits } = this.#time;
+    if (awaits === Awaits.Room && this.#time.goesOn(this.#connection.bufferedBytes, this.timeouts)) return;
+    if (this.#life >= Life.Linger) this.#over();
+    else if (awaits === Awaits.Room) this.#cutSlowReader();
+    else if (awaits === Awaits.Frame) this.#abuse('slow_frame');
+    else if (this.#streams.size === 0) this.#goAway();
   }
 
-  #onSendDeadline(): void {
-    const waiting = this.#connection.bufferedBytes;
-    if (waiting < this.#stalledBytes) {
-      this.#stalledBytes = waiting;
-      this.#startTime(Time.Send);
-      return;
-    }
+  #cutSlowReader(): void {
     this.#h2.stats.abused('slow_reader');
     this.#life = Life.Over;
     this.#cancelTimes();
     this.#failAll('client_too_slow');
     this.#connection.reset();
+  }
+
+  /** Nothing is under way: the last word, and the end. */
+  #goAway(): void {
+    this.output.writer.goaway(this.#lastStream, H2Error.NoError, '');
+    this.#linger();
   }
 
   // ---- events of the connection ----
@@ -749,8 +607,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
 
   onCongested(): void {
     if (this.#life >= Life.Linger) return;
-    this.#stalledBytes = this.#connection.bufferedBytes;
-    this.#startTime(Time.Send);
+    this.#time.awaitRoom(this.#connection.bufferedBytes, this.timeouts);
     // Who does not take what we say is not listened to.
     this.#connection.pause();
     for (const stream of this.#streams.all) if (!stream.responded) stream.consumer.onClientCongested();
@@ -759,10 +616,10 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BatchTa
   onDrain(): void {
     if (this.#life >= Life.Linger) {
       if (this.#connection.readEnded) this.#over();
-      else this.#deadline.start(LINGER_MS);
+      else this.#awaitEnd();
       return;
     }
-    this.#time = Time.None;
+    this.#time.await(Awaits.Nothing, this.timeouts);
     this.#connection.resume();
     this.output.pump();
     if (this.output.congested) return;
