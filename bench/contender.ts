@@ -1,3 +1,4 @@
+import { certificateOf } from './certificate.ts';
 import { freePorts, pinned } from './machine.ts';
 import { cpuNsBetween, foreignCores, readCpu, readMachine, readMemoryBytes } from './measure.ts';
 import type { BenchOptions } from './options.ts';
@@ -52,6 +53,7 @@ export class Contender {
     const job: Job = {
       protocol: item.protocol ?? 'http',
       eachDatagram: item.eachDatagram ?? false,
+      certificate: item.tls === true ? certificateOf(workspace) : undefined,
       port,
       endpointPorts,
       routeCount: item.routeCount,
@@ -61,8 +63,12 @@ export class Contender {
     };
     const daemon = workspace.start(pinned('proxy', kind.command(job, workspace)));
     const contender = new Contender(kind.name, item, daemon, port, options, workspace);
-    const serving = job.protocol === 'udp' ? untilAnswering : untilServing;
-    await serving(daemon, kind.name, port).catch((error: unknown) => {
+    const scheme = item.tls === true ? 'https' : 'http';
+    const serving =
+      job.protocol === 'udp'
+        ? untilAnswering(daemon, kind.name, port)
+        : untilServing(daemon, kind.name, port, scheme);
+    await serving.catch((error: unknown) => {
       contender.stop();
       throw error;
     });
@@ -140,10 +146,18 @@ export class Contender {
 }
 
 /** Waits until a request to `port` of `name` is answered with 200. */
-export async function untilServing(daemon: Daemon, name: string, port: number): Promise<void> {
+export async function untilServing(
+  daemon: Daemon,
+  name: string,
+  port: number,
+  scheme: 'http' | 'https' = 'http',
+): Promise<void> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   for (;;) {
-    const status = await fetch(`http://127.0.0.1:${port}/`, { keepalive: false }).then(
+    const status = await fetch(`${scheme}://127.0.0.1:${port}/`, {
+      keepalive: false,
+      tls: { rejectUnauthorized: false },
+    }).then(
       (response) => response.status,
       () => 0,
     );

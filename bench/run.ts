@@ -43,6 +43,8 @@ async function missingTools(): Promise<string[]> {
   if ((await nginxVersion()) === undefined)
     missing.push('nginx, which plays the endpoints (apt-get install nginx-light)');
   if (Bun.which('wrk') === null) missing.push('wrk, which makes the load (apt-get install wrk)');
+  if (Bun.which('h2load') === null)
+    missing.push('h2load, which makes the load of HTTP/2 (apt-get install nghttp2-client)');
   return missing;
 }
 

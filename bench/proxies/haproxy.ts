@@ -45,13 +45,17 @@ defaults
   timeout client 600s
   timeout server ${job.protocol === 'http' ? '30s' : '600s'}
 ${job.protocol === 'http' ? HTTP : ''}frontend clients
-  bind 127.0.0.1:${job.port} backlog 4096${job.sameHeaders && job.protocol === 'http' ? FORWARDING : ''}
+  bind 127.0.0.1:${job.port} backlog 4096${tlsOf(job)}${job.sameHeaders && job.protocol === 'http' ? FORWARDING : ''}
 ${routing(job, workspace)}
   default_backend endpoints
 backend endpoints
   balance roundrobin
 ${endpoints.join('\n')}
 `;
+}
+
+function tlsOf({ certificate }: Job): string {
+  return certificate === undefined ? '' : ` ssl crt ${certificate.both} alpn h2,http/1.1 ssl-min-ver TLSv1.3`;
 }
 
 function routing(job: Job, workspace: Workspace): string {

@@ -86,6 +86,16 @@ function streamListen({ port, protocol, eachDatagram }: Job): string {
   return `    listen 127.0.0.1:${port} udp;${each}`;
 }
 
+/** The end of `listen`, and what TLS needs behind it. */
+function tlsOf({ certificate }: Job): string {
+  if (certificate === undefined) return ';';
+  const { cert, key } = certificate;
+  return ` ssl http2;
+    ssl_certificate ${cert};
+    ssl_certificate_key ${key};
+    ssl_protocols TLSv1.3;`;
+}
+
 function proxyConfiguration(job: Job, workspace: Workspace): string {
   const endpoints = job.endpointPorts.map((port) => `    server 127.0.0.1:${port};`).join('\n');
   const locations = routePaths(job.routeCount).map(
@@ -101,7 +111,7 @@ ${endpoints}
     keepalive_requests 1000000000;
   }
   server {
-    listen 127.0.0.1:${job.port} backlog=4096;
+    listen 127.0.0.1:${job.port} backlog=4096${tlsOf(job)}
     client_header_timeout 10s;
     proxy_connect_timeout 2s;
     proxy_read_timeout 30s;

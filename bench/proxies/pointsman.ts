@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import type { ConfigInput } from '../../src/config/schema/config.ts';
+import type { Certificate } from '../certificate.ts';
 import { type Job, type ProxyKind, routePaths, versionBy } from './proxy.ts';
 
 /** Pointsman from this checkout; its admin listener with metrics is on. */
@@ -33,10 +34,16 @@ function listener(job: Job): ConfigInput['listeners'][number] {
   return {
     ...named,
     routes: [...routes, { pool: 'endpoints' }],
+    ...(job.certificate === undefined ? {} : { tls: tlsOf(job.certificate) }),
     timeouts: { idle: '10m' },
     // The others write no Forwarded header: with the same headers, neither does Pointsman.
     ...(job.sameHeaders ? { forwarding: { forwarded: false } } : {}),
   };
+}
+
+/** TLS 1.3 alone, and no Strict-Transport-Security, which the others would not send. */
+function tlsOf({ cert, key }: Certificate) {
+  return { certificates: [{ cert, key }], minVersion: '1.3' as const, hsts: false as const };
 }
 
 function configuration(job: Job): ConfigInput {

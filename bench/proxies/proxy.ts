@@ -1,3 +1,4 @@
+import type { Certificate } from '../certificate.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** The job that every proxy is given, in its own language. */
@@ -6,6 +7,8 @@ export interface Job {
   readonly protocol: 'http' | 'tcp' | 'udp';
   /** Each datagram is a session of its own, which ends with its answer. */
   readonly eachDatagram: boolean;
+  /** Clients speak TLS 1.3, with HTTP/2 or HTTP/1.1 as they choose; undefined for no TLS. */
+  readonly certificate: Certificate | undefined;
   readonly port: number;
   readonly endpointPorts: readonly number[];
   /** Path prefixes `/route-00000/` and so on, all leading to the same endpoints; any other path goes there too. */

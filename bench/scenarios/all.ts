@@ -1,4 +1,5 @@
 import { fixedRate } from './fixed-rate.ts';
+import { http2 } from './http2.ts';
 import { idleConnections } from './idle-connections.ts';
 import { keepAlive } from './keep-alive.ts';
 import { largeBodies } from './large-bodies.ts';
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   routes,
   idleConnections,
   fixedRate,
+  http2,
   tcp,
   udp,
 ];

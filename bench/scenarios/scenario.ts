@@ -29,6 +29,8 @@ export interface Case {
   readonly protocol?: 'tcp' | 'udp';
   /** Each datagram is a session of its own, which ends with its answer. */
   readonly eachDatagram?: boolean;
+  /** Clients speak TLS, and HTTP/2 if they like. */
+  readonly tls?: boolean;
   readonly routeCount: number;
   readonly largeBodies?: boolean;
   /** The load of the counted rounds. */

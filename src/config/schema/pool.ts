@@ -169,7 +169,7 @@ export const pool = z.strictObject({
     .number()
     .int()
     .min(0)
-    .default(256)
+    .default(1024)
     .meta({ description: 'Idle connections kept per endpoint.' }),
   queue: z
     .strictObject({
