@@ -291,6 +291,60 @@ describe('PostgreSQL', () => {
   });
 });
 
+/** A packet of MySQL. */
+function mysqlPacket(number: number, body: Buffer | string): Buffer {
+  const bytes = Buffer.from(body as string, 'latin1');
+  return Buffer.concat([Buffer.from([bytes.length, 0, 0, number]), bytes]);
+}
+
+describe('MySQL', () => {
+  const greeting = mysqlPacket(0, '\x0a8.0.36\0\x01\0\0\0abcdefgh\0');
+  const error = (number: number, words: string): string =>
+    `\xff${String.fromCharCode(number & 0xff, number >> 8)}#HY000${words}`;
+
+  test.each([
+    ['lets it in', [mysqlPacket(2, '\0\0\0\x02\0\0\0')], true, 'takes sessions'],
+    [
+      'does not know the user',
+      [mysqlPacket(2, error(1045, 'Access denied'))],
+      true,
+      'takes sessions (refused this one: 1045 Access denied)',
+    ],
+    [
+      'wants another way to log in',
+      [mysqlPacket(2, '\xfecaching_sha2_password\0abc\0'), mysqlPacket(4, error(1045, 'Access denied'))],
+      true,
+      'takes sessions (refused this one: 1045 Access denied)',
+    ],
+    [
+      'is shutting down',
+      [mysqlPacket(2, error(1053, 'Server shutdown'))],
+      false,
+      'refused a session: 1053 Server shutdown',
+    ],
+  ])('that %s', async (_what, answers, passed, detail) => {
+    const left = [...answers];
+    const server = peer({
+      open: (socket) => void socket.write(greeting),
+      data: (socket) => void socket.write(left.shift() ?? ''),
+    });
+    expect(await check(server.port, { mysql: { user: 'me' } })).toEqual({ passed, detail });
+    await server.closed;
+    expect(server.talk.received).toContain('me\0\0mysql_native_password\0');
+  });
+
+  test.each([
+    [mysqlPacket(0, `\xff\x10\x04Too many connections`), 'refused a session: 1040 Too many connections'],
+    [mysqlPacket(0, `\xff\x69\x04Host is blocked`), 'refused a session: 1129 Host is blocked'],
+    [Buffer.from('+PONG\r\n'), undefined],
+  ])('that greets with %p fails', async (bytes, detail) => {
+    const server = peer({ open: (socket) => socket.end(bytes) });
+    const result = await check(server.port, { mysql: {} });
+    expect(result.passed).toBe(false);
+    if (detail !== undefined) expect(result.detail).toBe(detail);
+  });
+});
+
 describe('SMTP', () => {
   const mail = (greeting: string, hello: string): Peer =>
     peer({

@@ -5,6 +5,7 @@ import { dialogueProbe } from './dialogue-probe.ts';
 import { dnsMatcher, dnsQuery } from './dns-query.ts';
 import { matcherOf } from './expected-bytes.ts';
 import { httpProbe } from './http-probe.ts';
+import { mysqlDialogue } from './mysql-dialogue.ts';
 import { postgresDialogue } from './postgres-dialogue.ts';
 import type { Probe, ProbeDeps } from './probe.ts';
 import { redisDialogue } from './redis-dialogue.ts';
@@ -31,6 +32,8 @@ export function probeOf(deps: ProbeDeps, endpoint: Address, config: HealthCheckC
     return dialogueProbe(deps, address, redisDialogue(config.redis), 'PING answered PONG', timeout);
   if (config.postgres !== undefined)
     return dialogueProbe(deps, address, postgresDialogue(config.postgres), 'takes sessions', timeout);
+  if (config.mysql !== undefined)
+    return dialogueProbe(deps, address, mysqlDialogue(config.mysql), 'takes sessions', timeout);
   if (config.smtp !== undefined)
     return dialogueProbe(deps, address, smtpDialogue(config.smtp), 'greeted and took EHLO', timeout);
   const steps = config.tcp === undefined ? [] : tcpDialogue(config.tcp);

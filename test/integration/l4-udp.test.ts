@@ -355,6 +355,24 @@ test('a drained endpoint keeps its sessions until the deadline', async () => {
   expect(await client.ask('3')).toBe('b:3');
 });
 
+test('with the sockets of the runtime it is the same', async () => {
+  await using a = await UdpEndpoint.start('a');
+  await using b = await UdpEndpoint.start('b');
+  await using pointsman = await startPointsman(config([a, b], { pool: { policy: 'first' } }), {
+    sockets: 'runtime',
+  });
+  const { port } = pointsman.address();
+  using client = await UdpClient.open(port);
+  expect(await client.ask('1')).toBe('a:1');
+  client.send(Buffer.alloc(60_000, 'x'));
+  expect((await client.next())?.length).toBe(60_002);
+  a.close();
+  client.send('2');
+  await untilTrue('the refusal', async () => (await metric(pointsman, failures('connect_refused'))) > 0);
+  expect(await client.ask('3')).toBe('b:3');
+  expect(await metric(pointsman, OPEN)).toBe(1);
+});
+
 test('a stop lets the answers under way arrive, and waits for nobody who is silent', async () => {
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { tcpCheck, udpCheck } from './send-expect.ts';
-import { dnsCheck, postgresCheck, redisCheck, smtpCheck, tlsCheck } from './service-checks.ts';
+import { dnsCheck, mysqlCheck, postgresCheck, redisCheck, smtpCheck, tlsCheck } from './service-checks.ts';
 import { statusRange } from './status-range.ts';
 import { checkHeaderGrammar, checkPathGrammar, isHost, quote, regexGrammar, type Grammar } from './syntax.ts';
 import { fieldValue, text } from './text.ts';
@@ -13,7 +13,17 @@ const checkHostGrammar: Grammar = (value) =>
     : `${quote(value)} is not a host`;
 
 /** What an endpoint can be asked by; a check has one of them at most. */
-export const CHECK_KINDS = ['http', 'tcp', 'tls', 'udp', 'dns', 'redis', 'postgres', 'smtp'] as const;
+export const CHECK_KINDS = [
+  'http',
+  'tcp',
+  'tls',
+  'udp',
+  'dns',
+  'redis',
+  'postgres',
+  'mysql',
+  'smtp',
+] as const;
 
 /** Active health check: one of `CHECK_KINDS`; TCP when none is given. */
 export const healthCheck = z.strictObject({
@@ -65,6 +75,9 @@ export const healthCheck = z.strictObject({
   }),
   postgres: postgresCheck.optional().meta({
     description: 'Begins a session with a PostgreSQL; one that is starting up, shutting down or full fails.',
+  }),
+  mysql: mysqlCheck.optional().meta({
+    description: 'Logs in to a MySQL or MariaDB; one that is full, or has blocked this host, fails.',
   }),
   smtp: smtpCheck
     .optional()

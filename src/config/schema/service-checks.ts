@@ -39,6 +39,16 @@ export const postgresCheck = z.strictObject({
 
 export type PostgresCheck = z.output<typeof postgresCheck>;
 
+/** `healthCheck.mysql` */
+export const mysqlCheck = z.strictObject({
+  user: serviceName.default('pointsman').meta({
+    description:
+      'User that is named, without a password. It need not exist; a server that refuses it takes sessions all the same.',
+  }),
+});
+
+export type MysqlCheck = z.output<typeof mysqlCheck>;
+
 /** `healthCheck.smtp` */
 export const smtpCheck = z.strictObject({
   hello: hostName.default('localhost').meta({ description: 'Name in EHLO.' }),
