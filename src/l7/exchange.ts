@@ -10,6 +10,7 @@ import type { Origin } from '../net/origin.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
+import { challengeReply, isChallenge } from './acme-challenge.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { L7Listener } from './l7-listener.ts';
@@ -111,6 +112,14 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       const answer = applyMaxForwards(request);
       if (answer !== undefined) {
         this.#reply(answer);
+        return;
+      }
+    }
+    const { challenges } = this.#listener.shared;
+    if (challenges !== undefined && isChallenge(request)) {
+      const proof = challengeReply(request, challenges);
+      if (proof !== undefined) {
+        this.#reply(proof);
         return;
       }
     }

@@ -54,3 +54,11 @@ export interface Transition {
 export interface TransitionListener {
   onTransition(transition: Transition): void;
 }
+
+/** Implemented by `acme/`: what an ACME server asks the traffic side to prove that a name is ours. */
+export interface ChallengeSource {
+  /** Body of `/.well-known/acme-challenge/TOKEN` (RFC 8555 section 8.3); undefined when it is not one of ours. */
+  keyAuthorization(token: string): string | undefined;
+  /** Key and certificate, PEM, for a handshake with ALPN `acme-tls/1` (RFC 8737); undefined when none is under way. */
+  challengeCertificate(name: string): string | undefined;
+}

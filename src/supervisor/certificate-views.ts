@@ -10,7 +10,8 @@ export function certificateViews(config: ListenerConfig): readonly CertificateVi
   if (config.protocol !== 'http' || config.tls === undefined) return [];
   let views = known.get(config.tls);
   if (views === undefined) {
-    views = config.tls.certificates.flatMap(({ cert, names }) => {
+    const { certificates, acme } = config.tls;
+    views = [...certificates, ...acme].flatMap(({ cert, names }) => {
       const [leaf] = certificatesOf(cert.content);
       if (leaf === undefined) return [];
       const { publicKey, serialNumber, validToDate } = leaf;

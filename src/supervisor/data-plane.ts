@@ -1,3 +1,4 @@
+import { AcmeStorage } from '../acme/storage.ts';
 import { balancer } from '../balancer/flow.ts';
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
@@ -104,6 +105,7 @@ export class DataPlane {
    */
   async prepare(config: Config, offers: Offers): Promise<PreparedConfig> {
     const listeners: ListenerPlan[] = [];
+    this.#shared.challenges = config.acme === undefined ? undefined : new AcmeStorage(config.acme.storage);
     const pools = this.#planPools(config);
     const abandon = (): void =>
       runTurn(() => {

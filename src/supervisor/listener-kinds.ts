@@ -76,7 +76,7 @@ function prepareHttp(
   const same = known?.served instanceof L7Listener ? known.served : undefined;
   const router = compileHttp(config, before, same, parts);
   const forwarding = new ForwardingPolicy(config, parts.instance);
-  const tls = tlsOf(config, before, same, parts.ticketKeys);
+  const tls = tlsOf(config, before, same, parts);
   if (same !== undefined)
     return { served: same, adopt: () => same.configure(config, router, forwarding, tls) };
   const stats = listenerStats(parts.cells, config.name);
@@ -89,11 +89,11 @@ function tlsOf(
   { name, tls }: HttpListenerConfig,
   before: HttpListenerConfig | undefined,
   same: L7Listener | undefined,
-  ticketKeys: TicketKeySource,
+  { ticketKeys, shared }: ListenerParts,
 ): ListenerTls | undefined {
   if (tls === undefined) return undefined;
   if (same?.tls !== undefined && Bun.deepEquals(before?.tls, tls)) return same.tls;
-  return createListenerTls(name, tls, ticketKeys.keysOf(name, tls));
+  return createListenerTls(name, tls, ticketKeys.keysOf(name, tls), shared.challenges);
 }
 
 function compileHttp(

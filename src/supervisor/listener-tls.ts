@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 
 import type { ListenerTlsConfig, NamedFile } from '../config/schema/tls.ts';
 import type { ListenerTls } from '../l7/tls-client.ts';
-import { ServerTls } from '../net/tls/server-tls.ts';
+import { type ServerCertificate, ServerTls } from '../net/tls/server-tls.ts';
+import type { ChallengeSource } from '../model/ports.ts';
 import type { TicketKeys } from '../net/tls/ticket-keys.ts';
 
 /** What a file held when the configuration was read. */
@@ -15,22 +16,45 @@ export function passphraseOf(file: NamedFile | undefined): string {
   return file?.content.replace(/\r?\n$/, '') ?? '';
 }
 
+/** Those that are there already; until the others come, nobody can be served in their names. */
+function automatic({ acme }: ListenerTlsConfig): ServerCertificate[] {
+  return acme
+    .filter(({ cert }) => cert.content !== '')
+    .map(({ names, cert, key }) => ({
+      cert: cert.content,
+      key: key.content,
+      passphrase: '',
+      names,
+      staple: undefined,
+    }));
+}
+
 /**
  * The TLS of a listener.
+ * @param challenges What an ACME server may ask for.
  * @throws Error naming the listener, when a certificate or a setting cannot be used.
  */
-export function createListenerTls(name: string, tls: ListenerTlsConfig, ticketKeys: TicketKeys): ListenerTls {
+export function createListenerTls(
+  name: string,
+  tls: ListenerTlsConfig,
+  ticketKeys: TicketKeys,
+  challenges: ChallengeSource | undefined,
+): ListenerTls {
   const { clientCertificate, sessionTickets } = tls;
   try {
     const server = new ServerTls({
       name: createHash('sha256').update(name).digest('hex'),
-      certificates: tls.certificates.map(({ cert, key, passphraseFile, names, ocspResponse }) => ({
-        cert: cert.content,
-        key: key.content,
-        passphrase: passphraseOf(passphraseFile),
-        names: names?.map((one) => one.toLowerCase()),
-        staple: bytesOf(ocspResponse),
-      })),
+      certificates: [
+        ...tls.certificates.map(({ cert, key, passphraseFile, names, ocspResponse }) => ({
+          cert: cert.content,
+          key: key.content,
+          passphrase: passphraseOf(passphraseFile),
+          names: names?.map((one) => one.toLowerCase()),
+          staple: bytesOf(ocspResponse),
+        })),
+        ...automatic(tls),
+      ],
+      challenges: tls.acme.length === 0 ? undefined : challenges,
       defaultName: tls.defaultCertificate?.toLowerCase(),
       strict: tls.strictSni,
       alpn: tls.alpn,

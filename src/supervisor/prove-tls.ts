@@ -14,7 +14,7 @@ export function tlsProblems({ listeners, pools }: Config): string[] {
   if (missing !== undefined) return [missing];
   const keys = new TicketKeys([Buffer.alloc(TICKET_KEY_BYTES)]);
   const problems: string[] = [];
-  for (const { name, tls } of secure) attempt(problems, () => createListenerTls(name, tls!, keys));
+  for (const { name, tls } of secure) attempt(problems, () => createListenerTls(name, tls!, keys, undefined));
   for (const pool of securePools) attempt(problems, () => createPoolTls(pool));
   return problems;
 }

@@ -26,6 +26,8 @@ export interface ReloaderDeps {
   /** Of the configuration; undefined as above. */
   readonly path: string | undefined;
   readonly log: Log;
+  /** Told what a file said that is in force now. */
+  readonly applied: (config: Config) => void;
 }
 
 function firstLine(text: string): string {
@@ -44,9 +46,21 @@ export class Reloader implements Control {
   /** The one that comes after it, for all who ask meanwhile. */
   #next: Promise<ReloadResult> | undefined = undefined;
   #stopped = false;
+  /** What the file said when it was put into force. */
+  #file: Config;
 
-  constructor(deps: ReloaderDeps) {
+  constructor(first: Config, deps: ReloaderDeps) {
+    this.#file = first;
     this.#deps = deps;
+  }
+
+  /** Puts what is in force into force once more, with something in it renewed; a file that was edited since is not looked at. */
+  renew(change: (config: Config) => Config): void {
+    this.#current = this.#current.then(async () => {
+      const renewed = change(this.#file);
+      if (!this.#stopped && renewed !== this.#file) await this.#apply(renewed, []);
+    });
+    this.#current = this.#current.catch(() => {});
   }
 
   reload(): Promise<ReloadResult> {
@@ -138,6 +152,8 @@ export class Reloader implements Control {
     // What was changed at run time while addresses were bound.
     for (const pool of endpoints.overlay(config).pools) plane.updatePool(pool);
     endpoints.adopt(config);
+    this.#file = config;
+    this.#deps.applied(config);
     this.#note(report.revision, report.changes, warnings);
     return { outcome: 'applied', ...report, warnings };
   }

@@ -17,9 +17,11 @@ import { exposeMetrics } from '../telemetry/prometheus.ts';
 import { TrafficWindows } from '../telemetry/traffic-windows.ts';
 import { TransitionCounters } from '../telemetry/transition-counters.ts';
 import { systemClock } from '../util/clock.ts';
+import { systemRandom } from '../util/random.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { announce } from './announce.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
+import { AutomaticCertificates, withStoredCertificates } from './automatic-certificates.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
@@ -128,7 +130,21 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
       clock,
       log,
     });
-    const control = new Reloader({ plane: running, endpoints, load: file?.load, path: file?.path, log });
+    const certificates = new AutomaticCertificates({
+      clock,
+      random: systemRandom,
+      log,
+      renewed: () => control.renew(withStoredCertificates),
+    });
+    const control = new Reloader(config, {
+      plane: running,
+      endpoints,
+      load: file?.load,
+      path: file?.path,
+      log,
+      applied: (applied) => certificates.follow(applied),
+    });
+    certificates.follow(config);
     onHangUp = () => void control.reload();
     if (config.admin !== false) {
       const metrics = {
@@ -175,6 +191,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     watch?.stop();
     expiry.stop();
     control.stop();
+    certificates.stop();
     const { delay, deadline } = running.config?.shutdown ?? config.shutdown;
     if (delay > 0) await wait(clock, delay);
     const cut = await running.stop(deadline);

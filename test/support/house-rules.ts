@@ -3,7 +3,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli'],
   ['supervisor'],
-  ['admin', 'telemetry', 'discovery', 'health', 'balancer', 'l4', 'l7', 'filters', 'ha'],
+  ['admin', 'telemetry', 'discovery', 'acme', 'health', 'balancer', 'l4', 'l7', 'filters', 'ha'],
   ['connector', 'http'],
   ['net'],
   ['model'],

@@ -7,6 +7,7 @@ import type { ListenerTlsConfig, NamedFile, PoolTlsConfig } from '../schema/tls.
 import { checkCertificate, type GoodCertificate, readCertificates } from './certificates.ts';
 import { fill, type ReadFile } from './named-files.ts';
 import type { Report } from './report.ts';
+import { readStored } from './stored-certificates.ts';
 
 /** Name, HMAC secret and key of AES-256. */
 const TICKET_KEY_BYTES = 80;
@@ -16,6 +17,7 @@ export function checkTls(draft: Draft<Config>, report: Report, readFile: ReadFil
   for (const [index, listener] of (draft.listeners ?? []).entries()) {
     if (listener?.protocol !== 'http' || listener.tls === undefined) continue;
     const at: Path = ['listeners', index, 'tls'];
+    readAutomatic(listener.tls, at, draft.acme, report, readFile);
     const good = checkListenerTls(listener.tls, at, report, readFile, nowMs);
     if (good === undefined) continue;
     for (const [route, { match }] of httpRoutes(listener).map((one, place) => [place, one ?? {}] as const))
@@ -29,14 +31,39 @@ export function checkTls(draft: Draft<Config>, report: Report, readFile: ReadFil
   }
 }
 
-/** Returns the certificates when all of them will do. */
+/** What the storage holds is taken over; what it does not hold yet will come. */
+function readAutomatic(
+  tls: Draft<ListenerTlsConfig>,
+  at: Path,
+  acme: Draft<Config['acme']>,
+  report: Report,
+  readFile: ReadFile,
+): void {
+  for (const [index, one] of (tls.acme ?? []).entries()) {
+    if (one?.names?.[0] === undefined) continue;
+    const place = [...at, 'acme', index];
+    if (acme === undefined) {
+      const message = 'certificates are asked for by the top-level acme, and there is none';
+      report.error({ code: 'reference', at: place, message, hint: 'acme: { email: you@example.com }' });
+    } else if (acme.storage !== undefined) {
+      const stored = readStored(acme.storage, one.names[0], (path) => {
+        const file = readFile(path);
+        return file.ok ? file.content : undefined;
+      });
+      // As every file that the configuration names: what was read now is what is used.
+      if (stored !== undefined) Object.assign(one, stored);
+    }
+  }
+}
+
+/** Returns the names of each certificate when all of them will do. */
 function checkListenerTls(
   tls: Draft<ListenerTlsConfig>,
   at: Path,
   report: Report,
   readFile: ReadFile,
   nowMs: number,
-): readonly GoodCertificate[] | undefined {
+): readonly (readonly string[])[] | undefined {
   const certificates = tls.certificates ?? [];
   const good: GoodCertificate[] = [];
   for (const [index, one] of certificates.entries()) {
@@ -48,6 +75,9 @@ function checkListenerTls(
     checkTwice(found, good, place, report);
     good.push(found);
   }
+  const automatic = (tls.acme ?? []).flatMap((one) => one?.names ?? []).filter((name) => name !== undefined);
+  if (tls.certificates?.length === 0 && tls.acme?.length === 0)
+    report.error({ code: 'conflict', at, message: 'TLS needs certificates, or names under acme' });
   checkVersions(tls, at, report);
   checkClients(tls, at, report, readFile);
   const tickets = tls.sessionTickets;
@@ -61,12 +91,13 @@ function checkListenerTls(
   const standard = tls.defaultCertificate?.toLowerCase();
   if (
     standard !== undefined &&
+    !automatic.includes(standard) &&
     !good.some(({ names }) => names.some((name) => name === standard || nameCovers(name, standard)))
   ) {
     const message = `there is no certificate for ${standard}`;
     report.error({ code: 'reference', at: [...at, 'defaultCertificate'], message });
   }
-  return good;
+  return [...good.map(({ names }) => names), automatic];
 }
 
 /** Of two certificates for one name with keys of the same kind, the second is never shown. */
@@ -128,12 +159,12 @@ function checkTicketKeys(file: NamedFile, at: Path, report: Report): void {
 }
 
 /** A host that a route waits for, and no certificate is for: browsers will not come that far. */
-function checkHosts(host: unknown, good: readonly GoodCertificate[], at: Path, report: Report): void {
+function checkHosts(host: unknown, good: readonly (readonly string[])[], at: Path, report: Report): void {
   const hosts = (Array.isArray(host) ? host : [host]).filter((one): one is string => typeof one === 'string');
   for (const one of hosts) {
     const name = one.toLowerCase();
     if (/^[\d.]+$|^\[/.test(name)) continue;
-    const covered = good.some(({ names }) => names.some((own) => own === name || nameCovers(own, name)));
+    const covered = good.some((names) => names.some((own) => own === name || nameCovers(own, name)));
     if (covered) continue;
     report.warning({ code: 'risky', at, message: `no certificate of this listener is for ${one}` });
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { accessLog } from './access-log.ts';
+import { acme } from './acme.ts';
 import { admin } from './admin.ts';
 import { listener } from './listener.ts';
 import { pool } from './pool.ts';
@@ -57,6 +58,7 @@ export const config = z.strictObject({
     .meta({
       description: 'What becomes of a worker that hangs. It is asked once a second whether it is alive.',
     }),
+  acme: acme.optional().meta({ description: 'Where certificates of listeners with `acme` come from.' }),
   watch: z
     .boolean()
     .default(false)

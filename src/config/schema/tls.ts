@@ -33,6 +33,33 @@ const certificate = z.strictObject({
     .meta({ description: 'OCSP response (DER) that is shown with it. Default: none.' }),
 });
 
+/** Proofs that need no DNS are for single names only (RFC 8555 section 8.3, RFC 8737 section 3). */
+const ownName = text((value) =>
+  isHost(value) && /[a-z]/i.test(value) && !value.includes(':')
+    ? undefined
+    : `${quote(value)} is not a name for which a certificate can be had without DNS`,
+).transform((value) => value.toLowerCase());
+
+/** A certificate that is asked for and renewed by ourselves. */
+export interface AutomaticCertificateConfig {
+  readonly names: readonly string[];
+  /** In the storage; without content until there is one. */
+  readonly cert: NamedFile;
+  readonly key: NamedFile;
+}
+
+const automaticCertificate = z
+  .union([
+    ownName,
+    z.strictObject({
+      names: z.array(ownName).min(1).max(100).meta({ description: 'Names of one certificate.' }),
+    }),
+  ])
+  .transform((written): AutomaticCertificateConfig => {
+    const names = typeof written === 'string' ? [written] : written.names;
+    return { names, cert: { path: '', content: '' }, key: { path: '', content: '' } };
+  });
+
 const version = z.enum(['1.2', '1.3']);
 
 /** A word of a list that OpenSSL reads: nothing that would mean something else to it. */
@@ -78,10 +105,18 @@ const longDuration = text(
 
 /** `listeners[].tls` */
 export const listenerTls = z.strictObject({
-  certificates: z.array(certificate).min(1).meta({
+  certificates: z.array(certificate).default([]).meta({
     description:
       'The certificate for a client is found by the name that it asks for: exact names first, then wildcards. An RSA and an ECDSA certificate for one name are both used, each for the clients that can verify it.',
   }),
+  acme: z
+    .array(automaticCertificate)
+    .default([])
+    .meta({
+      description:
+        'Names, each with a certificate that is asked for and renewed by the top-level `acme`; `{ names: [...] }` is one certificate for several.',
+      examples: [['example.com', { names: ['example.org', 'www.example.org'] }]],
+    }),
   defaultCertificate: text((value) =>
     isHost(value.startsWith('*.') ? value.slice(2) : value) ? undefined : `${quote(value)} is not a name`,
   )

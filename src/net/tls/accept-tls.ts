@@ -9,7 +9,7 @@ import { unserved } from '../unserved.ts';
 import type { HandshakeFailure } from './handshake-failure.ts';
 import { type Handle, openSsl } from './openssl.ts';
 import { describeSession, peerCertificate } from './session.ts';
-import type { ServerContext, ServerTls } from './server-tls.ts';
+import { CHALLENGE_PROTOCOL, type ServerContext, type ServerTls } from './server-tls.ts';
 import type { TlsInfo } from './tls-info.ts';
 import { type HandshakeWaiter, TlsTransport } from './tls-transport.ts';
 
@@ -86,7 +86,10 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
 
   #begin(all: Buffer, hello: ClientHello, end: number): void {
     this.#received = undefined;
-    const context = this.#tls.contextFor(hello.serverName);
+    const challenged = hello.alpn.includes(CHALLENGE_PROTOCOL);
+    const context =
+      (challenged ? this.#tls.challengeContextFor(hello.serverName) : undefined) ??
+      this.#tls.contextFor(hello.serverName);
     if (context === undefined) {
       const detail = `no certificate for ${JSON.stringify(hello.serverName)}`;
       this.#refuse({ reason: 'unknown-name', detail }, ALERT.UNRECOGNIZED_NAME);
@@ -139,6 +142,12 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
       covers: (host) => serverName === '' || tls.contextFor(host) === context,
     };
     connection.tls = info;
+    // The handshake was all that was wanted (RFC 8737 section 3).
+    if (info.alpn === CHALLENGE_PROTOCOL) {
+      connection.handler = unserved;
+      connection.close();
+      return;
+    }
     let handler: ConnectionHandler | undefined;
     try {
       handler = this.#waiter.onSecure(connection);

@@ -2,6 +2,7 @@ import { JSCallback } from 'bun:ffi';
 import { createHash } from 'node:crypto';
 
 import { certificateNames, certificatesOf } from '../../util/certificates.ts';
+import type { ChallengeSource } from '../../model/ports.ts';
 import {
   announceAuthorities,
   createContext,
@@ -53,11 +54,17 @@ export interface ServerTlsSettings extends ProtocolSettings {
   readonly sessionLifetimeMs: number;
   /** Undefined: no session is resumed. */
   readonly ticketKeys: TicketKeys | undefined;
+  /** Proofs for an ACME server; undefined: it would get none. */
+  readonly challenges: ChallengeSource | undefined;
 }
 
 const VERIFY_PEER = 1;
 const FAIL_WITHOUT_CERTIFICATE = 2;
 const NO_TICKET = 0x4000;
+/** Protocol of a handshake that proves a name to an ACME server. */
+export const CHALLENGE_PROTOCOL = 'acme-tls/1';
+const CHALLENGE_OFFERED = protocolList([CHALLENGE_PROTOCOL]);
+
 const NEGOTIATED = 1;
 const ALPN = { OK: 0, FATAL: 2 } as const;
 
@@ -84,9 +91,12 @@ const contexts = new FinalizationRegistry((handle: Handle) => openSsl().ssl.SSL_
 /** Certificates of one set of names: one a kind of key, and the library takes what the client can verify. */
 export class ServerContext {
   readonly handle: Handle;
+  /** Protocols in order of preference, as they are on the wire. */
+  readonly offered: Buffer;
 
-  constructor(handle: Handle) {
+  constructor(handle: Handle, offered: Buffer) {
     this.handle = handle;
+    this.offered = offered;
     contexts.register(this, handle);
   }
 }
@@ -98,7 +108,8 @@ export class ServerContext {
 export class ServerTls {
   readonly #settings: ServerTlsSettings;
   readonly #names = new NameTable<ServerContext>();
-  readonly #default: ServerContext;
+  /** Undefined until there is a certificate. */
+  readonly #default: ServerContext | undefined;
   readonly #offered: Buffer;
 
   /** @throws TlsSettingsError saying which certificate cannot be used and why. */
@@ -108,8 +119,9 @@ export class ServerTls {
     this.#default = this.#build();
   }
 
-  #build(): ServerContext {
+  #build(): ServerContext | undefined {
     const { certificates, defaultName } = this.#settings;
+    if (certificates.length === 0) return undefined;
     const byName = new Map<string, ServerCertificate[]>();
     const kinds = new Map<ServerCertificate, string>();
     let first: string | undefined;
@@ -148,7 +160,7 @@ export class ServerTls {
     const { ssl } = openSsl();
     const settings = this.#settings;
     const handle = createContext(settings, true);
-    const context = new ServerContext(handle);
+    const context = new ServerContext(handle, this.#offered);
     for (const { cert, key, passphrase } of group) useCertificate(handle, cert, key, passphrase);
     const staple = group.find((one) => one.staple !== undefined)?.staple;
     if (staple !== undefined) staplesWith(handle, staple);
@@ -190,9 +202,26 @@ export class ServerTls {
     return this.#names.find(name) ?? (this.#settings.strict ? undefined : this.#default);
   }
 
+  /**
+   * What to serve an ACME server with that wants a proof for `name` by `acme-tls/1` (RFC 8737 section 3); undefined when none is under
+   * way. Asked for a few times in months, so nothing of it is kept.
+   */
+  challengeContextFor(name: string): ServerContext | undefined {
+    const pem = this.#settings.challenges?.challengeCertificate(name.toLowerCase());
+    if (pem === undefined) return undefined;
+    const { ssl } = openSsl();
+    const handle = createContext(this.#settings, true);
+    const context = new ServerContext(handle, CHALLENGE_OFFERED);
+    useCertificate(handle, pem, pem, '');
+    ssl.SSL_CTX_set_options(handle, NO_TICKET);
+    ssl.SSL_CTX_set_num_tickets(handle, 0);
+    ssl.SSL_CTX_set_alpn_select_cb(handle, selectProtocol().ptr, null);
+    return context;
+  }
+
   /** Runs one step of a handshake. `hello` is the ClientHello when it is what this step reads. */
   step(context: ServerContext, hello: Buffer | undefined, run: () => number): number {
-    offered = this.#offered;
+    offered = context.offered;
     const { ticketKeys } = this.#settings;
     if (ticketKeys === undefined) return run();
     const previous = hello === undefined ? undefined : ticketKeys.previousIn(hello);

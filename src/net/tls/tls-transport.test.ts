@@ -137,6 +137,7 @@ describe('TLS between two connections', () => {
       ],
       defaultName: undefined,
       strict: false,
+      challenges: undefined,
       alpn: ['http/1.1'],
       clientCertificate: undefined,
       sessionLifetimeMs: 3_600_000,

@@ -1,0 +1,202 @@
+import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Log } from '../model/ports.ts';
+import { FakeClock } from '../util/fake-clock.ts';
+import { testWith } from '../../test/support/programs.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
+import { covers, pauseMs, renewAtMs } from './renewal.ts';
+import { AcmeStorage, type StoredCertificate } from './storage.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const withOpenssl = testWith('openssl');
+const root = mkdtempSync(join(tmpdir(), 'pointsman-acme-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A certificate of 90 days from now on. */
+function make(names: readonly string[]): StoredCertificate {
+  const alternatives = `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`;
+  const args = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=test -addext ${alternatives}`;
+  const run = spawnSync('openssl', [...args.split(' '), '-keyout', '-', '-out', '-']);
+  const [key, certificate] = String(run.stdout).split(/(?=-----BEGIN CERTIFICATE)/);
+  return { key: key!, certificate: certificate! };
+}
+
+let storage: AcmeStorage;
+let clock: FakeClock;
+let asked: (readonly string[])[];
+let renewed: string[];
+let events: string[];
+let refuse: string | undefined;
+let runs = 0;
+
+beforeEach(() => {
+  storage = new AcmeStorage(join(root, String(runs++)));
+  storage.prepare();
+  clock = new FakeClock(Date.now());
+  asked = [];
+  renewed = [];
+  events = [];
+  refuse = undefined;
+});
+
+function keeper(): CertificateKeeper {
+  const note = (event: string): void => void events.push(event);
+  const log: Log = { debug: note, info: note, warn: note, error: note };
+  return new CertificateKeeper({
+    storage,
+    clock,
+    log,
+    random: { next: () => 0 },
+    renewed: (name) => renewed.push(name),
+    issuer: {
+      issue(names) {
+        asked.push(names);
+        return refuse === undefined ? Promise.resolve(make(names)) : Promise.reject(new Error(refuse));
+      },
+    },
+  });
+}
+
+/** Lets time pass in steps, so that what is asked for can be answered. */
+async function pass(ms: number, steps = 1): Promise<void> {
+  for (let step = 0; step < steps; step++) {
+    clock.advance(ms / steps);
+    await Bun.sleep(0);
+  }
+}
+
+withOpenssl(
+  'a certificate that is not there is asked for at once, and again after two thirds of its life',
+  async () => {
+    const kept = keeper();
+    kept.want([['a.example', 'b.example']]);
+    await pass(0);
+    expect(asked).toEqual([['a.example', 'b.example']]);
+    expect(renewed).toEqual(['a.example']);
+    expect(covers(storage.certificate('a.example')!.certificate, ['b.example', 'a.example'])).toBe(true);
+    await pass(59 * DAY_MS, 200);
+    expect(asked).toHaveLength(1);
+    await pass(2 * DAY_MS);
+    expect(asked).toHaveLength(2);
+    kept.stop();
+    expect(clock.pending).toBe(0);
+  },
+);
+
+withOpenssl('what is on disk is kept, unless it is for other names', async () => {
+  storage.saveCertificate('a.example', make(['a.example']));
+  const kept = keeper();
+  kept.want([['a.example']]);
+  await pass(DAY_MS);
+  expect(asked).toEqual([]);
+  kept.want([['a.example', 'c.example']]);
+  await pass(0);
+  expect(asked).toEqual([['a.example', 'c.example']]);
+});
+
+withOpenssl('failures are told and tried again after growing pauses; the old certificate stays', async () => {
+  const old = make(['a.example']);
+  storage.saveCertificate('a.example', old);
+  refuse = 'the server is down';
+  const kept = keeper();
+  kept.want([['a.example', 'b.example']]);
+  await pass(0);
+  expect(asked).toHaveLength(1);
+  expect(kept.status()[0]).toMatchObject({ failures: 1, error: 'the server is down' });
+  expect(storage.certificate('a.example')).toEqual(old);
+  await pass(59_000);
+  expect(asked).toHaveLength(1);
+  await pass(1000);
+  expect(asked).toHaveLength(2);
+  await pass(11 * 60_000);
+  expect(asked).toHaveLength(2);
+  await pass(60_000);
+  expect(asked).toHaveLength(3);
+  refuse = undefined;
+  await pass(20 * 60_000);
+  expect(asked).toHaveLength(4);
+  expect(kept.status()[0]).toMatchObject({ failures: 0, error: undefined });
+  expect(events).toEqual([
+    'certificate-failed',
+    'certificate-failed',
+    'certificate-failed',
+    'certificate-issued',
+  ]);
+});
+
+withOpenssl('who shares the directory waits for the other and takes what it got', async () => {
+  expect(storage.lock('a.example', Date.now())).toBe(true);
+  const kept = keeper();
+  kept.want([['a.example']]);
+  await pass(0);
+  expect(asked).toEqual([]);
+  storage.saveCertificate('a.example', make(['a.example']));
+  storage.unlock('a.example');
+  await pass(61_000);
+  expect(asked).toEqual([]);
+  expect(kept.status()[0]!.nextAttemptMs).toBeGreaterThan(clock.wallMs() + 50 * DAY_MS);
+});
+
+withOpenssl('a disk that cannot be written is a failure like any other', async () => {
+  rmSync(storage.directory, { recursive: true });
+  const kept = keeper();
+  kept.want([['a.example']]);
+  await pass(0);
+  expect(kept.status()[0]!.error).toContain('ENOENT');
+  expect(asked).toEqual([]);
+});
+
+test('renewal is due after two thirds of the life, a little earlier by chance', () => {
+  const validity = { fromMs: 1000, untilMs: 1000 + 90 * DAY_MS };
+  expect(renewAtMs(validity, { next: () => 0 })).toBe(1000 + 60 * DAY_MS);
+  expect(renewAtMs(validity, { next: () => 1 })).toBe(1000 + 57 * DAY_MS);
+});
+
+test('pauses grow up to six hours, and never five fit into one hour', () => {
+  const pauses = Array.from({ length: 12 }, (_, index) => pauseMs(index + 1, { next: () => 0.999 }));
+  for (const [index, pause] of pauses.entries())
+    if (index > 0) expect(pause).toBeGreaterThanOrEqual(pauses[index - 1]!);
+  expect(pauseMs(99, { next: () => 0 })).toBe(6 * HOUR_MS);
+  expect(pauses[0]! + pauses[1]! + pauses[2]! + pauses[3]! + pauses[4]!).toBeGreaterThan(HOUR_MS);
+});
+
+test('a token or name cannot lead out of the directory', () => {
+  writeFileSync(join(storage.directory, 'secret'), 'x');
+  for (const token of ['../../secret', '..', '', 'a/b', 'a\0', 'a'.repeat(300)]) {
+    expect(storage.keyAuthorization(token)).toBeUndefined();
+    expect(() => storage.saveHttpChallenge(token, 'x')).toThrow(RangeError);
+  }
+  expect(storage.challengeCertificate('../account')).toBeUndefined();
+  storage.saveHttpChallenge('tok-en_1', 'tok-en_1.thumb');
+  expect(storage.keyAuthorization('tok-en_1')).toBe('tok-en_1.thumb');
+  storage.removeHttpChallenge('tok-en_1');
+  expect(storage.keyAuthorization('tok-en_1')).toBeUndefined();
+});
+
+test('only its owner can read what is stored', () => {
+  storage.saveAccountKey('key');
+  expect(statSync(storage.directory).mode & 0o777).toBe(0o700);
+  expect(statSync(join(storage.directory, 'account.key')).mode & 0o777).toBe(0o600);
+});
+
+test('leftovers are removed when they are old, and not before', () => {
+  storage.saveHttpChallenge('old', 'x');
+  storage.saveHttpChallenge('young', 'x');
+  const file = join(storage.directory, 'challenges', 'http-01', 'old');
+  const longAgo = new Date(Date.now() - HOUR_MS);
+  utimesSync(file, longAgo, longAgo);
+  storage.removeLeftovers(Date.now());
+  expect(readdirSync(join(storage.directory, 'challenges', 'http-01'))).toEqual(['young']);
+  expect(existsSync(file)).toBe(false);
+});
+
+test('a lock that was left behind is taken over after a while', () => {
+  expect(storage.lock('a.example', Date.now())).toBe(true);
+  expect(storage.lock('a.example', Date.now())).toBe(false);
+  expect(storage.lock('a.example', Date.now() + HOUR_MS)).toBe(true);
+});
