@@ -1,6 +1,6 @@
 import { fieldName, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
+import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { type PseudoLine, pseudoLine, StreamOutput, type StreamOutputOwner } from './h2-output.ts';
 import type { H2ServerConnection } from './h2-server.ts';
@@ -9,6 +9,9 @@ import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
 import { webSocketAccept } from './websocket-handshake.ts';
+
+/** Stands for the request of a stream that serves none. */
+const NO_REQUEST = new RequestHead();
 
 const CONTENT_LENGTH = 'content-length';
 const WEBSOCKET_KEY = fieldName('sec-websocket-key');
@@ -34,10 +37,10 @@ export const ignoring: RequestConsumer = {
   onCut() {},
 };
 
-/** One request of an HTTP/2 client and the way back to it. Used again for other requests of the same connection. */
+/** One request of an HTTP/2 client and the way back to it. Used again for other requests. */
 export class H2ServerStream implements ClientStream, StreamOutputOwner {
   id = 0;
-  request: RequestHead;
+  request: RequestHead = NO_REQUEST;
   consumer: RequestConsumer = ignoring;
   readonly out: StreamOutput = new StreamOutput(this);
   /** The client has sent END_STREAM, or is not listened to. */
@@ -56,7 +59,8 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   /** Content still to come by Content-Length; -1 when it was not said. */
   bodyLeft = -1;
   bodyBytes = 0;
-  readonly #connection: H2ServerConnection;
+  /** The one that it serves now; none while it is spare. */
+  #serving: H2ServerConnection | undefined = undefined;
   readonly #deadline: Deadline;
   /** What had been sent when the client was last found slow. */
   #sentAtStart = 0;
@@ -64,13 +68,15 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   /** Content that came before the tunnel was there. */
   #early: Buffer[] | undefined = undefined;
 
-  constructor(connection: H2ServerConnection, request: RequestHead, wheel: TimerWheel) {
-    this.#connection = connection;
-    this.request = request;
+  constructor(wheel: TimerWheel) {
     this.#deadline = new Deadline(wheel, this);
   }
 
   readonly protocol = 'HTTP/2';
+
+  get #connection(): H2ServerConnection {
+    return this.#serving!;
+  }
 
   get origin(): Origin {
     return this.#connection.origin;
@@ -94,12 +100,14 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
 
   /** Serves another request. */
   begin(
+    connection: H2ServerConnection,
     id: number,
     request: RequestHead,
     received: boolean,
     receiveWindow: number,
     sendWindow: number,
   ): void {
+    this.#serving = connection;
     this.id = id;
     this.request = request;
     this.received = received;
@@ -127,6 +135,12 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
 
   stopTime(): void {
     if (this.out.pendingBytes === 0) this.#deadline.stop();
+  }
+
+  /** Nobody holds it any more: it may serve another. */
+  forget(): void {
+    this.#serving = undefined;
+    this.request = NO_REQUEST;
   }
 
   /** Gives back everything. */
@@ -173,6 +187,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     if (this.#connection.output.send(this.out, bytes, start, end)) return;
     this.#timeSending();
     if (!this.responded) this.consumer.onClientCongested();
+    this.#connection.heldBack(this);
   }
 
   #timeSending(): void {

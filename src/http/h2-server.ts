@@ -30,8 +30,8 @@ const DRAIN_PING = Buffer.from('draining', 'latin1');
 /** Heads kept for requests to come, and how large they may be, bytes. */
 const SPARE_HEADS = 256;
 const MAX_SPARE_BYTES = 8192;
-/** Stream objects that a connection keeps for streams to come. */
-const SPARE_STREAMS = 32;
+/** Stream objects kept for streams to come. */
+const SPARE_STREAMS = 1024;
 
 /** How a connection comes to its end. */
 const Life = {
@@ -60,7 +60,6 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
   readonly #streams = new StreamTable<H2ServerStream>();
-  readonly #spare: H2ServerStream[] = [];
   /** Streams that ended in this batch; somebody may still hold them. */
   #ended: H2ServerStream[] = [];
   readonly #conduct: Conduct;
@@ -193,9 +192,9 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
   }
 
   #open(id: number, head: RequestHead, endStream: boolean): H2ServerStream {
-    const { stats } = this.#h2;
-    const stream = this.#spare.pop() ?? new H2ServerStream(this, head, this.#settings.wheel);
-    stream.begin(id, head, endStream, this.#bodies.windows.stream, this.output.initialWindow);
+    const { stats, spareStreams } = this.#h2;
+    const stream = spareStreams.pop() ?? new H2ServerStream(this.#settings.wheel);
+    stream.begin(this, id, head, endStream, this.#bodies.windows.stream, this.output.initialWindow);
     this.#streams.add(stream);
     stats.streamOpened();
     return stream;
@@ -436,11 +435,13 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
   /** Streams that ended are free for others. */
   onBatchEnd(): void {
     const { heads } = this.#settings;
+    const { spareStreams } = this.#h2;
     const ended = this.#ended;
     for (const stream of ended) {
       const { request } = stream;
       if (heads.length < SPARE_HEADS && request.fields.storeBytes <= MAX_SPARE_BYTES) heads.push(request);
-      if (this.#spare.length < SPARE_STREAMS) this.#spare.push(stream);
+      stream.forget();
+      if (spareStreams.length < SPARE_STREAMS) spareStreams.push(stream);
     }
     ended.length = 0;
   }
@@ -593,16 +594,27 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
     }
     for (const stream of this.#streams.all.slice()) {
       if (stream.over) continue;
-      const { consumer, responded } = stream;
-      if (stream.received) {
-        consumer.onClientEnd();
-      } else {
-        this.#close(stream);
-        if (!responded) consumer.onRequestFailed('client_closed');
-      }
+      if (!stream.received || !this.#canFinish(stream)) this.#clientGone(stream);
+      else stream.consumer.onClientEnd();
     }
     this.#life = Math.max(this.#life, Life.Leaving) as LifeState;
     if (this.#streams.size === 0) this.#linger();
+  }
+
+  /** Behind a FIN no window can open any more: what waits for one will wait for ever. */
+  #canFinish({ out }: H2ServerStream): boolean {
+    return !this.#connection.readEnded || out.pendingBytes === 0 || this.output.congested;
+  }
+
+  #clientGone(stream: H2ServerStream): void {
+    const { consumer, responded } = stream;
+    this.#close(stream);
+    if (!responded) consumer.onRequestFailed('client_closed');
+  }
+
+  /** A stream could not send all that it was given. */
+  heldBack(stream: H2ServerStream): void {
+    if (!stream.over && !this.#canFinish(stream)) this.#clientGone(stream);
   }
 
   onCongested(): void {
@@ -624,7 +636,9 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
     this.output.pump();
     if (this.output.congested) return;
     for (const stream of this.#streams.all.slice()) {
-      if (!stream.over && !stream.responded && stream.out.pendingBytes === 0) stream.consumer.onClientDrain();
+      if (stream.over) continue;
+      if (!this.#canFinish(stream)) this.#clientGone(stream);
+      else if (!stream.responded && stream.out.pendingBytes === 0) stream.consumer.onClientDrain();
     }
     this.#setTime();
   }

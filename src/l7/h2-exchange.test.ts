@@ -525,6 +525,19 @@ describe('the end of a connection', () => {
     expect(client.peer.standing).toBe('closed');
   });
 
+  test('the client sends FIN: what waits for a window is given up, now and later', () => {
+    const client = new Client().send(settings([Setting.InitialWindowSize, 10]), get(1), get(3));
+    const endpoints = [proxy.acceptDial(), proxy.acceptDial()];
+    endpoints[0]!.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n').send('more than ten bytes');
+    client.peer.fin();
+    expect(endpoints.map(({ standing }) => standing)).toEqual(['reset', 'open']);
+    endpoints[1]!.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n').send('more than ten bytes');
+    expect(endpoints[1]!.standing).toBe('reset');
+    expect(proxy.log.map(([, code]) => code)).toEqual(['client_closed', 'client_closed']);
+    expect(proxy.held).toEqual(NOTHING);
+    expect(client.peer.standing).toBe('closed');
+  });
+
   test('cut answers what was not answered', () => {
     const client = new Client().send(get(1));
     proxy.acceptDial();

@@ -136,6 +136,7 @@ export class L7Listener
         ...config.http2,
         reader: new H2RequestReader(config.limits),
         stats: this.stats.http2,
+        spareStreams: before?.http2?.spareStreams ?? [],
       },
       successor: undefined,
       contextOf: ({ remoteAddress, tls }, secure) => forwarding.forPeer(remoteAddress, secure, tls),

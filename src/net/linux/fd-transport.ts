@@ -20,6 +20,8 @@ import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockadd
 
 /** Largest piece that is read at once, bytes: with 64 KiB a body of 1 MiB costs half as much again. */
 const READ_BYTES = 256 * 1024;
+/** The first piece of what came: the receiver may be unable to pass it on, and would have to keep it. */
+const FIRST_READ_BYTES = 64 * 1024;
 
 /** What every read goes into; what is to be kept is copied by who keeps it. */
 const input = fixed(READ_BYTES);
@@ -69,6 +71,8 @@ export class FdTransport implements Transport, PollTarget {
   #wantsRoom = false;
   #watchesRoom = false;
   #finSeen = false;
+  /** The last read was filled: there is much of it. */
+  #streaming = false;
   #open = true;
 
   constructor(fd: number, remoteAddress: string, remotePort: number) {
@@ -169,13 +173,15 @@ export class FdTransport implements Transport, PollTarget {
   #receive(events: number): void {
     const ending = (events & (EPOLL.RDHUP | EPOLL.HUP | EPOLL.ERR)) !== 0;
     for (let reads = 0; reads < READS_PER_EVENT; reads++) {
-      const received = sys.recv(this.#fd, input, READ_BYTES, MSG.DONTWAIT);
+      const wanted = reads === 0 && !this.#streaming ? FIRST_READ_BYTES : READ_BYTES;
+      const received = sys.recv(this.#fd, input, wanted, MSG.DONTWAIT);
       if (received <= 0) {
         this.#onNoBytes(received, errno());
         return;
       }
       this.#events!.onBytes(received === READ_BYTES ? input : inputView(received));
-      if (!this.#open || (received < READ_BYTES && !ending)) return;
+      this.#streaming = received === wanted;
+      if (!this.#open || (!this.#streaming && !ending)) return;
       if (!this.#reading) {
         this.#unread = true;
         return;
