@@ -5,6 +5,7 @@ import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm } from '../model/weighted-arms.ts';
 import type { Party } from '../net/datagram-socket.ts';
 import { partyIp } from '../net/party.ts';
+import { Deadline } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Shared } from './l4-shared.ts';
@@ -13,8 +14,10 @@ import type { TcpTarget } from './tcp-listener.ts';
 import { UdpSession } from './udp-session.ts';
 import type { UdpWay } from './udp-way.ts';
 
-/** How long a session may be silent once the listener takes no new ones, milliseconds. */
+/** How long a session may be silent once its socket is to close, milliseconds. */
 const LAST_WORDS_MS = 1000;
+/** ... and how long it may last, silent or not. */
+const LAST_SESSION_MS = 30_000;
 /** Between two lines in the log about the same trouble, milliseconds. */
 const COMPLAIN_EVERY_MS = 10_000;
 
@@ -37,7 +40,8 @@ export class UdpListener {
   amplification = Number.POSITIVE_INFINITY;
   #config: UdpListenerConfig;
   #target: TcpTarget;
-  #draining = false;
+  /** It takes no new sessions. */
+  #closed = false;
   /** By client; those that have sent all that they may are not among them. */
   readonly #table: SessionTable<UdpSession>;
   readonly #sessions = new Set<UdpSession>();
@@ -62,7 +66,7 @@ export class UdpListener {
     this.#config = config;
     this.#target = target;
     this.#clients.configure(perClient(config));
-    this.idleMs = this.#draining ? Math.min(config.timeouts.idle, LAST_WORDS_MS) : config.timeouts.idle;
+    this.idleMs = config.timeouts.idle;
     this.amplification = config.limits.amplification ?? Number.POSITIVE_INFINITY;
     this.expectsAnswers = (config.session.responses ?? 0) > 0;
   }
@@ -81,7 +85,7 @@ export class UdpListener {
   }
 
   #begin(party: Party, way: UdpWay): UdpSession | undefined {
-    if (this.#draining || way.closing) return this.#refuse('shutting_down');
+    if (this.#closed || way.closing) return this.#refuse('shutting_down');
     const { stats } = this;
     const most = this.#config.limits.sessions;
     const key = this.#clients.limits ? this.#clients.keyOf(partyIp(party)) : undefined;
@@ -214,14 +218,31 @@ export class UdpListener {
 
   /** Takes no new sessions. Those that are open end when they are silent. */
   drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    this.idleMs = Math.min(this.idleMs, LAST_WORDS_MS);
-    for (const session of this.#sessions) session.hasten(this.idleMs);
+    this.#closed = true;
+    if (this.idleMs <= LAST_WORDS_MS) return;
+    this.idleMs = LAST_WORDS_MS;
+    for (const session of this.#sessions) session.hasten(LAST_WORDS_MS);
   }
 
+  /** Takes no new sessions: another listener has its name or address. Those that are open go on as they were. */
   leave(): void {
-    this.drain();
+    this.#closed = true;
+  }
+
+  /** The address is given up: sessions that came by this way end when they are silent, and soon in any case. */
+  retire(way: UdpWay): void {
+    const leaving = [...this.#sessions].filter((session) => session.way === way);
+    if (leaving.length === 0) return;
+    for (const session of leaving) session.hasten(LAST_WORDS_MS);
+    const cut = (): void => {
+      for (const session of leaving) session.finish('shutting_down');
+    };
+    new Deadline(this.shared.wheel, { onDeadline: cut }).start(LAST_SESSION_MS);
+  }
+
+  /** Silence that ends a session which came by this way, milliseconds. */
+  idleMsOf(way: UdpWay): number {
+    return way.closing && this.idleMs > LAST_WORDS_MS ? LAST_WORDS_MS : this.idleMs;
   }
 
   /** Ends the sessions with `endpoint`: their clients get another one with the next datagram. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
 import { MemoryUdp } from '../../test/support/memory-udp.ts';
+import { runTurn } from '../net/turn.ts';
 
 let udp: MemoryUdp;
 afterEach(() => udp.restore());
@@ -59,6 +60,38 @@ describe('time', () => {
     expect(udp.listener.busy).toBe(1);
     udp.advance(200);
     expect(udp.held).toEqual(NOTHING);
+  });
+});
+
+describe('an address that is given up', () => {
+  test('its sessions end when they are silent for a second, and soon in any case', () => {
+    started();
+    udp.client(1, 'a');
+    udp.client(2, 'a');
+    udp.closing = true;
+    runTurn(() => udp.listener.retire(udp));
+    for (let second = 0; second < 29; second++) {
+      udp.advance(900);
+      udp.client(1, 'b');
+    }
+    expect(udp.listener.busy).toBe(1);
+    for (let second = 0; second < 6; second++) {
+      udp.client(1, 'b');
+      udp.advance(900);
+    }
+    expect(udp.held).toEqual(NOTHING);
+    expect(udp.log.map(([failure]) => failure)).toEqual(['', 'shutting_down']);
+  });
+
+  test('a listener of another name has it: sessions go on as they were', () => {
+    started();
+    udp.client(1, 'a');
+    udp.listener.leave();
+    udp.advance(20_000);
+    udp.client(1, 'b');
+    expect(udp.sockets[0]!.sent).toEqual(['a', 'b']);
+    udp.client(2, 'x');
+    expect(udp.failed('shutting_down')).toBe(1);
   });
 });
 

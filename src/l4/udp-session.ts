@@ -80,7 +80,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     const listener = this.#listener;
     this.requests++;
     this.bytesIn += length;
-    this.#deadline.start(listener.idleMs);
+    this.#deadline.start(listener.idleMsOf(this.way));
     if (this.#view !== this.l4Pool.pool.view) this.#look();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (!this.#acquired && !this.#pick()) return;
@@ -156,7 +156,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
       listener.answer(this, bytes, length);
     }
     this.responses++;
-    this.#deadline.start(listener.idleMs);
+    this.#deadline.start(listener.idleMsOf(this.way));
     if (this.#askedMs >= 0) this.#firstAnswer(endpoint);
     if (listener.isComplete(this)) this.finish(undefined);
   }

@@ -684,7 +684,7 @@ export const FAILURES = {
     'accept',
     'never',
     'destination_unavailable',
-    'Cut at the end of shutdown.deadline.',
+    'Cut at the end of shutdown.deadline; or a udp listener is closing: it begins no new sessions, and ends those that are never silent.',
   ),
   internal_error: row(
     500,

@@ -66,9 +66,11 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
     this.#to = listener;
   }
 
-  /** Takes no new sessions. */
+  /** Takes no new sessions; those that are open end soon. */
   stop(): void {
+    if (this.closing) return;
     this.closing = true;
+    for (const listener of [this.#to, ...this.#former]) listener.retire(this);
     this.#closeIfUnused();
   }
 

@@ -79,7 +79,7 @@ export class MemoryUdp implements UdpWay {
   readonly answered: string[] = [];
   /** Events of the log that are errors. */
   readonly errors: string[] = [];
-  readonly closing = false;
+  closing = false;
   #ways = 0;
   readonly #l4Pool: L4Pool;
 

@@ -11,6 +11,7 @@ import type { ReadFile } from './named-files.ts';
 import type { Report } from './report.ts';
 import { checkRoutes } from './routes.ts';
 import { checkTls } from './tls.ts';
+import { checkUdp } from './udp.ts';
 
 /** What checks ask of the machine. */
 export interface Environment {
@@ -44,6 +45,7 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
   checkAddresses(draft, report);
   checkPools(draft, report);
   checkHashing(draft, report);
+  checkUdp(draft, report);
   checkListeners(draft, report);
   checkAccessLog(draft, report, environment);
   checkTls(draft, report, environment.readFile, environment.nowMs());
