@@ -22,9 +22,9 @@ const EFFECTS: Readonly<Record<ConfigChange['object'], Partial<Record<ConfigChan
   listener: {
     added: 'listens',
     removed:
-      'accepts no more; each connection ends with its next response, tunnels when they end by themselves',
+      'accepts no more; each connection ends with its next response, tunnels and sessions when they end by themselves',
     moved: 'listens there; its connections stay open',
-    changed: 'holds from the next request of every connection on; none is closed',
+    changed: 'holds for new sessions, and from the next request of every connection on; none is closed',
   },
   route: {
     added: 'holds for new requests',

@@ -43,7 +43,7 @@ test('says what changes, what that does and what is not touched', async () => {
     out: `~ setting workers changed (workers)
     not by a reload: it takes a restart
 - listener old removed
-    accepts no more; each connection ends with its next response, tunnels when they end by themselves
+    accepts no more; each connection ends with its next response, tunnels and sessions when they end by themselves
 ~ pool web changed (policy)
     its endpoints keep health, counters and connections
 + endpoint web/10.0.0.3:80 added

@@ -1,6 +1,6 @@
 import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import type { FailureCode } from '../model/failures.ts';
+import { type FailureCode, FAILURES } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
@@ -142,11 +142,13 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
     const endpoint = this.endpoint!;
     this.#cancelDial = undefined;
     this.connectMs = turnNowMs() - this.#sinceMs;
-    endpoint.stats.errors++;
-    endpoint.stats.connectFailures++;
-    endpoint.latency?.observeFailure(this.connectMs, turnNowMs());
     (this.#tried ??= []).push(endpoint);
-    this.#shared.observer.observe(pool, endpoint, code, 0);
+    if (FAILURES[code].origin === 'endpoint') {
+      endpoint.stats.errors++;
+      endpoint.stats.connectFailures++;
+      endpoint.latency?.observeFailure(this.connectMs, turnNowMs());
+      this.#shared.observer.observe(pool, endpoint, code, 0);
+    }
     this.#release();
     const failure = pool.config.retry.attempts === 0 ? code : this.#attempt();
     // The last failure says more than that there is no other endpoint.

@@ -10,12 +10,16 @@ import {
   ProxyEntrance,
   proxyRulesOf,
 } from '../net/proxy-protocol/proxy-entrance.ts';
-import { turnNowMs } from '../net/turn.ts';
+import { runTurn, turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { TcpSession } from './tcp-session.ts';
 import { type TlsGreeting, type TlsRoute, TlsRouter } from './tls-router.ts';
+
+/** So many sessions of an endpoint that is taken out are ended at once, and as many after each pause. */
+const SPREAD_COUNT = 100;
+const SPREAD_MS = 100;
 
 /** Where the sessions of a listener go: one pool, or one drawn by weight. */
 export type TcpTarget = L4Pool | WeightedArms<L4Pool>;
@@ -156,10 +160,19 @@ export class TcpListener implements Acceptor, IntroducedAcceptor {
 
   leave(): void {}
 
-  /** Asks both ends of the sessions with `endpoint` to close. */
+  /** Asks both ends of the sessions with `endpoint` to close, not all at once: their clients will come back. */
   closeSessions(endpoint: Endpoint): void {
-    for (const session of this.#sessions)
-      if (session.endpoint === endpoint) session.shutdown('endpoint_drained');
+    this.#closeSpread(
+      [...this.#sessions].filter((session) => session.endpoint === endpoint),
+      0,
+    );
+  }
+
+  #closeSpread(sessions: readonly TcpSession[], from: number): void {
+    const to = from + SPREAD_COUNT;
+    for (const session of sessions.slice(from, to)) session.shutdown('endpoint_drained');
+    if (to < sessions.length)
+      this.shared.clock.after(SPREAD_MS, () => runTurn(() => this.#closeSpread(sessions, to)));
   }
 
   /** Resets the sessions with `endpoint`, which is down. */

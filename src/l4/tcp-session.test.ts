@@ -117,6 +117,15 @@ describe('an endpoint that cannot be reached', () => {
     expect([a!.stats.connectFailures, a!.stats.errors, c!.stats.retries]).toEqual([1, 1, 1]);
   });
 
+  test('is not blamed when it is we who have no descriptor or port left', () => {
+    tcp = new MemoryTcp();
+    tcp.connect();
+    tcp.network.pendingDials[0]!.fail('no_descriptor');
+    tcp.acceptDial();
+    expect(tcp.observed).toEqual([['b', undefined]]);
+    expect(tcp.pool.view.all[0]!.stats.errors).toBe(0);
+  });
+
   test('is not followed by another when retries are off', () => {
     tcp = new MemoryTcp({ pool: { retry: { attempts: 0 } } });
     const client = tcp.connect();
@@ -243,6 +252,18 @@ describe('asked to end', () => {
     expect(standings.toSorted((a, b) => a.localeCompare(b))).toEqual(['fin fin', 'open open']);
     tcp.advance(5000 + TICK_MS);
     expect(tcp.log).toEqual([['endpoint_drained', first!.name, 1]]);
+  });
+
+  test('many sessions of an endpoint are ended little by little', () => {
+    tcp = new MemoryTcp();
+    const clients = Array.from({ length: 250 }, () => tcp.open().client);
+    const ended = () => clients.filter(({ standing }) => standing !== 'open').length;
+    runTurn(() => tcp.listener.closeSessions(tcp.pool.view.all[0]!));
+    expect(ended()).toBe(100);
+    tcp.advance(100);
+    expect(ended()).toBe(200);
+    tcp.advance(100);
+    expect(ended()).toBe(250);
   });
 
   test('sessions of an endpoint that is down are reset', () => {

@@ -565,12 +565,12 @@ export const FAILURES = {
     'The udp listener had limits.sessions open; this one, the oldest without an answer, made room for another.',
   ),
   no_descriptor: row(
-    0,
+    503,
     'pointsman',
     'connect',
-    'never',
+    'safe',
     'proxy_internal_error',
-    'The process has no descriptor left for a UDP session; the datagram was dropped.',
+    'No descriptor, memory or local port was left for a connection to the endpoint, which is not blamed. Of UDP: the datagram was dropped.',
   ),
   amplification: row(
     0,

@@ -11,7 +11,7 @@ import { runTurn } from './turn.ts';
 export interface Dialler {
   /** Connected; returns who serves the connection from now on. */
   onConnected(connection: Connection): ConnectionHandler;
-  /** Could not connect: one of `connect_refused`, `connect_timeout`, `connect_failed`, `dns_failed`. */
+  /** Could not connect: one of `connect_refused`, `connect_timeout`, `connect_failed`, `dns_failed`, `no_descriptor`. */
   onDialFailed(code: FailureCode, detail: string): void;
 }
 
@@ -35,6 +35,13 @@ function classify(error: unknown): { code: FailureCode; detail: string } {
     case 'EAI_FAIL':
     case 'ENODATA':
       return { code: 'dns_failed', detail: code };
+    // Ours, not the endpoint's: descriptors, memory, or the local ports for this one address.
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ENOBUFS':
+    case 'ENOMEM':
+    case 'EADDRNOTAVAIL':
+      return { code: 'no_descriptor', detail: code };
     default:
       return { code: 'connect_failed', detail: code === '' ? String(error) : code };
   }

@@ -19,7 +19,7 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
   const target = writeAddress(ip, port);
   if (target === undefined) {
     queueMicrotask(() =>
-      attempt.onFailed(Object.assign(new Error(`not an IP address: ${ip}`), { code: 'EADDRNOTAVAIL' })),
+      attempt.onFailed(Object.assign(new Error(`not an IP address: ${ip}`), { code: 'EINVAL' })),
     );
     return () => {};
   }
