@@ -62,7 +62,7 @@ const wheel = new TimerWheel();
 const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
 const l7Pool = new L7Pool(
   pool,
-  { affinity: undefined, hashKey: undefined, retryStatus: undefined },
+  { affinity: undefined, hashKey: undefined, retryStatus: undefined, retryGrpcStatus: undefined },
   wheel,
   dial,
 );

@@ -11,7 +11,8 @@ and never used for something else.
   never sent; it stands in logs and metrics for a client that went away.
 - **Phase** is how far the request had come.
 - **Retry** says whether another attempt is safe (RFC 9110 section 9.2.2). \`safe\`: the endpoint saw nothing of the request,
-  so any method may be tried again. \`idempotent\`: it may have acted on it, so only idempotent methods. \`never\`.
+  so any method may be tried again. \`idempotent\`: it may have acted on it, so only idempotent methods. \`chosen\`: the
+  configuration says that it is safe, whatever the method. \`never\`.
 - **Proxy-Status** is the error type of RFC 9209 section 2.3.
 `;
 

@@ -60,7 +60,7 @@ function check(
   timeoutMs = GENEROUS_MS,
 ): Promise<ProbeResult> {
   const parsed = healthCheck.parse({ ...config, timeout: `${timeoutMs}ms` });
-  const probe = probeOf(deps, { host: '127.0.0.1', port }, parsed);
+  const probe = probeOf(deps, { host: '127.0.0.1', port }, 'http1', parsed);
   return new Promise((resolve) => {
     probe(resolve);
   });
@@ -386,7 +386,7 @@ test('a check that is given up says nothing and leaves nothing behind', async ()
   const server = peer({ data: () => asked.resolve(undefined) });
   const config = healthCheck.parse({ redis: {} });
   let told = 0;
-  const cancel = probeOf(deps, { host: '127.0.0.1', port: server.port }, config)(() => told++);
+  const cancel = probeOf(deps, { host: '127.0.0.1', port: server.port }, 'http1', config)(() => told++);
   await asked.promise;
   cancel();
   cancel();

@@ -14,6 +14,7 @@ import {
 } from './health-state.ts';
 import type { ProbeDeps, ProbeResult } from './probe.ts';
 import { probeOf } from './probe-of.ts';
+import type { EndpointProtocol } from './probe-stream.ts';
 import { ProbeLoop } from './probe-loop.ts';
 import { tcpProbe } from './tcp-probe.ts';
 import type { Transitions } from './transitions.ts';
@@ -53,6 +54,8 @@ export class EndpointWatch {
   #config: HealthCheckConfig | undefined = undefined;
   /** Of the header that checks begin with. */
   #proxyVersion: 'v1' | 'v2' | undefined = undefined;
+  /** What checks by HTTP speak. */
+  #protocol: EndpointProtocol = 'http1';
   #state: CheckState;
   #check: ProbeLoop | undefined = undefined;
   #recovery: ProbeLoop | undefined = undefined;
@@ -70,10 +73,15 @@ export class EndpointWatch {
 
   /** Adopts the pool's configuration; a check that is the same goes on undisturbed. */
   configure(firstDelayMs: number): void {
-    const { healthCheck, outlierDetection, proxyProtocol } = this.#pool.config;
+    const { healthCheck, outlierDetection, proxyProtocol, protocol } = this.#pool.config;
     const proxyVersion = healthCheck?.proxyProtocol === false ? undefined : proxyProtocol?.version;
-    if (!Bun.deepEquals(healthCheck, this.#config) || proxyVersion !== this.#proxyVersion) {
+    const same =
+      Bun.deepEquals(healthCheck, this.#config) &&
+      proxyVersion === this.#proxyVersion &&
+      protocol === this.#protocol;
+    if (!same) {
       this.#config = healthCheck;
+      this.#protocol = protocol;
       this.#proxyVersion = proxyVersion;
       this.#check?.stop();
       this.#check = undefined;
@@ -81,7 +89,12 @@ export class EndpointWatch {
       if (healthCheck !== undefined) {
         const onResult = (result: ProbeResult, startedMs: number): number =>
           this.#onCheck(healthCheck, result, startedMs);
-        const probe = probeOf(this.#introduced(proxyVersion), this.#endpoint.config.address, healthCheck);
+        const probe = probeOf(
+          this.#introduced(proxyVersion),
+          this.#endpoint.config.address,
+          protocol,
+          healthCheck,
+        );
         this.#check = new ProbeLoop(this.#deps.clock, probe, onResult, firstDelayMs);
       } else if (this.#endpoint.health !== 'unknown') {
         this.#state = initialCheckState('unknown');

@@ -56,7 +56,7 @@ function run(probe: Probe): Promise<ProbeResult> {
 
 function check(port: number, http: Readonly<Record<string, unknown>> = {}): Promise<ProbeResult> {
   const config = healthCheck.parse({ http: { path: '/health', ...http } });
-  return run(httpProbe(deps, { host: '127.0.0.1', port }, config.http!, TIMEOUT_MS));
+  return run(httpProbe(deps, { host: '127.0.0.1', port }, 'http1', config.http!, TIMEOUT_MS));
 }
 
 function answering(...pieces: string[]): Server {
@@ -292,7 +292,7 @@ describe('a TCP check', () => {
 test('a check that is given up says nothing and closes its connection', async () => {
   const server = serve(() => {});
   const config = healthCheck.parse({ http: {} });
-  const probe = httpProbe(deps, { host: '127.0.0.1', port: server.port }, config.http!, TIMEOUT_MS);
+  const probe = httpProbe(deps, { host: '127.0.0.1', port: server.port }, 'http1', config.http!, TIMEOUT_MS);
   let told = 0;
   const cancel = probe(() => told++);
   while (server.received.length === 0) await Bun.sleep(1);

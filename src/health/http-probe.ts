@@ -1,14 +1,14 @@
 import { type Address, formatAddress } from '../config/address.ts';
 import type { HealthCheckConfig } from '../config/schema/pool.ts';
 import { parseStatusSet } from '../config/status-set.ts';
-import { type EndpointConnectionOwner, H1EndpointConnection } from '../http/h1-client.ts';
-import type { ResponseConsumer } from '../http/streams.ts';
+import type { EndpointStream, ResponseConsumer } from '../http/streams.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { fieldLine } from '../model/fields.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
 import { describeDialFailure, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
+import { type EndpointProtocol, ProbeConnection, type ProbeStreamOwner } from './probe-stream.ts';
 
 type HttpCheck = NonNullable<HealthCheckConfig['http']>;
 
@@ -18,6 +18,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** A check made ready: what is sent and what is expected. */
 interface Plan {
   readonly address: Address;
+  readonly protocol: EndpointProtocol;
   readonly timeoutMs: number;
   readonly request: RequestHead;
   /** The request in words. */
@@ -31,11 +32,18 @@ interface Plan {
  * Sends one request over a connection of its own and judges status and body. It passes when the response is whole (or its first
  * 64 KiB are there) and as expected within `timeoutMs`, connecting included.
  */
-export function httpProbe(deps: ProbeDeps, address: Address, check: HttpCheck, timeoutMs: number): Probe {
+export function httpProbe(
+  deps: ProbeDeps,
+  address: Address,
+  protocol: EndpointProtocol,
+  check: HttpCheck,
+  timeoutMs: number,
+): Probe {
   const plan: Plan = {
     address,
+    protocol,
     timeoutMs,
-    request: requestOf(check, address),
+    request: requestOf(check, address, protocol),
     name: `${check.method} ${check.path}`,
     isExpected: parseStatusSet(check.expect),
     judgeBody: check.body === undefined ? undefined : bodyJudge(check.body),
@@ -46,7 +54,7 @@ export function httpProbe(deps: ProbeDeps, address: Address, check: HttpCheck, t
   };
 }
 
-function requestOf(check: HttpCheck, address: Address): RequestHead {
+function requestOf(check: HttpCheck, address: Address, protocol: EndpointProtocol): RequestHead {
   const head = new RequestHead();
   const queryAt = check.path.indexOf('?');
   head.method = check.method;
@@ -63,7 +71,9 @@ function requestOf(check: HttpCheck, address: Address): RequestHead {
   for (const [name, value] of Object.entries(check.headers)) {
     lines.set(name.toLowerCase(), fieldLine(name, value));
   }
-  lines.set('connection', fieldLine('Connection', 'close'));
+  // Of HTTP/2 it is no part (RFC 9113 section 8.2.2).
+  if (protocol === 'http1') lines.set('connection', fieldLine('Connection', 'close'));
+  else lines.delete('host');
   for (const line of lines.values()) head.fields.add(line);
   return head;
 }
@@ -78,13 +88,14 @@ function bodyJudge(rule: NonNullable<HttpCheck['body']>): (body: Buffer) => stri
 }
 
 /** One request under way. */
-class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner {
+class HttpProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
   readonly #deps: ProbeDeps;
   readonly #plan: Plan;
   readonly #done: (result: ProbeResult) => void;
   readonly #cancelTimeout: () => void;
   readonly #cancelDial: () => void;
-  #stream: H1EndpointConnection | undefined = undefined;
+  #connection: ProbeConnection | undefined = undefined;
+  #stream: EndpointStream | undefined = undefined;
   /** Of the final response; 0 before its head is there. */
   #status = 0;
   #bodyBytes = 0;
@@ -104,19 +115,31 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimeout();
-    if (this.#stream === undefined) this.#cancelDial();
-    else this.#stream.abort();
+    this.#leave();
+  }
+
+  /** Gives up what is under way. */
+  #leave(): void {
+    if (this.#connection === undefined) this.#cancelDial();
+    this.#stream?.abort();
+    this.#connection?.close();
   }
 
   onConnected(connection: Connection): ConnectionHandler {
-    // The check has a deadline of its own: those of the connection must not come first.
-    const neverMs = 2 * this.#plan.timeoutMs;
-    const limits = { response: neverMs, responseBody: neverMs, idle: neverMs };
-    const { clock, wheel } = this.#deps;
-    const stream = new H1EndpointConnection(connection, this, limits, wheel, clock.nowMs());
+    const { timeoutMs, protocol } = this.#plan;
+    const own = new ProbeConnection(this.#deps, protocol, connection, timeoutMs, this);
+    this.#connection = own;
+    own.begin();
+    return own.handler;
+  }
+
+  onStream(stream: EndpointStream): void {
     this.#stream = stream;
     stream.sendRequest(this.#plan.request, this);
-    return stream;
+  }
+
+  onNoStream(code: FailureCode, detail: string): void {
+    this.onAttemptFailed(code, detail);
   }
 
   onDialFailed(code: FailureCode, detail: string): void {
@@ -136,7 +159,7 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
     if (this.#plan.judgeBody !== undefined) this.#body.push(Buffer.from(bytes.subarray(start, start + take)));
     if (this.#bodyBytes < MAX_BODY_BYTES) return;
     this.#judge();
-    this.#stream?.abort();
+    this.#leave();
   }
 
   onResponseEnd(): void {
@@ -153,19 +176,11 @@ class HttpProbeRun implements Dialler, ResponseConsumer, EndpointConnectionOwner
 
   onEndpointDrain(): void {}
 
-  /** The connection has done its work. */
-  onIdle(): boolean {
-    return false;
-  }
-
-  onGone(): void {}
-
   #onTimeout(): void {
     const { name, timeoutMs } = this.#plan;
-    const connected = this.#stream !== undefined;
+    const connected = this.#connection !== undefined;
     const missing = !connected ? 'no connection' : this.#status === 0 ? 'no answer' : 'no end of the answer';
-    if (connected) this.#stream?.abort();
-    else this.#cancelDial();
+    this.#leave();
     if (this.#judgeBadStatus()) return;
     this.#finish(false, `${name}: ${missing} within ${timeoutMs} ms`);
   }

@@ -4,10 +4,12 @@ import { bytesOf } from '../config/written-bytes.ts';
 import { dialogueProbe } from './dialogue-probe.ts';
 import { dnsMatcher, dnsQuery } from './dns-query.ts';
 import { matcherOf } from './expected-bytes.ts';
+import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
 import { mysqlDialogue } from './mysql-dialogue.ts';
 import { postgresDialogue } from './postgres-dialogue.ts';
 import type { Probe, ProbeDeps } from './probe.ts';
+import type { EndpointProtocol } from './probe-stream.ts';
 import { redisDialogue } from './redis-dialogue.ts';
 import { smtpDialogue } from './smtp-dialogue.ts';
 import { tcpDialogue } from './tcp-dialogue.ts';
@@ -16,10 +18,16 @@ import { tlsProbe } from './tls-probe.ts';
 import { udpProbe } from './udp-probe.ts';
 
 /** The probe that a health check describes, for one endpoint. */
-export function probeOf(deps: ProbeDeps, endpoint: Address, config: HealthCheckConfig): Probe {
+export function probeOf(
+  deps: ProbeDeps,
+  endpoint: Address,
+  protocol: EndpointProtocol,
+  config: HealthCheckConfig,
+): Probe {
   const address: Address = { host: endpoint.host, port: config.port ?? endpoint.port };
   const { timeout } = config;
-  if (config.http !== undefined) return httpProbe(deps, address, config.http, timeout);
+  if (config.http !== undefined) return httpProbe(deps, address, protocol, config.http, timeout);
+  if (config.grpc !== undefined) return grpcProbe(deps, address, protocol, config.grpc.service, timeout);
   if (config.tls !== undefined) return tlsProbe(deps, address, config.tls, timeout);
   if (config.udp !== undefined) {
     const { send, expect } = config.udp;

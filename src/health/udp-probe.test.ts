@@ -32,7 +32,7 @@ function check(
   host = '127.0.0.1',
 ): Promise<ProbeResult> {
   const config = healthCheck.parse({ udp, timeout: `${timeoutMs}ms` });
-  const probe = probeOf(deps, { host, port }, config);
+  const probe = probeOf(deps, { host, port }, 'http1', config);
   return new Promise((resolve) => {
     probe(resolve);
   });
@@ -114,7 +114,7 @@ test.each([
   });
   sockets.push(socket);
   const config = healthCheck.parse({ dns: { name: 'a.test', type: 'AAAA' }, timeout: '200ms' });
-  const probe = probeOf(deps, { host: '127.0.0.1', port: socket.port }, config);
+  const probe = probeOf(deps, { host: '127.0.0.1', port: socket.port }, 'http1', config);
   const result = await new Promise((resolve) => {
     probe(resolve);
   });

@@ -322,7 +322,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #retry(code: FailureCode): boolean {
     const { pool } = this.#l7Pool;
     // Where the endpoint may have worked on it, another attempt adds to its work: that is what the budget bounds.
-    const costly = FAILURES[code].retry === 'idempotent' && !isFree(code);
+    const costly = FAILURES[code].retry !== 'safe' && !isFree(code);
     if (costly && !this.#charged) {
       if (!pool.counts.activeRetries.take(retryBudget(pool))) return false;
       this.#charged = true;

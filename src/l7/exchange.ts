@@ -1,10 +1,12 @@
 import { formatAddress } from '../config/address.ts';
 import { hasBody } from '../http/h1-request.ts';
+import { grpcFailureHead } from '../http/grpc-reply.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { type Fields, fieldName } from '../model/fields.ts';
 import type { FilterContext, LocalReply } from '../model/filter.ts';
+import { httpStatusOfGrpc } from '../model/grpc-status.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Origin } from '../net/origin.ts';
 import { Deadline } from '../net/timer-wheel.ts';
@@ -13,6 +15,7 @@ import { normalisePath } from '../util/uri-path.ts';
 import { challengeReply, isChallenge } from './acme-challenge.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
+import { type GrpcCall, grpcCallOf, grpcTrailers } from './grpc-call.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
 import { applyMaxForwards } from './max-forwards.ts';
@@ -60,6 +63,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #stream: EndpointStream | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
   #filtersRun = false;
+  /** Undefined when the request is no call of gRPC. */
+  readonly #grpc: GrpcCall | undefined;
 
   constructor(listener: L7Listener, client: ClientStream) {
     this.#listener = listener;
@@ -67,6 +72,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.request = client.request;
     this.startMs = turnNowMs();
     this.body = hasBody(client.request) ? new RequestBody() : NO_BODY;
+    this.#grpc = client.protocol === 'HTTP/2' ? grpcCallOf(client.request) : undefined;
   }
 
   /** The request target as the client sent it. */
@@ -191,13 +197,20 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #enterPool(l7Pool: L7Pool): void {
     this.l7Pool = l7Pool;
     this.#stage = Stage.Waiting;
-    const { deadline } = l7Pool.pool.config.retry;
-    if (deadline !== undefined) {
+    const { deadline = Number.POSITIVE_INFINITY } = l7Pool.pool.config.retry;
+    const deadlineMs = Math.min(deadline, this.#grpcLeftMs());
+    if (deadlineMs !== Number.POSITIVE_INFINITY) {
       this.#deadline = new Deadline(this.#listener.shared.wheel, this);
-      this.#deadline.start(deadline);
+      this.#deadline.start(deadlineMs);
     }
     this.attempts = new Attempts(l7Pool, this.#listener.shared, this);
     this.attempts.begin();
+  }
+
+  /** What is left of the time that a gRPC client gave; Infinity without a limit. */
+  #grpcLeftMs(): number {
+    const timeoutMs = this.#grpc?.timeoutMs ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, timeoutMs - (turnNowMs() - this.startMs));
   }
 
   onReached(session: EndpointStream): void {
@@ -304,6 +317,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.#rejectResponse('response_status', `status ${status}`);
       return;
     }
+    if (this.#grpc !== undefined && this.#refusesCall(head, this.#grpc)) return;
     const nowMs = turnNowMs();
     const endpoint = attempts.endpoint!;
     endpoint.stats.statuses[(status / 100) | 0]!++;
@@ -315,6 +329,16 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.status = status;
     this.#decorate(head);
     this.client.sendHead(head);
+  }
+
+  /** Whether the endpoint answered a call with nothing but a status on which it is tried again. */
+  #refusesCall(head: ResponseHead, grpc: GrpcCall): boolean {
+    grpc.onHead(head);
+    const { retryGrpcStatus } = this.l7Pool!;
+    if (grpc.status < 0 || retryGrpcStatus?.(grpc.status) !== true) return false;
+    if (!this.attempts!.wouldRetry('response_grpc_status')) return false;
+    this.#rejectResponse('response_grpc_status', `grpc-status ${grpc.status}`);
+    return true;
   }
 
   /** Date, affinity and response filters. */
@@ -351,10 +375,21 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     stats.bytesOut += bytesSent;
     stats.latency.record(attempts.elapsedMs);
     // Only now: an endpoint that cuts its answers short would look well by their heads.
-    attempts.succeeded(this.status);
+    attempts.succeeded(this.#grpc === undefined ? this.status : this.#callStatus(this.#grpc, trailers));
     const { client } = this;
     this.#finish();
     client.sendEnd(trailers);
+  }
+
+  /** Counts the status of a call, and says which status of HTTP the endpoint is judged by. */
+  #callStatus(grpc: GrpcCall, trailers: Fields | undefined): number {
+    grpc.onTrailers(trailers);
+    if (grpc.status < 0) return this.status;
+    const { stats } = this.attempts!.endpoint!;
+    const status = httpStatusOfGrpc(grpc.status);
+    stats.grpcStatuses[grpc.status]!++;
+    if (status >= 500 && this.status < 500) stats.errors++;
+    return status;
   }
 
   onEndpointCongested(): void {
@@ -422,9 +457,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #attemptFailed(code: FailureCode, detail: string): void {
     if (this.#stage === Stage.Answering) {
       this.attempts!.blame(code);
-      this.failure = code;
-      this.#finish();
-      this.client.abort();
+      this.#breakOff(code, detail);
     } else {
       this.#stage = Stage.Waiting;
       this.attempts!.failed(code, detail);
@@ -449,9 +482,18 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   onDeadline(): void {
-    if (this.#stage === Stage.Over || this.#stage >= Stage.Answering) return;
+    const { Answering } = Stage;
+    if (this.#stage > Answering) return;
+    if (this.#stage === Answering && this.#grpcLeftMs() > 0) {
+      // It was the time for all attempts; the client's own may still come.
+      if (this.#grpc !== undefined && this.#grpcLeftMs() < Number.POSITIVE_INFINITY)
+        this.#deadline!.start(this.#grpcLeftMs());
+      return;
+    }
+    const answering = this.#stage === Answering;
     this.#leaveEndpoint();
-    this.#fail('deadline', '');
+    if (answering) this.#breakOff('deadline', '');
+    else this.#fail('deadline', '');
   }
 
   onCut(): void {
@@ -461,22 +503,46 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.#fail('shutting_down', '');
       return;
     }
-    this.failure = 'shutting_down';
+    this.#breakOff('shutting_down', '');
+  }
+
+  /** Ends a response that cannot go on, so that the client can tell. */
+  #breakOff(code: FailureCode, detail: string): void {
+    this.failure = code;
     this.#finish();
-    this.client.abort();
+    if (this.#grpc === undefined) this.client.abort();
+    else this.client.sendEnd(grpcTrailers(code, detail));
   }
 
   #fail(code: FailureCode, detail: string): void {
     this.failure = code;
     // Whoever sent something that is in doubt is not listened to any longer.
     if (FAILURES[code].phase === 'request') this.client.closeAfterResponse();
-    this.#reply(failureReply(code, detail));
+    if (this.#grpc === undefined) this.#reply(failureReply(code, detail));
+    else this.#refuseCall(code, detail);
+  }
+
+  /** Answers a call without an endpoint. */
+  #refuseCall(code: FailureCode, detail: string): void {
+    const { client } = this;
+    this.failure = code;
+    this.status = 200;
+    this.ttfbMs = turnNowMs() - this.startMs;
+    this.#finish();
+    client.sendHead(grpcFailureHead(code, detail));
+    client.sendEnd(undefined);
   }
 
   /** Answers without an endpoint. */
   #reply(reply: LocalReply): void {
     const { client } = this;
-    if (reply.failure !== undefined) this.failure = reply.failure;
+    if (reply.failure !== undefined) {
+      if (this.#grpc !== undefined) {
+        this.#refuseCall(reply.failure, '');
+        return;
+      }
+      this.failure = reply.failure;
+    }
     const head = replyHead(reply);
     this.#addHsts(head);
     if (this.#filtersRun && this.failure === '') this.#responseFilters(head);

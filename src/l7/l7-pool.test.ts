@@ -4,7 +4,7 @@ import { GET, MemoryProxy, OK, statusOf } from '../../test/support/memory-proxy.
 import { poolConfig } from '../../test/support/policy-pool.ts';
 import { runTurn } from '../net/turn.ts';
 
-const PARTS = { affinity: undefined, hashKey: undefined, retryStatus: undefined };
+const PARTS = { affinity: undefined, hashKey: undefined, retryStatus: undefined, retryGrpcStatus: undefined };
 const TICK_MS = 50;
 
 let proxy: MemoryProxy;

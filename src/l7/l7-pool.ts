@@ -25,6 +25,8 @@ export interface L7PoolParts {
   readonly hashKey: ((request: RequestHead, clientIp: string) => number) | undefined;
   /** Statuses on which an idempotent request is tried again; undefined for none. */
   readonly retryStatus: ((status: number) => boolean) | undefined;
+  /** Statuses of gRPC on which a call is tried again that got nothing else; undefined for none. */
+  readonly retryGrpcStatus: ((status: number) => boolean) | undefined;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -52,6 +54,7 @@ export class L7Pool {
   affinity: Affinity | undefined;
   hashKey: ((request: RequestHead, clientIp: string) => number) | undefined;
   retryStatus: ((status: number) => boolean) | undefined;
+  retryGrpcStatus: ((status: number) => boolean) | undefined;
   readonly queue: PoolQueue;
   readonly #wheel: TimerWheel;
   readonly #dial: typeof dial;
@@ -70,6 +73,7 @@ export class L7Pool {
     this.affinity = parts.affinity;
     this.hashKey = parts.hashKey;
     this.retryStatus = parts.retryStatus;
+    this.retryGrpcStatus = parts.retryGrpcStatus;
     this.#wheel = wheel;
     this.#dial = connect;
     this.#timeouts = codecSettings(pool.config);
@@ -84,6 +88,7 @@ export class L7Pool {
     this.affinity = parts.affinity;
     this.hashKey = parts.hashKey;
     this.retryStatus = parts.retryStatus;
+    this.retryGrpcStatus = parts.retryGrpcStatus;
     Object.assign(this.#timeouts, codecSettings(config));
     Object.assign(this.#connecting, connectorSettings(config));
     if (config.protocol === this.#protocol && Bun.deepEquals(config.proxyProtocol, this.#proxyProtocol))

@@ -41,7 +41,8 @@ describe('what may be tried again', () => {
     for (const code of CODES) {
       for (const method of METHODS) {
         const proof = FAILURES[code].retry;
-        const safe = proof === 'safe' || (proof === 'idempotent' && IDEMPOTENT.has(method));
+        const safe =
+          proof === 'safe' || proof === 'chosen' || (proof === 'idempotent' && IDEMPOTENT.has(method));
         expect(`${code} ${method} ${judge({ code, method })}`).toBe(
           `${code} ${method} ${safe ? 'now' : 'no'}`,
         );

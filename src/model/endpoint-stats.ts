@@ -1,11 +1,13 @@
+import { GRPC_STATUSES } from './grpc-status.ts';
 import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
 
 const STATUSES_AT = 8;
 const LATENCY_AT = STATUSES_AT + 6;
 const CONNECT_AT = LATENCY_AT + SKETCH_WORDS;
+const GRPC_AT = CONNECT_AT + SKETCH_WORDS;
 
 /** 64-bit words of memory that the counters of an endpoint need. */
-export const ENDPOINT_TOTALS: number = CONNECT_AT + SKETCH_WORDS;
+export const ENDPOINT_TOTALS: number = GRPC_AT + GRPC_STATUSES;
 
 /**
  * Counters of one endpoint since the start, written by the data path, read by metrics. They lie in a record of 64-bit words that may
@@ -17,6 +19,8 @@ export class EndpointStats {
   readonly statuses: Float64Array;
   /** Time to the end of the response, milliseconds. */
   readonly latency: LatencySketch;
+  /** Calls of gRPC by their status. */
+  readonly grpcStatuses: Float64Array;
   /** Time to open a connection, milliseconds; of those that could be opened. */
   readonly connect: LatencySketch;
 
@@ -25,7 +29,8 @@ export class EndpointStats {
     this.#totals = totals;
     this.statuses = totals.subarray(STATUSES_AT, LATENCY_AT);
     this.latency = new LatencySketch(totals.subarray(LATENCY_AT, CONNECT_AT));
-    this.connect = new LatencySketch(totals.subarray(CONNECT_AT, ENDPOINT_TOTALS));
+    this.connect = new LatencySketch(totals.subarray(CONNECT_AT, GRPC_AT));
+    this.grpcStatuses = totals.subarray(GRPC_AT, ENDPOINT_TOTALS);
   }
 
   /** Attempts that were begun, for requests and for sessions. */

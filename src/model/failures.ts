@@ -22,9 +22,10 @@ export type FailurePhase =
 
 /**
  * Whether another attempt is safe (RFC 9110 section 9.2.2):
- * `never`; `safe`: nothing of the request was processed, any method; `idempotent`: the endpoint may have acted on it.
+ * `never`; `safe`: nothing of the request was processed, any method; `idempotent`: the endpoint may have acted on it; `chosen`: the
+ * configuration says that it is safe, any method.
  */
-export type RetryClass = 'never' | 'safe' | 'idempotent';
+export type RetryClass = 'never' | 'safe' | 'idempotent' | 'chosen';
 
 export interface FailureInfo {
   /** Status sent when no response head has gone out yet; 0 when the connection is closed without a response. */
@@ -447,6 +448,14 @@ export const FAILURES = {
     'idempotent',
     'http_response_incomplete',
     'The response had a status that retry.statuses names.',
+  ),
+  response_grpc_status: row(
+    503,
+    'endpoint',
+    'response-head',
+    'chosen',
+    'http_response_incomplete',
+    'The endpoint answered a call with nothing but a gRPC status that retry.grpcStatuses names.',
   ),
   response_timeout: row(
     504,

@@ -1,4 +1,5 @@
 import { availability, type Endpoint } from '../model/endpoint.ts';
+import { GRPC_STATUS_NAMES } from '../model/grpc-status.ts';
 import type { Metric, MetricsSource, SampleSink } from './metric.ts';
 import { STATUS_CLASSES } from './status-class.ts';
 
@@ -112,6 +113,18 @@ export const ENDPOINT_METRICS: readonly Metric[] = [
     'Responses of the endpoint, by class of the status.',
     ({ stats }, labels, sink) => {
       for (const [digit, code] of STATUS_CLASSES) sink.value([...labels, code], stats.statuses[digit] ?? 0);
+    },
+  ),
+  endpointMetric(
+    'pointsman_endpoint_grpc_responses_total',
+    'counter',
+    ['code'],
+    'Calls of gRPC that the endpoint answered, by status; those other than ok only once they were seen.',
+    ({ stats }, labels, sink) => {
+      for (const [status, code] of GRPC_STATUS_NAMES.entries()) {
+        const calls = stats.grpcStatuses[status]!;
+        if (calls > 0 || status === 0) sink.value([...labels, code], calls);
+      }
     },
   ),
   perEndpoint(

@@ -266,6 +266,7 @@ describe('endpoints', () => {
     Object.assign(b.stats, { requests: 20, errors: 2, retries: 1, bytesOut: 300, bytesIn: 4000 });
     Object.assign(b.stats, { connectionsOpened: 6, connectionsReused: 14, connectFailures: 3 });
     b.stats.statuses[2] = 17;
+    b.stats.grpcStatuses[14] = 3;
     b.counts.inFlight.set(4);
     b.effectiveWeight = 1.5;
     runtime.idle.set(b, 5);
@@ -283,6 +284,8 @@ describe('endpoints', () => {
     expect(await value('pointsman_endpoint_in_flight', labels)).toBe(4);
     expect(await value('pointsman_endpoint_effective_weight', labels)).toBe(1.5);
     expect(await value('pointsman_endpoint_responses_total', { ...labels, code: '2xx' })).toBe(17);
+    const grpc = (code: string) => value('pointsman_endpoint_grpc_responses_total', { ...labels, code });
+    expect([await grpc('ok'), await grpc('unavailable'), await grpc('internal')]).toEqual([0, 3, undefined]);
     expect(await value('pointsman_endpoint_transitions_total', { ...labels, kind: 'ejected' })).toBe(2);
     expect(await value('pointsman_endpoint_transitions_total', { ...labels, kind: 'unhealthy' })).toBe(0);
     expect(await value('pointsman_endpoint_requests_total', { pool: 'web', endpoint: '10.0.0.1:80' })).toBe(

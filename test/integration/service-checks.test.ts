@@ -23,7 +23,7 @@ function check(port: number, config: Readonly<Record<string, unknown>>): Promise
   // As the check of a configuration does.
   const ca = parsed.tls?.ca;
   if (ca !== undefined) ca.content = readFileSync(ca.path, 'latin1');
-  const probe = probeOf(deps, { host: '127.0.0.1', port }, parsed);
+  const probe = probeOf(deps, { host: '127.0.0.1', port }, 'http1', parsed);
   return new Promise((resolve) => {
     probe(resolve);
   });
@@ -171,7 +171,7 @@ testWith('redis-server')(
     const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
     const config = healthCheck.parse({ tls: {}, timeout: '200ms' });
     const result = await new Promise((resolve) => {
-      probeOf(deps, { host: '127.0.0.1', port: silent.port }, config)(resolve);
+      probeOf(deps, { host: '127.0.0.1', port: silent.port }, 'http1', config)(resolve);
     });
     silent.stop(true);
     expect(result).toEqual({ passed: false, detail: 'no TLS handshake within 200 ms' });

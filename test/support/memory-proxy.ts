@@ -71,6 +71,7 @@ export class MemoryProxy {
         affinity: affinity === undefined ? undefined : new CookieAffinity(pool, affinity),
         hashKey: undefined,
         retryStatus: retry.statuses.length === 0 ? undefined : parseStatusSet(retry.statuses),
+        retryGrpcStatus: undefined,
       },
       this.time.wheel,
       this.network.dial,

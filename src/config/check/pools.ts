@@ -35,6 +35,11 @@ function checkProtocol(pool: Draft<PoolConfig>, at: Path, report: Report): void 
     const message = 'protocol h2c is HTTP/2 without TLS, and the pool has "tls"';
     report.error({ code: 'conflict', ...place, message, hint: 'write h2' });
   }
+  const grpc = [...at, 'healthCheck', 'grpc'];
+  if (report.written(grpc) && tls && pool.protocol === 'http1') {
+    const message = 'a gRPC check over TLS needs HTTP/2, which the pool does not speak';
+    report.error({ code: 'conflict', at: grpc, on: 'key', message, hint: 'add protocol: h2' });
+  }
 }
 
 function checkProxyProtocol(

@@ -12,9 +12,13 @@ const checkHostGrammar: Grammar = (value) =>
     ? undefined
     : `${quote(value)} is not a host`;
 
+const grpcServiceGrammar: Grammar = (value) =>
+  /^[A-Za-z0-9_.]{0,200}$/.test(value) ? undefined : `${quote(value)} is not the name of a gRPC service`;
+
 /** What an endpoint can be asked by; a check has one of them at most. */
 export const CHECK_KINDS = [
   'http',
+  'grpc',
   'tcp',
   'tls',
   'udp',
@@ -59,6 +63,17 @@ export const healthCheck = z.strictObject({
     })
     .optional()
     .meta({ description: 'Sends a request and judges the response.' }),
+  grpc: z
+    .strictObject({
+      service: text(grpcServiceGrammar).default('').meta({
+        description: 'Service that is asked for; empty: the server as a whole.',
+      }),
+    })
+    .optional()
+    .meta({
+      description:
+        'Asks `grpc.health.v1.Health/Check` over HTTP/2; only SERVING passes. Over TLS with `protocol: h2`, else without.',
+    }),
   tcp: tcpCheck.optional().meta({
     description: 'Opens a connection and closes it: `{}`. With `send` and `expect`, talks in between.',
   }),

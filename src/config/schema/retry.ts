@@ -3,6 +3,18 @@ import { z } from 'zod';
 import { statusRange } from './status-range.ts';
 import { positiveDuration, size } from './units.ts';
 
+/** Statuses of gRPC that a call may be tried again on. */
+const RETRYABLE_GRPC = [
+  'cancelled',
+  'unknown',
+  'deadline-exceeded',
+  'resource-exhausted',
+  'aborted',
+  'internal',
+  'unavailable',
+  'data-loss',
+] as const;
+
 /** Which failed attempts are tried again. Only what is proven safe ever is. */
 export const retry = z.strictObject({
   attempts: z
@@ -28,6 +40,10 @@ export const retry = z.strictObject({
     .array(statusRange)
     .default([])
     .meta({ description: 'Response statuses on which an idempotent request is tried again.' }),
+  grpcStatuses: z.array(z.enum(RETRYABLE_GRPC)).default([]).meta({
+    description:
+      'Statuses of gRPC on which a call is tried again, when the endpoint answered with nothing else. You say that this is safe: calls are POST.',
+  }),
   bufferSize: size.prefault('64KiB').meta({ description: 'Request body kept for another attempt, at most.' }),
   deadline: positiveDuration
     .optional()

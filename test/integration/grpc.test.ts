@@ -1,0 +1,381 @@
+import { describe, expect, test } from 'bun:test';
+import * as grpc from '@grpc/grpc-js';
+
+import { H2Endpoint } from '../support/h2-endpoint.ts';
+import { ECHO, GrpcEndpoint } from '../support/grpc-echo.ts';
+import { type Pointsman, startPointsman } from '../support/pointsman.ts';
+import type { PoolInput } from '../support/front.ts';
+
+const LONG_MS = 30_000;
+
+/** What a call came to. */
+interface Outcome {
+  readonly code: number;
+  readonly details: string;
+  readonly body: string;
+  readonly trailers: grpc.Metadata;
+}
+
+type Unary = (
+  request: Buffer,
+  metadata: grpc.Metadata,
+  options: grpc.CallOptions,
+  done: (error: grpc.ServiceError | null, answer?: Buffer) => void,
+) => grpc.ClientUnaryCall;
+
+/** A client whose methods are those of the service. */
+class Client implements Disposable {
+  readonly #client: grpc.Client & Record<string, unknown>;
+
+  constructor(address: string) {
+    const Constructor = grpc.makeGenericClientConstructor(ECHO, 'Echo');
+    // What is tried again is the balancer's business here.
+    const options = { 'grpc.enable_retries': 0, 'grpc.use_local_subchannel_pool': 1 };
+    this.#client = new Constructor(address, grpc.credentials.createInsecure(), options);
+  }
+
+  unary(body: string, options: grpc.CallOptions = {}, metadata = new grpc.Metadata()): Promise<Outcome> {
+    return new Promise((resolve) => {
+      let answer = '';
+      const unary = this.#client['unary'] as Unary;
+      const call = unary.call(this.#client, Buffer.from(body), metadata, options, (_error, value) => {
+        answer = value?.toString() ?? '';
+      });
+      call.on('status', ({ code, details, metadata: trailers }: grpc.StatusObject) =>
+        setImmediate(() => resolve({ code, details, body: answer, trailers })),
+      );
+    });
+  }
+
+  collect(): { readonly call: grpc.ClientWritableStream<Buffer>; readonly answer: Promise<string> } {
+    let call: grpc.ClientWritableStream<Buffer> | undefined;
+    const answer = new Promise<string>((resolve, reject) => {
+      const collect = this.#client['collect'] as (
+        done: (error: Error | null, value?: Buffer) => void,
+      ) => grpc.ClientWritableStream<Buffer>;
+      call = collect.call(this.#client, (error, value) =>
+        error === null ? resolve(value!.toString()) : reject(error),
+      );
+    });
+    return { call: call!, answer };
+  }
+
+  count(last: number): grpc.ClientReadableStream<Buffer> {
+    const count = this.#client['count'] as (request: Buffer) => grpc.ClientReadableStream<Buffer>;
+    return count.call(this.#client, Buffer.from(String(last)));
+  }
+
+  talk(options: grpc.CallOptions = {}): grpc.ClientDuplexStream<Buffer, Buffer> {
+    const talk = this.#client['talk'] as (
+      options: grpc.CallOptions,
+    ) => grpc.ClientDuplexStream<Buffer, Buffer>;
+    return talk.call(this.#client, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+function front(
+  endpoints: readonly { readonly name: string }[],
+  pool: Partial<PoolInput> = {},
+  more: Record<string, unknown> = {},
+): Promise<Pointsman> {
+  return startPointsman({
+    listeners: [
+      {
+        name: 'web',
+        address: '127.0.0.1:0',
+        http2: { cleartext: true },
+        routes: [{ pool: 'web', match: { path: '/test.Echo/*' } }],
+        ...more,
+      },
+    ],
+    pools: [
+      {
+        name: 'web',
+        protocol: 'h2c',
+        policy: 'round-robin',
+        endpoints: endpoints.map(({ name }) => name),
+        ...pool,
+      },
+    ],
+  });
+}
+
+function clientOf(pointsman: Pointsman): Client {
+  const { host, port } = pointsman.address();
+  return new Client(`${host}:${port}`);
+}
+
+function statusOf(call: grpc.ClientReadableStream<Buffer>): Promise<grpc.StatusObject> {
+  call.on('error', () => {});
+  return new Promise((resolve) => call.on('status', resolve));
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await Bun.sleep(5);
+}
+
+describe('calls of every kind', () => {
+  test('unary, client streaming, server streaming, both', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front([endpoint]);
+    using client = clientOf(pointsman);
+    const metadata = new grpc.Metadata();
+    metadata.set('x-request', 'one');
+    metadata.set('x-bin', Buffer.from([0, 1, 255]));
+    const unary = await client.unary('hello', {}, metadata);
+    expect([unary.code, unary.body, unary.trailers.get('x-trailer')]).toEqual([0, 'hello', ['there']]);
+    expect(endpoint.metadata[0]!.get('x-request')).toEqual(['one']);
+    expect(endpoint.metadata[0]!.get('x-bin')).toEqual([Buffer.from([0, 1, 255])]);
+
+    const { call, answer } = client.collect();
+    for (let message = 0; message < 2000; message++) call.write(Buffer.alloc(1000));
+    call.end();
+    expect(await answer).toBe('2000000');
+
+    const numbers: string[] = [];
+    const counted = client.count(5000);
+    counted.on('data', (message: Buffer) => numbers.push(message.toString()));
+    expect((await statusOf(counted)).code).toBe(grpc.status.OK);
+    expect([numbers.length, numbers.at(-1)]).toEqual([5000, '5000']);
+
+    const talk = client.talk();
+    let heard = 0;
+    talk.on('data', (message: Buffer) => {
+      expect(message.toString()).toBe(`word ${heard++}`);
+      if (heard === 50) talk.end();
+      else talk.write(Buffer.from(`word ${heard}`));
+    });
+    talk.write(Buffer.from('word 0'));
+    expect((await statusOf(talk)).code).toBe(grpc.status.OK);
+    expect(heard).toBe(50);
+  });
+
+  test('an error of the endpoint comes as it was: status, message, details', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    endpoint.unary = (_call, answer) => {
+      const metadata = new grpc.Metadata();
+      metadata.set('reason-bin', Buffer.from([1, 2]));
+      answer({ code: grpc.status.NOT_FOUND, details: 'no such thing: ä', metadata });
+    };
+    await using pointsman = await front([endpoint]);
+    using client = clientOf(pointsman);
+    const { code, details, trailers } = await client.unary('x');
+    expect([code, details, trailers.get('reason-bin')]).toEqual([
+      grpc.status.NOT_FOUND,
+      'no such thing: ä',
+      [Buffer.from([1, 2])],
+    ]);
+  });
+
+  test('calls of one connection are spread over the endpoints', async () => {
+    await using one = await GrpcEndpoint.start();
+    await using two = await GrpcEndpoint.start();
+    await using pointsman = await front([one, two]);
+    using client = clientOf(pointsman);
+    for (let call = 0; call < 20; call++) expect((await client.unary('x')).code).toBe(0);
+    expect([one.calls, two.calls]).toEqual([10, 10]);
+  });
+});
+
+describe('an end before time', () => {
+  test('a call that is cancelled is cancelled at the endpoint', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front([endpoint]);
+    using client = clientOf(pointsman);
+    const talk = client.talk();
+    const status = statusOf(talk);
+    talk.write(Buffer.from('hi'));
+    await new Promise((resolve) => talk.once('data', resolve));
+    talk.cancel();
+    expect((await status).code).toBe(grpc.status.CANCELLED);
+    await until(() => endpoint.cancelled === 1);
+    expect((await client.unary('still there')).code).toBe(0);
+  });
+
+  test('a deadline reaches the endpoint, and is kept here too', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    endpoint.unary = () => {};
+    await using pointsman = await front([endpoint]);
+    using client = clientOf(pointsman);
+    const { code } = await client.unary('x', { deadline: Date.now() + 300 });
+    expect(code).toBe(grpc.status.DEADLINE_EXCEEDED);
+    expect(Number(endpoint.deadlines[0])).toBeWithin(Date.now() - 60_000, Date.now() + 60_000);
+    await until(() => endpoint.cancelled === 1);
+  });
+
+  test('a deadline that only the balancer keeps', async () => {
+    let closed = 0;
+    await using endpoint = await H2Endpoint.start((stream) => stream.on('close', () => closed++));
+    await using pointsman = await front([endpoint]);
+    using client = clientOf(pointsman);
+    const metadata = new grpc.Metadata();
+    metadata.set('grpc-timeout', '200m');
+    const { code, details } = await client.unary('x', {}, metadata);
+    expect([code, details]).toEqual([grpc.status.DEADLINE_EXCEEDED, expect.stringMatching(/^deadline: /)]);
+    await until(() => closed === 1);
+  });
+
+  test(
+    'an endpoint that dies within a call',
+    async () => {
+      await using pointsman = await (async () => {
+        const endpoint = await GrpcEndpoint.start();
+        const started = await front([endpoint]);
+        using client = clientOf(started);
+        const talk = client.talk();
+        const status = statusOf(talk);
+        talk.write(Buffer.from('hi'));
+        await new Promise((resolve) => talk.once('data', resolve));
+        await endpoint[Symbol.asyncDispose]();
+        const { code, details } = await status;
+        expect([code, details]).toEqual([
+          grpc.status.UNAVAILABLE,
+          expect.stringContaining('response_truncated'),
+        ]);
+        return started;
+      })();
+      using client = clientOf(pointsman);
+      const { code, details } = await client.unary('x');
+      expect([code, details]).toEqual([
+        grpc.status.UNAVAILABLE,
+        expect.stringMatching(/no_endpoint|connect_refused/),
+      ]);
+    },
+    LONG_MS,
+  );
+});
+
+describe('the answers of the balancer itself', () => {
+  test('no route: unimplemented', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front(
+      [endpoint],
+      {},
+      { routes: [{ match: { path: '/other' }, pool: 'web' }] },
+    );
+    using client = clientOf(pointsman);
+    const { code, details } = await client.unary('x');
+    expect([code, details]).toEqual([grpc.status.UNIMPLEMENTED, expect.stringMatching(/^no_route: /)]);
+  });
+
+  test('a rate limit: resource exhausted', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front(
+      [endpoint],
+      {},
+      {
+        routes: [{ pool: 'web', filters: [{ rateLimit: { key: 'client-ip', rate: '1/m', burst: 1 } }] }],
+      },
+    );
+    using client = clientOf(pointsman);
+    expect((await client.unary('x')).code).toBe(0);
+    const { code, details } = await client.unary('x');
+    expect([code, details]).toEqual([
+      grpc.status.RESOURCE_EXHAUSTED,
+      expect.stringMatching(/^rate_limited: /),
+    ]);
+  });
+
+  test('an endpoint that is too slow: deadline exceeded', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    endpoint.unary = () => {};
+    await using pointsman = await front([endpoint], { timeouts: { response: '200ms' } });
+    using client = clientOf(pointsman);
+    const { code, details } = await client.unary('x');
+    expect([code, details]).toEqual([
+      grpc.status.DEADLINE_EXCEEDED,
+      expect.stringMatching(/^response_timeout: /),
+    ]);
+  });
+});
+
+describe('retries and judgement', () => {
+  const unavailable: GrpcEndpoint['unary'] = (_call, answer) =>
+    answer({ code: grpc.status.UNAVAILABLE, details: 'not now' });
+
+  test('a call that got nothing but a status that is named is tried elsewhere', async () => {
+    await using bad = await GrpcEndpoint.start();
+    bad.unary = unavailable;
+    await using good = await GrpcEndpoint.start();
+    await using pointsman = await front([bad, good], {
+      policy: 'first',
+      outlierDetection: false,
+      retry: { grpcStatuses: ['unavailable'] },
+    });
+    using client = clientOf(pointsman);
+    for (let call = 0; call < 5; call++)
+      expect((await client.unary(`message ${call}`)).body).toBe(`message ${call}`);
+    expect([bad.calls, good.calls]).toEqual([5, 5]);
+  });
+
+  test('without being named it is passed on, counted, and in the end ejects', async () => {
+    await using bad = await GrpcEndpoint.start();
+    bad.unary = unavailable;
+    await using good = await GrpcEndpoint.start();
+    await using pointsman = await front([bad, good], {
+      policy: 'first',
+      outlierDetection: { consecutiveFailures: 5 },
+    });
+    using client = clientOf(pointsman);
+    const codes: number[] = [];
+    while (codes.at(-1) !== 0) codes.push((await client.unary('x')).code);
+    const refusals = codes.length - 1;
+    expect(codes.slice(0, 5)).toEqual([14, 14, 14, 14, 14]);
+    expect((await client.unary('x')).code).toBe(0);
+    const metrics = await (await fetch(`${pointsman.admin}/metrics`)).text();
+    expect(metrics).toContain(
+      `pointsman_endpoint_grpc_responses_total{pool="web",endpoint="${bad.name}",code="unavailable"} ${refusals}`,
+    );
+  });
+});
+
+describe('health checks', () => {
+  const check = {
+    interval: '1s',
+    fastInterval: '200ms',
+    downInterval: '200ms',
+    timeout: '1s',
+    fall: 1,
+    rise: 1,
+  };
+
+  async function healthOf(pointsman: Pointsman, wanted: string): Promise<string> {
+    for (;;) {
+      const pools = (await (await fetch(`${pointsman.admin}/api/v1/pools/web`)).json()) as {
+        endpoints: { state: { health: string; reason: string } }[];
+      };
+      const { health, reason } = pools.endpoints[0]!.state;
+      if (health === wanted) return reason;
+      await Bun.sleep(20);
+    }
+  }
+
+  test('ask the health service of gRPC, which changes its mind', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front([endpoint], {
+      healthCheck: { ...check, grpc: { service: 'test.Echo' } },
+    });
+    expect(await healthOf(pointsman, 'healthy')).toContain('grpc.health.v1.Health/Check answered SERVING');
+    expect(endpoint.askedFor.at(-1)).toBe('test.Echo');
+    endpoint.serving = 2;
+    expect(await healthOf(pointsman, 'unhealthy')).toContain('answered NOT_SERVING');
+    endpoint.serving = 1;
+    await healthOf(pointsman, 'healthy');
+    endpoint.serving = -1;
+    expect(await healthOf(pointsman, 'unhealthy')).toContain('answered not-found: who?');
+  });
+
+  test('by HTTP speak what the pool speaks', async () => {
+    await using endpoint = await H2Endpoint.start((stream, headers) => {
+      stream.respond({ ':status': headers[':path'] === '/health' ? 200 : 500 }, { endStream: true });
+    });
+    await using pointsman = await front([endpoint], { healthCheck: { ...check, http: { path: '/health' } } });
+    expect(await healthOf(pointsman, 'healthy')).toContain('GET /health answered 200');
+    await until(() => endpoint.streamCount > 3);
+    await until(() => endpoint.sessions.length <= 1);
+  });
+});
