@@ -42,8 +42,8 @@ class LeastConnectionsPicker implements PolicyPicker {
  */
 export const leastConnections: Policy = {
   usesLatency: false,
-  build(endpoints, _config, _deps, previous) {
+  build(endpoints, _config, deps, previous) {
     const before = previous instanceof LeastConnectionsPicker ? previous.least : undefined;
-    return new LeastConnectionsPicker(new LeastOf(endpoints, before));
+    return new LeastConnectionsPicker(new LeastOf(endpoints, before, deps.turns));
   },
 };

@@ -16,9 +16,14 @@ export class LeastOf {
   #index = -1;
   #ties = 0;
 
-  constructor(endpoints: readonly Endpoint[], previous?: LeastOf) {
+  /** @param turns That count as taken among equal ones, without `previous`. */
+  constructor(endpoints: readonly Endpoint[], previous?: LeastOf, turns = 0) {
     this.endpoints = endpoints;
-    this.#rotation = new SmoothRotation(endpoints, previous === undefined ? undefined : previous.#rotation);
+    this.#rotation = new SmoothRotation(
+      endpoints,
+      previous === undefined ? undefined : previous.#rotation,
+      turns,
+    );
     this.#loads = new Float64Array(endpoints.length);
   }
 

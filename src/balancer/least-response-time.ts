@@ -88,6 +88,6 @@ export const leastResponseTime: Policy = {
   build(endpoints, _config, deps, previous) {
     if (endpoints.length > COMPARE_ALL_UP_TO) return new LesserOfTwoPicker(endpoints, deps);
     const before = previous instanceof LeastOfAllPicker ? previous.least : undefined;
-    return new LeastOfAllPicker(new LeastOf(endpoints, before), deps.clock);
+    return new LeastOfAllPicker(new LeastOf(endpoints, before, deps.turns), deps.clock);
   },
 };

@@ -8,6 +8,11 @@ import type { Random } from '../util/random.ts';
 export interface PolicyDeps {
   readonly clock: Clock;
   readonly random: Random;
+  /**
+   * Turns that count as taken when a rotation begins: each worker begins at another place, or the first requests of all workers would go to the
+   * first endpoint. Default 0.
+   */
+  readonly turns?: number;
 }
 
 /** What a picker thinks of one endpoint, for `explain`. */

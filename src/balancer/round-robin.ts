@@ -26,8 +26,8 @@ class RoundRobinPicker implements PolicyPicker {
 /** `round-robin`: in turn, by weight, evenly spread over the round. A reload or a change of health does not restart it. */
 export const roundRobin: Policy = {
   usesLatency: false,
-  build(endpoints: readonly Endpoint[], _config, _deps, previous): PolicyPicker {
+  build(endpoints: readonly Endpoint[], _config, deps, previous): PolicyPicker {
     const before = previous instanceof RoundRobinPicker ? previous.rotation : undefined;
-    return new RoundRobinPicker(new SmoothRotation(endpoints, before));
+    return new RoundRobinPicker(new SmoothRotation(endpoints, before, deps.turns));
   },
 };

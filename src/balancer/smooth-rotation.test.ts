@@ -25,6 +25,21 @@ describe('SmoothRotation', () => {
     expect(turns(rotation, 7)).toBe('aabacaa');
   });
 
+  test('begins where it would stand after so many turns', () => {
+    for (const values of [
+      [5, 1, 1],
+      [1, 1, 1],
+    ]) {
+      const endpoints = endpointsOf(values);
+      const first = new SmoothRotation(endpoints);
+      for (let taken = 0; taken < 9; taken++) {
+        const later = new SmoothRotation(endpoints, undefined, taken);
+        expect([...later.currentWeights()]).toEqual([...first.currentWeights()]);
+        first.next(request);
+      }
+    }
+  });
+
   test('gives every endpoint exactly its turns in a round, and the current weights sum to 0 after each', () => {
     fc.assert(
       fc.property(weights, (values) => {

@@ -18,8 +18,11 @@ export class SmoothRotation {
   /** Index of the next one, with equal weights. */
   #cursor = 0;
 
-  /** Starts level, or where `previous` stood for the endpoints that both have. */
-  constructor(endpoints: readonly Endpoint[], previous?: SmoothRotation) {
+  /**
+   * Starts where `previous` stood for the endpoints that both have; without it, where it would stand after so many turns.
+   * @param turns 0 or more.
+   */
+  constructor(endpoints: readonly Endpoint[], previous?: SmoothRotation, turns = 0) {
     this.#endpoints = endpoints;
     let total = 0;
     let equal = true;
@@ -31,6 +34,7 @@ export class SmoothRotation {
     this.#equal = equal;
     this.#current = new Float64Array(endpoints.length);
     if (previous !== undefined) this.#takeOver(previous);
+    else if (endpoints.length > 0) this.#skip(turns);
   }
 
   /** The next of those that can take the request. */
@@ -110,6 +114,23 @@ export class SmoothRotation {
   /** An independent rotation that stands where this one does. */
   copy(): SmoothRotation {
     return new SmoothRotation(this.#endpoints, this);
+  }
+
+  #skip(turns: number): void {
+    const endpoints = this.#endpoints;
+    if (this.#equal) {
+      this.#cursor = turns % endpoints.length;
+      return;
+    }
+    const current = this.#current;
+    for (let turn = 0; turn < turns; turn++) {
+      let best = 0;
+      for (let index = 0; index < endpoints.length; index++) {
+        current[index]! += endpoints[index]!.effectiveWeight;
+        if (current[index]! > current[best]!) best = index;
+      }
+      current[best]! -= this.#total;
+    }
   }
 
   #advance(): number {

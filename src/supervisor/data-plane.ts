@@ -39,6 +39,8 @@ export interface DataPlaneOptions {
   readonly instance: string;
   /** The keys of session tickets, which outlive every configuration. */
   readonly ticketKeys: TicketKeySource;
+  /** Number of this worker, from 0. */
+  readonly slot: number;
   /** Memory that everything counts in. */
   readonly cells: CellSource;
 }
@@ -83,8 +85,10 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { log } = options;
-    this.#publisher = new Publisher({ clock: systemClock, random: systemRandom }, log, (pool) =>
-      runTurn(() => this.#pools.get(pool.name)?.l7.queue.wake()),
+    this.#publisher = new Publisher(
+      { clock: systemClock, random: systemRandom, turns: options.slot },
+      log,
+      (pool) => runTurn(() => this.#pools.get(pool.name)?.l7.queue.wake()),
     );
     this.#outliers = new OutlierDetector(systemClock, options.judge);
     this.#shared = {

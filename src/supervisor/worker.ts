@@ -136,7 +136,7 @@ export class Worker {
       const state = SharedState.attach(openSharedMemory(memory), slot);
       const cells = new SharedCells(state);
       cells.learn(snapshot.slots);
-      const plane = new DataPlane({ log, accessLog, judge, instance, ticketKeys, cells });
+      const plane = new DataPlane({ log, accessLog, judge, instance, ticketKeys, slot, cells });
       if (calls.length > 1) state.call = joinCalls(calls, slot, () => plane.wakeQueues());
       const sockets = handsSockets ? new DescriptorReceiver(SOCKET_CHANNEL) : undefined;
       const lag = new EventLoopLag(clock);

@@ -6,6 +6,8 @@ import type { CancelTimer, Clock } from '../util/clock.ts';
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** A batch is written when it is this large, or old enough. */
 const BATCH_BYTES = 64 * 1024;
+/** What a pipe takes in one piece (PIPE_BUF, pipe(7)): of larger writes it may put those of another process in the middle. */
+const PIPE_BYTES = 4096;
 const RETRY_AFTER_ERROR_MS = 1000;
 /** A pipe that was inherited non-blocking and is full for now. */
 const RETRY_WHEN_BUSY_MS = 20;
@@ -75,6 +77,8 @@ export class LineWriter {
       this.#drop(1);
       return;
     }
+    // Other workers write to the same pipe; to files the system appends each write whole.
+    if (!this.#ownsFd() && this.#open.length + line.length > PIPE_BYTES) this.#flushNow();
     this.#open += line;
     this.#bufferedBytes += line.length;
     if (this.#open.length >= BATCH_BYTES) this.#flushNow();
