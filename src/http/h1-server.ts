@@ -42,7 +42,7 @@ export interface ServerSettings {
   /** What HTTP/2 needs beside all this, where it is spoken. */
   readonly http2?: H2ServerSettings;
   /** What the handler keeps with each connection, as `context`. */
-  contextOf(connection: Connection, secure: boolean): unknown;
+  contextOf(origin: Origin, secure: boolean): unknown;
   /** Heads that serve no request now. */
   readonly heads: RequestHead[];
 }

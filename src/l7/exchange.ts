@@ -27,6 +27,7 @@ import { openTunnel, type Tunnel } from './tunnel.ts';
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
 
+const ALT_SVC = fieldName('alt-svc');
 const HSTS = fieldName('strict-transport-security');
 
 /** Whether a request carries a binding to an endpoint of that pool. */
@@ -345,17 +346,19 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #decorate(head: ResponseHead): void {
     // RFC 9110 section 6.6.1: a response without Date gets the time at which it came.
     if (!head.dated) head.fields.add(currentDate());
-    this.#addHsts(head);
+    this.#addSecureLines(head);
     const { affinity } = this.l7Pool!;
     const { bound, endpoint } = this.attempts!;
     if (affinity !== undefined && bound !== endpoint) affinity.bind(head, endpoint!, this.secure);
     if (this.#filtersRun) this.#responseFilters(head);
   }
 
-  /** RFC 6797 section 7.1: over TLS only, and what the endpoint says itself stands. */
-  #addHsts(head: ResponseHead): void {
-    const { hsts } = this.#listener;
-    if (hsts !== undefined && this.secure && head.fields.indexOf(HSTS) < 0) head.fields.add(hsts);
+  /** Over TLS only (RFC 6797 section 7.1, RFC 7838 section 3), and what the endpoint says itself stands. */
+  #addSecureLines(head: ResponseHead): void {
+    if (!this.secure) return;
+    const { hsts, altSvc } = this.#listener;
+    if (hsts !== undefined && head.fields.indexOf(HSTS) < 0) head.fields.add(hsts);
+    if (altSvc !== undefined && head.fields.indexOf(ALT_SVC) < 0) head.fields.add(altSvc);
   }
 
   #responseFilters(head: ResponseHead): void {
@@ -544,7 +547,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.failure = reply.failure;
     }
     const head = replyHead(reply);
-    this.#addHsts(head);
+    this.#addSecureLines(head);
     if (this.#filtersRun && this.failure === '') this.#responseFilters(head);
     this.status = reply.status;
     this.ttfbMs = turnNowMs() - this.startMs;

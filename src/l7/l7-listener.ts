@@ -2,6 +2,7 @@ import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
 import { RequestParser } from '../http/h1-request.ts';
 import { H2RequestReader } from '../http/h2-request.ts';
 import { H2ServerConnection } from '../http/h2-server.ts';
+import { H3ServerStream } from '../http/h3-server.ts';
 import { CloseCode } from '../http/websocket-frames.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
@@ -11,6 +12,7 @@ import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { type FieldLine, fieldLine, fieldName } from '../model/fields.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
 import type { Acceptor } from '../net/listen.ts';
 import {
   type IntroducedAcceptor,
@@ -60,11 +62,14 @@ export class L7Listener
   router: Router<L7Pool>;
   /** Strict-Transport-Security for responses over TLS. */
   hsts: FieldLine | undefined;
+  /** Alt-Svc for responses over TLS, while HTTP/3 is served. */
+  altSvc: FieldLine | undefined = undefined;
   /** Upgraded connections, and where they lead. */
   readonly tunnels = new Set<Tunnel>();
   /** Requests and tunnels that are under way. */
   busy = 0;
   readonly #connections = new Set<ClientSession>();
+  readonly #http3 = new Set<H3ServerStream>();
   readonly #entrance: ProxyEntrance;
   #tls: ListenerTls | undefined;
   #settings: ServerSettings;
@@ -192,6 +197,14 @@ export class L7Listener
   serveSecure(connection: Connection): ClientSession {
     this.stats.tls.succeeded(connection.tls!.resumed);
     return connection.tls!.alpn === 'h2' ? this.serveHttp2(connection) : this.serveHttp1(connection);
+  }
+
+  /** A request of a client that speaks HTTP/3. */
+  acceptHttp3(exchange: Http3Exchange): Http3Handler {
+    const stream = new H3ServerStream(exchange, this.#settings, () => this.#http3.delete(stream));
+    this.#http3.add(stream);
+    stream.begin();
+    return stream;
   }
 
   handshakeFailed(connection: Connection, { reason, detail }: HandshakeFailure): void {
@@ -358,6 +371,7 @@ export class L7Listener
     this.#entrance.abandon();
     for (const tunnel of this.tunnels) tunnel.end(CloseCode.GoingAway);
     for (const connection of this.#connections) connection.cut();
+    for (const stream of this.#http3) stream.cut();
     return cut;
   }
 }

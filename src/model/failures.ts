@@ -179,6 +179,14 @@ export const FAILURES = {
     'http_request_error',
     'Only the transfer coding "chunked" is known.',
   ),
+  http3_grpc: row(
+    501,
+    'client',
+    'request',
+    'never',
+    'http_protocol_error',
+    'gRPC ends with trailers, and HTTP/3 cannot carry them here; use HTTP/2.',
+  ),
   version_unsupported: row(
     505,
     'client',

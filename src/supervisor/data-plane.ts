@@ -191,6 +191,7 @@ export class DataPlane {
     for (const listener of listenersBefore) {
       if (!doors.has(listener.door)) listener.door?.stop();
       if (served.has(listener.served)) continue;
+      listener.http3?.stop();
       listener.served.leave();
       this.#leaving.push(listener.served);
     }
@@ -292,7 +293,7 @@ export class DataPlane {
   /** Accepts no more connections, for good. */
   stopListening(): void {
     this.#stopped = true;
-    for (const { door } of this.#listeners) door?.stop();
+    for (const listener of this.#listeners) listener.stopListening();
   }
 
   /** Takes no more requests; those under way go on. */

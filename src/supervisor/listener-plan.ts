@@ -2,6 +2,8 @@ import type { Address } from '../config/address.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import { Door } from './door.ts';
 import type { HandedSocket, Offers } from './handed-socket.ts';
+import { Http3Door } from './http3-door.ts';
+import { L7Listener } from '../l7/l7-listener.ts';
 import { type ListenerParts, prepareListener } from './listener-kinds.ts';
 import type { ServedListener } from './served-listener.ts';
 import { UdpDoor } from './udp-door.ts';
@@ -22,6 +24,7 @@ export class ListenerPlan {
   readonly config: ListenerConfig;
   readonly served: ServedListener;
   door: Door | UdpDoor | undefined = undefined;
+  http3: Http3Door | undefined = undefined;
   /** Forgotten once it is decided, else every configuration there ever was would be remembered. */
   #known: ListenerPlan | undefined;
   readonly #adopt: () => void;
@@ -54,9 +57,17 @@ export class ListenerPlan {
   async open(inForce: readonly ListenerPlan[], offers: Offers): Promise<void> {
     const id = offers.idOf(this.name);
     this.door = inForce.find(({ door }) => door?.id === id)?.door;
-    if (this.door !== undefined) return;
-    this.door = await openDoor(id, this.config.address, this.served, offers.take(id));
-    this.#opened = true;
+    if (this.door === undefined) {
+      this.door = await openDoor(id, this.config.address, this.served, offers.take(id));
+      this.#opened = true;
+    }
+    this.http3 = Http3Door.for(this.config, this.door.port, this.served, this.#known?.http3);
+  }
+
+  /** Accepts no more; what is under way goes on. */
+  stopListening(): void {
+    this.door?.stop();
+    this.http3?.stop();
   }
 
   /** In force from now on. */
@@ -65,12 +76,16 @@ export class ListenerPlan {
     const { door, served } = this;
     if (door instanceof UdpDoor && served.transport === 'udp') door.leadTo(served);
     else if (door instanceof Door && served.transport === 'tcp') door.leadTo(served);
+    const before = this.#known?.http3;
+    if (before !== this.http3) before?.stop();
+    if (served instanceof L7Listener) this.http3?.leadTo(served);
     this.#known = undefined;
   }
 
   /** Nothing comes of it: what was opened is closed again. */
   abandon(): void {
     if (this.#opened) this.door?.stop();
+    if (this.http3 !== this.#known?.http3) this.http3?.stop();
     if (this.#known?.served !== this.served) this.served.drain();
   }
 }

@@ -57,7 +57,7 @@ export function createListenerTls(
       challenges: tls.acme.length === 0 ? undefined : challenges,
       defaultName: tls.defaultCertificate?.toLowerCase(),
       strict: tls.strictSni,
-      alpn: tls.alpn,
+      alpn: tls.alpn.filter((protocol) => protocol !== 'h3'),
       minVersion: tls.minVersion,
       maxVersion: tls.maxVersion,
       ciphers: tls.ciphers.join(':'),

@@ -78,6 +78,7 @@ function checkListenerTls(
   const automatic = (tls.acme ?? []).flatMap((one) => one?.names ?? []).filter((name) => name !== undefined);
   if (tls.certificates?.length === 0 && tls.acme?.length === 0)
     report.error({ code: 'conflict', at, message: 'TLS needs certificates, or names under acme' });
+  checkHttp3(tls, at, report);
   checkVersions(tls, at, report);
   checkClients(tls, at, report, readFile);
   const tickets = tls.sessionTickets;
@@ -113,6 +114,20 @@ function checkTwice(
   if (one.names.length === 0 || twice.length < one.names.length) return;
   const message = `an earlier certificate is used for ${twice.join(', ')}, so this one is never shown`;
   report.warning({ code: 'ineffective', at, message });
+}
+
+/** What the runtime's QUIC cannot do is refused rather than left out. */
+function checkHttp3(
+  { alpn, clientCertificate, maxVersion }: Draft<ListenerTlsConfig>,
+  at: Path,
+  report: Report,
+): void {
+  if (alpn?.includes('h3') !== true) return;
+  const refuse = (message: string): void =>
+    report.error({ code: 'conflict', at: [...at, 'alpn', alpn.indexOf('h3')], message });
+  if (clientCertificate !== undefined) refuse('h3 cannot ask clients for a certificate');
+  if (maxVersion === '1.2') refuse('h3 needs TLS 1.3');
+  if (alpn.length === 1) refuse('h3 alone reaches few clients; name h2 or http/1.1 as well');
 }
 
 function checkVersions(

@@ -129,10 +129,25 @@ export const listenerTls = z.strictObject({
     description: 'Refuse clients that ask for a name that there is no certificate for.',
   }),
   alpn: z
-    .array(z.enum(['h2', 'http/1.1']))
+    .array(z.enum(['h3', 'h2', 'http/1.1']))
     .min(1)
     .default(['h2', 'http/1.1'])
-    .meta({ description: 'Protocols that are offered to clients, the preferred one first.' }),
+    .meta({
+      description:
+        'Protocols that are offered to clients, the preferred one first. `h3` (experimental) listens on the UDP port of the same number as well.',
+    }),
+  altSvc: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        port: z.number().int().min(1).max(65_535).optional().meta({
+          description: 'Port that clients are told. Default: that of the listener.',
+        }),
+        maxAge: longDuration.prefault('1d').meta({ description: 'How long clients remember it.' }),
+      }),
+    ])
+    .prefault({})
+    .meta({ description: 'With `h3`: tells clients of it, by Alt-Svc (RFC 7838).' }),
   ...protocolKeys,
   clientCertificate: z
     .strictObject({

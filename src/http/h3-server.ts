@@ -1,0 +1,253 @@
+import type { Fields } from '../model/fields.ts';
+import type { FailureCode } from '../model/failures.ts';
+import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
+import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
+import type { Origin } from '../net/origin.ts';
+import type { RelaySide } from '../net/relay.ts';
+import { Deadline } from '../net/timer-wheel.ts';
+import { hasBody } from './h1-request.ts';
+import type { ServerSettings } from './h1-server.ts';
+import { failureReply, replyHead } from './local-reply.ts';
+import type { ClientStream, RequestConsumer } from './streams.ts';
+
+/** Lines about the connection: meaningless here (RFC 9114 section 4.2). */
+const CONNECTION_FIELDS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const ignoring: RequestConsumer = {
+  onRequestBody() {},
+  onRequestEnd() {},
+  onRequestFailed() {},
+  onClientCongested() {},
+  onClientDrain() {},
+  onClientEnd() {},
+  onCut() {},
+};
+
+/**
+ * The head as HTTP/1.1 would have it, so that it is checked by the rules that hold for all: no second parser to be fooled.
+ * @returns undefined when it cannot be written so.
+ */
+function headBytes({ method, url, fields, hasBody: body }: Http3Exchange): Buffer {
+  const { host, pathname, search } = new URL(url);
+  const lines = [`${method} ${pathname}${search} HTTP/1.1`, `host: ${fields.get('host') ?? host}`];
+  for (const [name, value] of fields)
+    if (name !== 'host' && !CONNECTION_FIELDS.has(name)) lines.push(`${name}: ${value}`);
+  if (body && !fields.has('content-length')) lines.push('transfer-encoding: chunked');
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+/** The front of HTTP/3: one request of a client, on top of what the runtime makes of QUIC. */
+export class H3ServerStream implements ClientStream, Http3Handler {
+  readonly request = new RequestHead();
+  readonly protocol = 'HTTP/3';
+  readonly origin: Origin;
+  readonly secure = true;
+  readonly context: unknown;
+  bytesSent = 0;
+  readonly #exchange: Http3Exchange;
+  readonly #settings: ServerSettings;
+  readonly #over: (stream: H3ServerStream) => void;
+  readonly #deadline: Deadline;
+  #consumer: RequestConsumer = ignoring;
+  #bodyBytes = 0;
+  #receiving = false;
+  #responding = true;
+  #congested = false;
+
+  /** @param over Called once, when nothing is under way any more. */
+  constructor(exchange: Http3Exchange, settings: ServerSettings, over: (stream: H3ServerStream) => void) {
+    this.#exchange = exchange;
+    this.#settings = settings;
+    this.#over = over;
+    this.#deadline = new Deadline(settings.wheel, this);
+    const { remoteAddress, remotePort } = exchange;
+    this.origin = {
+      remoteAddress,
+      remotePort,
+      peerAddress: remoteAddress,
+      peerPort: remotePort,
+      localAddress: '',
+      localPort: 0,
+      proxied: undefined,
+      tls: undefined,
+    };
+    this.context = settings.contextOf(this.origin, true);
+  }
+
+  /** Begins to serve it. */
+  begin(): void {
+    const { parser, handler, bodyBytes, timeouts } = this.#settings;
+    const head = headBytes(this.#exchange);
+    if (parser.parse(head, 0, head.length, this.request) < 0) {
+      this.#refuse(parser.failure);
+      return;
+    }
+    this.request.lineStart = -1;
+    if (this.#exchange.fields.get('content-type')?.startsWith('application/grpc') === true) {
+      this.#refuse('http3_grpc');
+      return;
+    }
+    if (this.request.framing === Framing.Length && this.request.contentLength > bodyBytes) {
+      this.#refuse('request_body_too_large');
+      return;
+    }
+    this.#receiving = hasBody(this.request);
+    if (this.#receiving) this.#deadline.start(timeouts.requestBody);
+    const consumer = handler.onRequest(this);
+    if (this.#responding) this.#consumer = consumer;
+  }
+
+  #refuse(code: FailureCode): void {
+    const reply = failureReply(code);
+    this.sendHead(replyHead(reply));
+    if (this.request.method !== 'HEAD') this.sendBody(reply.body, 0, reply.body.length);
+    this.#settings.handler.onRefused(this, code);
+    this.#exchange.end();
+    this.#end();
+  }
+
+  get congested(): boolean {
+    return this.#exchange.congested;
+  }
+
+  sendInformational(head: ResponseHead): void {
+    // The runtime cannot send any, and the client that expects 100 sends its body without one after a while.
+    if (head.status === 100) this.request.expectContinue = false;
+  }
+
+  sendHead(head: ResponseHead): void {
+    const fields = new Headers();
+    for (const line of head.fields.written()) {
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon).toLowerCase();
+      if (CONNECTION_FIELDS.has(name)) continue;
+      try {
+        fields.append(name, line.slice(colon + 2));
+      } catch {
+        // What the runtime does not take as a value cannot be sent by it.
+      }
+      this.bytesSent += line.length + 2;
+    }
+    const known =
+      head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0);
+    if (known && !head.lengthInFields) fields.set('content-length', String(head.contentLength));
+    const bodyless = head.framing === Framing.None || this.request.method === 'HEAD';
+    const length = bodyless ? 0 : head.framing === Framing.Length ? head.contentLength : undefined;
+    this.#exchange.respond(head.status, fields, length);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): void {
+    this.bytesSent += end - start;
+    this.#exchange.write(bytes, start, end);
+    if (this.#exchange.congested && !this.#congested) {
+      this.#congested = true;
+      this.#deadline.start(this.#settings.timeouts.send);
+      this.#consumer.onClientCongested();
+    }
+  }
+
+  /** Trailers are lost: the runtime has no way to send them. */
+  sendEnd(_trailers: Fields | undefined): void {
+    this.#exchange.end();
+    this.#end();
+  }
+
+  abort(): void {
+    this.#exchange.abort();
+    this.#end();
+  }
+
+  closeAfterResponse(): void {}
+
+  pauseRequest(): void {
+    this.#exchange.pause();
+    if (this.#receiving) this.#deadline.stop();
+  }
+
+  resumeRequest(): void {
+    this.#exchange.resume();
+    if (this.#receiving) this.#deadline.start(this.#settings.timeouts.requestBody);
+  }
+
+  answersUpgrade(): boolean {
+    return false;
+  }
+
+  /** Never called: `Upgrade` is not in the head of an HTTP/3 request. */
+  startTunnel(): RelaySide {
+    throw new Error('HTTP/3 has no tunnels here');
+  }
+
+  /** Ends what is being served. */
+  cut(): void {
+    this.#consumer.onCut();
+  }
+
+  #end(): void {
+    if (!this.#responding) return;
+    this.#responding = false;
+    this.#consumer = ignoring;
+    this.#deadline.cancel();
+    this.#over(this);
+  }
+
+  onBody(bytes: Buffer): void {
+    if (!this.#receiving) return;
+    this.#bodyBytes += bytes.length;
+    if (!this.#congested) this.#deadline.start(this.#settings.timeouts.requestBody);
+    const { framing, contentLength } = this.request;
+    if (this.#bodyBytes > this.#settings.bodyBytes) this.#failRequest('request_body_too_large');
+    else if (framing === Framing.Length && this.#bodyBytes > contentLength)
+      this.#failRequest('request_body_malformed');
+    else this.#consumer.onRequestBody(bytes, 0, bytes.length);
+  }
+
+  onBodyEnd(): void {
+    if (!this.#receiving) return;
+    if (this.request.framing === Framing.Length && this.#bodyBytes !== this.request.contentLength) {
+      this.#failRequest('request_body_malformed');
+      return;
+    }
+    this.#receiving = false;
+    if (!this.#congested) this.#deadline.stop();
+    this.#consumer.onRequestEnd(undefined);
+  }
+
+  #failRequest(code: FailureCode): void {
+    this.#receiving = false;
+    this.#consumer.onRequestFailed(code);
+  }
+
+  onDrain(): void {
+    if (!this.#congested) return;
+    this.#congested = false;
+    if (this.#receiving) this.#deadline.start(this.#settings.timeouts.requestBody);
+    else this.#deadline.stop();
+    this.#consumer.onClientDrain();
+  }
+
+  onGone(): void {
+    const consumer = this.#consumer;
+    this.#consumer = ignoring;
+    if (this.#responding) consumer.onRequestFailed('client_closed');
+    this.#end();
+  }
+
+  onDeadline(): void {
+    if (!this.#congested) {
+      this.#failRequest('request_body_timeout');
+      return;
+    }
+    const consumer = this.#consumer;
+    this.#consumer = ignoring;
+    consumer.onRequestFailed('client_too_slow');
+    this.#exchange.abort();
+    this.#end();
+  }
+}
