@@ -15,6 +15,8 @@ export interface LoadResult {
 export interface WrkLoad {
   readonly port: number;
   readonly path: string;
+  /** By https; wrk makes a full handshake for each connection. */
+  readonly tls?: boolean;
   readonly connections: number;
   readonly seconds: number;
   readonly headers?: readonly string[];
@@ -37,7 +39,7 @@ export async function runWrk(load: WrkLoad, workspace: Workspace): Promise<LoadR
     '--timeout=10s',
     ...headers,
     ...script,
-    `http://127.0.0.1:${load.port}${load.path}`,
+    `${load.tls === true ? 'https' : 'http'}://127.0.0.1:${load.port}${load.path}`,
   ];
   return parseWrk(await workspace.run(pinned('load', command), (load.seconds + 30) * 1000));
 }

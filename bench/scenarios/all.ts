@@ -6,6 +6,7 @@ import { largeBodies } from './large-bodies.ts';
 import { newConnections } from './new-connections.ts';
 import { routes } from './routes.ts';
 import { tcp } from './tcp.ts';
+import { tls } from './tls.ts';
 import { udp } from './udp.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   routes,
   idleConnections,
   fixedRate,
+  tls,
   http2,
   tcp,
   udp,
