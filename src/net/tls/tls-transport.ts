@@ -68,6 +68,8 @@ export class TlsTransport implements Transport, TransportEvents {
   #finSent = false;
   /** close_notify came. */
   #ended = false;
+  /** Something came that the peer cannot have sent. */
+  #broken = false;
   #cause: CloseCause | undefined = undefined;
 
   /** @param ssl In accept or connect state, ours from now on. */
@@ -121,21 +123,32 @@ export class TlsTransport implements Transport, TransportEvents {
     enterTurn();
     try {
       crypto.BIO_write(input, bytes, bytes.length);
-      if (this.#phase === Phase.Handshake) {
-        this.#handshakeBytes += bytes.length;
-        this.#holding = true;
-        this.#handshake();
-      }
-      if (this.#phase === Phase.Open) this.#open(ssl);
+      if (this.#phase === Phase.Open) this.#deliver(plainView(this.#open(ssl)));
+      else this.#shakeHands(ssl, bytes.length);
     } catch (error) {
+      emptyInput();
       reportDefect(error);
       this.reset();
     } finally {
-      emptyInput();
       leaveTurn();
       this.#holding = false;
       if (this.#held !== undefined) this.#release();
     }
+  }
+
+  /** A step of the handshake, and what the peer sent behind its last message. */
+  #shakeHands(ssl: Handle, length: number): void {
+    this.#handshakeBytes += length;
+    this.#holding = true;
+    this.#handshake();
+    if (this.#phase !== Phase.Open) {
+      emptyInput();
+      return;
+    }
+    // Opened and copied before anybody hears of it: the way in is empty when others may use it.
+    const early = Buffer.from(plain.subarray(0, this.#open(ssl)));
+    this.#waiter.onHandshake(ssl);
+    if (this.#ssl !== undefined) this.#deliver(early);
   }
 
   #handshake(): void {
@@ -145,7 +158,6 @@ export class TlsTransport implements Transport, TransportEvents {
     if (result === 1) {
       this.#phase = Phase.Open;
       this.#flushSealed();
-      this.#waiter.onHandshake(ssl);
       return;
     }
     const wanted = lib.SSL_get_error(ssl, result);
@@ -170,42 +182,44 @@ export class TlsTransport implements Transport, TransportEvents {
     this.#waiter.onHandshakeFailed(failure);
   }
 
-  /** Opens every record that is whole, then hands all of it on. */
-  #open(ssl: Handle): void {
+  /** Opens every record that is whole, into `plain`; leaves nothing behind in the way in. Returns how many bytes that made. */
+  #open(ssl: Handle): number {
     const { ssl: lib, crypto, input, output } = openSsl();
     let length = 0;
-    let failed = false;
-    while (!failed && crypto.BIO_ctrl_pending(input) > 0) {
-      const count = lib.SSL_read(
-        ssl,
-        length === 0 ? plain : plain.subarray(length),
-        Math.min(PLAIN_BYTES - length, PLAIN_BYTES),
-      );
+    for (;;) {
+      const count = lib.SSL_read(ssl, length === 0 ? plain : plain.subarray(length), PLAIN_BYTES - length);
       if (count > 0) {
         length += count;
+        if (crypto.BIO_ctrl_pending(input) === 0) break;
         continue;
       }
       const error = lib.SSL_get_error(ssl, count);
       if (error === SSL_ERROR.WANT_READ) break;
       if (error === SSL_ERROR.ZERO_RETURN) {
         this.#ended = true;
-        break;
+      } else {
+        takeError();
+        this.#holding = false;
+        this.#broken = true;
       }
-      takeError();
-      this.#holding = false;
-      failed = true;
+      emptyInput();
+      break;
     }
-    emptyInput();
     // An answer to a key update, or the alert that says what was wrong.
     if (crypto.BIO_ctrl_pending(output) > 0) this.#flushSealed();
-    if (length > 0) {
+    return length;
+  }
+
+  /** Hands on what was opened, and what came behind it. */
+  #deliver(bytes: Buffer): void {
+    if (bytes.length > 0) {
       if (this.#first) {
         this.#first = false;
-        this.#waiter.onFirstBytes(ssl);
+        this.#waiter.onFirstBytes(this.#ssl!);
       }
-      this.#events.onBytes(plainView(length));
+      this.#events.onBytes(bytes);
     }
-    if (failed) this.#fail('error');
+    if (this.#broken) this.#fail('error');
     else if (this.#ended && this.#phase === Phase.Open) this.#events.onFin();
   }
 
@@ -282,10 +296,9 @@ export class TlsTransport implements Transport, TransportEvents {
   /** Hands what the library has sealed to the kernel. */
   #flushSealed(): void {
     const { crypto, output } = openSsl();
-    for (;;) {
-      const length = crypto.BIO_read(output, sealed, SEALED_BYTES);
-      if (length <= 0) return;
-      this.#send(length);
+    for (let length = SEALED_BYTES; length === SEALED_BYTES;) {
+      length = crypto.BIO_read(output, sealed, SEALED_BYTES);
+      if (length > 0) this.#send(length);
     }
   }
 
