@@ -28,7 +28,7 @@ interface ExplainOptions {
 function chooseListener(
   listeners: readonly ListenerConfig[],
   named: string | undefined,
-  { port }: AskedRequest,
+  { port, secure }: AskedRequest,
 ): HttpListenerConfig | string {
   const http = listeners.filter(isHttp);
   const all = http.map(({ name, address }) => `${name} (${formatAddress(address)})`).join(', ');
@@ -42,8 +42,11 @@ function chooseListener(
       `there is no listener ${JSON.stringify(named)}; there is ${all}`
     );
   }
-  const fitting = http.filter(({ address }) => address.port === port);
-  const candidates = fitting.length > 0 ? fitting : http;
+  // A path alone says neither port nor scheme.
+  const alike = port === undefined ? http : http.filter(({ tls }) => (tls !== undefined) === secure);
+  if (alike.length === 0) return `no listener speaks ${secure ? 'TLS' : 'plain HTTP'}; there is ${all}`;
+  const fitting = alike.filter(({ address }) => address.port === port);
+  const candidates = fitting.length > 0 ? fitting : alike;
   return candidates.length === 1
     ? candidates[0]!
     : `which listener is meant? Name one with --listener, or a port in the URL: ${all}`;
