@@ -30,11 +30,12 @@ export function allRoutes(
 export function poolReferences(listener: Draft<ListenerConfig> | undefined): PoolReference[] {
   if (listener === undefined) return [];
   const direct = listener.protocol === 'tcp' || listener.protocol === 'udp' ? choices(listener, []) : [];
-  return [...direct, ...routed(allRoutes(listener))];
+  const passedOn = listener.protocol === 'http' ? routed(listener.passThrough ?? [], 'passThrough') : [];
+  return [...direct, ...passedOn, ...routed(allRoutes(listener), 'routes')];
 }
 
-function routed(routes: readonly (Draft<PoolChoice> | undefined)[]): PoolReference[] {
-  return routes.flatMap((route, index) => choices(route ?? {}, ['routes', index]));
+function routed(routes: readonly (Draft<PoolChoice> | undefined)[], key: string): PoolReference[] {
+  return routes.flatMap((route, index) => choices(route ?? {}, [key, index]));
 }
 
 /** Names of the pools that a listener leads to, each once. */

@@ -14,7 +14,8 @@ import { runTurn, turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
-import { TcpSession } from './tcp-session.ts';
+import { TcpSession, type TcpSessionOwner } from './tcp-session.ts';
+import { recordTcpSession } from './tcp-session-log.ts';
 import { type TlsGreeting, type TlsRoute, TlsRouter } from './tls-router.ts';
 
 /** So many sessions of an endpoint that is taken out are ended at once, and as many after each pause. */
@@ -25,7 +26,7 @@ const SPREAD_MS = 100;
 export type TcpTarget = L4Pool | WeightedArms<L4Pool>;
 
 /** Serves the TCP clients of one listener. */
-export class TcpListener implements Acceptor, IntroducedAcceptor {
+export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwner {
   readonly transport = 'tcp';
   readonly name: string;
   readonly stats: ListenerStats;
@@ -132,20 +133,9 @@ export class TcpListener implements Acceptor, IntroducedAcceptor {
 
   /** A session is over: counters and the access log. */
   finished(session: TcpSession): void {
-    const { stats, shared } = this;
     this.#sessions.delete(session);
     if (session.clientKey !== undefined) this.#clients.leave(session.clientKey);
-    if (session.failure !== undefined) stats.countFailure(session.failure);
-    if (shared.accessLog === undefined) return;
-    const durationMs = turnNowMs() - session.startMs;
-    shared.accessLog.recordSession({
-      startWallMs: shared.clock.wallMs() - durationMs,
-      durationMs,
-      listener: this.name,
-      protocol: 'TCP',
-      failure: session.failure ?? '',
-      ...session.summary(),
-    });
+    recordTcpSession(this, session);
   }
 
   /** Sessions that are open or look for an endpoint. */

@@ -1,5 +1,7 @@
+import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
@@ -10,9 +12,10 @@ import { ALERT, closeWithAlert } from '../net/tls-hello/fatal-alert.ts';
 import { turnNowMs } from '../net/turn.ts';
 import type { L4Pool } from './l4-pool.ts';
 import { TcpAttempts, type TcpAttemptsOwner } from './tcp-attempts.ts';
-import type { TcpListener, TcpTarget } from './tcp-listener.ts';
+import type { L4Shared } from './l4-shared.ts';
+import type { TcpTarget } from './tcp-listener.ts';
 import { type PrereadOwner, TlsPreread } from './tls-preread.ts';
-import type { TlsRoute } from './tls-router.ts';
+import type { TlsGreeting, TlsRoute } from './tls-router.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -23,6 +26,25 @@ const FAILURE_OF_ENDING: Readonly<Record<RelayEnding, FailureCode | undefined>> 
   idle: 'session_idle',
   asked: undefined,
 };
+
+/** What of a listener's configuration is for its sessions. */
+export type SessionSettings = Pick<TcpListenerConfig, 'timeouts' | 'keepAlive'> & {
+  readonly limits: Pick<TcpListenerConfig['limits'], 'clientHelloBytes'>;
+};
+
+/** Who has sessions. */
+export interface TcpSessionOwner {
+  readonly name: string;
+  readonly stats: ListenerStats;
+  readonly shared: L4Shared;
+  readonly config: SessionSettings;
+  /** The route of a TLS client; undefined when none takes it. */
+  route(greeting: TlsGreeting): TlsRoute<TcpTarget> | undefined;
+  /** The pool for one session. */
+  draw(target: TcpTarget): L4Pool;
+  /** It is over. */
+  finished(session: TcpSession): void;
+}
 
 /**
  * One TCP session: a client's connection, and the one to its endpoint. The endpoint is dialled at once, for in many protocols the
@@ -35,7 +57,7 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadO
   readonly clientKey: string | undefined;
   /** Why it ended, as far as it was not by both sides. */
   failure: FailureCode | undefined = undefined;
-  readonly #listener: TcpListener;
+  readonly #listener: TcpSessionOwner;
   /** Undefined until it is known where it goes. */
   #attempts: TcpAttempts | undefined = undefined;
   #pool: L4Pool | undefined = undefined;
@@ -50,7 +72,7 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadO
   #relay: Relay | undefined = undefined;
   #over = false;
 
-  constructor(listener: TcpListener, client: Connection, clientKey: string | undefined) {
+  constructor(listener: TcpSessionOwner, client: Connection, clientKey: string | undefined) {
     const { shared, config } = listener;
     this.#listener = listener;
     this.#client = client;
@@ -85,11 +107,17 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadO
   onHello(hello: ClientHello, bytes: Buffer): void {
     this.#preread = undefined;
     this.#hello = hello;
-    this.#early = Buffer.from(bytes);
     const route = this.#listener.route(hello);
-    this.#route = route;
     if (route === undefined) this.onNoHello('hello_no_route', ALERT.UNRECOGNIZED_NAME);
-    else if (!this.begin(this.#listener.draw(route.target))) this.#client.reset();
+    else this.resume(hello, bytes, route);
+  }
+
+  /** Goes where the route leads. `bytes` have come already, the ClientHello among them. */
+  resume(hello: ClientHello, bytes: Buffer, route: TlsRoute<TcpTarget>): void {
+    this.#hello = hello;
+    this.#route = route;
+    this.#early = Buffer.from(bytes);
+    if (!this.begin(this.#listener.draw(route.target))) this.#client.reset();
   }
 
   onNoHello(code: FailureCode, alert: Buffer | undefined): void {

@@ -20,6 +20,7 @@ import {
   proxyRulesOf,
 } from '../net/proxy-protocol/proxy-entrance.ts';
 import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
+import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -28,6 +29,7 @@ import type { ClientSession } from './client-session.ts';
 import { PrefaceClient, type PrefaceClientOwner } from './preface-client.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
+import type { PassedOn, PassThrough } from './pass-through.ts';
 import type { Router } from './router.ts';
 import { type ListenerTls, TlsClient, type TlsClientOwner } from './tls-client.ts';
 
@@ -66,8 +68,9 @@ export class L7Listener
   altSvc: FieldLine | undefined = undefined;
   /** Upgraded connections, and where they lead. */
   readonly tunnels = new Set<Tunnel>();
-  /** Requests and tunnels that are under way. */
-  busy = 0;
+  /** Takes those clients whose TLS is passed on. */
+  passThrough: PassThrough | undefined = undefined;
+  #requests = 0;
   readonly #connections = new Set<ClientSession>();
   readonly #http3 = new Set<H3ServerStream>();
   readonly #entrance: ProxyEntrance;
@@ -185,6 +188,15 @@ export class L7Listener
     return session;
   }
 
+  passOn(connection: Connection, hello: ClientHello, bytes: Buffer): PassedOn | undefined {
+    return this.passThrough?.take(connection, hello, bytes);
+  }
+
+  /** Requests, tunnels and sessions that are under way. */
+  get busy(): number {
+    return this.#requests + (this.passThrough?.busy ?? 0);
+  }
+
   serveHttp1(connection: Connection): ClientSession {
     return new H1ServerConnection(connection, this.#settings);
   }
@@ -238,7 +250,7 @@ export class L7Listener
 
   onRequest(stream: ClientStream): RequestConsumer {
     const exchange = new Exchange(this, stream);
-    this.busy++;
+    this.#requests++;
     exchange.start();
     return exchange;
   }
@@ -261,7 +273,7 @@ export class L7Listener
 
   /** An exchange is over: counters and the access log. */
   finished(exchange: Exchange): void {
-    this.busy--;
+    this.#requests--;
     const { stats, shared } = this;
     const durationMs = turnNowMs() - exchange.startMs;
     stats.requests++;
@@ -348,6 +360,7 @@ export class L7Listener
 
   /** Asks both ends of the tunnels to `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void {
+    this.passThrough?.closeSessions(endpoint);
     const concerned = [...this.tunnels].filter((tunnel) => tunnel.endpoint === endpoint);
     this.#endSpread(concerned, 0);
   }
@@ -362,6 +375,7 @@ export class L7Listener
 
   /** Resets both ends of the tunnels to `endpoint`, which is down. */
   cutSessions(endpoint: Endpoint): void {
+    this.passThrough?.cutSessions(endpoint);
     for (const tunnel of this.tunnels) if (tunnel.endpoint === endpoint) tunnel.relay.cut();
   }
 

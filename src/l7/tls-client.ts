@@ -3,7 +3,9 @@ import type { TimerWheel } from '../net/timer-wheel.ts';
 import { TlsAcceptance, type TlsClientWaiter } from '../net/tls/accept-tls.ts';
 import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
 import type { ServerTls } from '../net/tls/server-tls.ts';
+import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import type { ClientSession } from './client-session.ts';
+import type { PassedOn } from './pass-through.ts';
 
 /** The TLS of a listener. */
 export interface ListenerTls {
@@ -15,6 +17,8 @@ export interface ListenerTls {
 export interface TlsClientOwner {
   /** The handshake is over: who serves the connection in the protocol that was agreed on. */
   serveSecure(connection: Connection): ClientSession;
+  /** Who takes a client whose TLS is passed on; undefined when it is ours to end. */
+  passOn(connection: Connection, hello: ClientHello, bytes: Buffer): PassedOn | undefined;
   handshakeFailed(connection: Connection, failure: HandshakeFailure): void;
 }
 
@@ -24,11 +28,20 @@ export class TlsClient implements ClientSession, TlsClientWaiter {
   readonly #connection: Connection;
   readonly #handshake: TlsAcceptance;
   #session: ClientSession | undefined = undefined;
+  #passed: PassedOn | undefined = undefined;
 
   constructor(connection: Connection, tls: ListenerTls, wheel: TimerWheel, owner: TlsClientOwner) {
     this.#owner = owner;
     this.#connection = connection;
     this.#handshake = new TlsAcceptance(connection, tls.server, wheel, tls.handshakeTimeoutMs, this);
+  }
+
+  onHello(hello: ClientHello, bytes: Buffer): boolean {
+    const passed = this.#owner.passOn(this.#connection, hello, bytes);
+    if (passed === undefined) return false;
+    this.#passed = passed;
+    this.#connection.handler = passed;
+    return true;
   }
 
   onSecure(connection: Connection): ClientSession {
@@ -41,12 +54,15 @@ export class TlsClient implements ClientSession, TlsClientWaiter {
   }
 
   drain(): void {
+    // Its end is for its own two sides to find.
+    if (this.#passed !== undefined) return;
     if (this.#session === undefined) this.#handshake.abandon();
     else this.#session.drain();
   }
 
   cut(): void {
-    if (this.#session === undefined) this.#handshake.abandon();
+    if (this.#passed !== undefined) this.#passed.cut('shutting_down');
+    else if (this.#session === undefined) this.#handshake.abandon();
     else this.#session.cut();
   }
 

@@ -5,6 +5,8 @@ import { createFilter } from '../filters/registry.ts';
 import type { L4Pool } from '../l4/l4-pool.ts';
 import { TcpListener, type TcpTarget } from '../l4/tcp-listener.ts';
 import { UdpListener } from '../l4/udp-listener.ts';
+import type { SessionSettings } from '../l4/tcp-session.ts';
+import { TlsPassThrough } from '../l4/tls-pass-through.ts';
 import { TlsRouter } from '../l4/tls-router.ts';
 import { ForwardingPolicy } from '../l7/client-forwarding.ts';
 import { L7Listener } from '../l7/l7-listener.ts';
@@ -77,11 +79,44 @@ function prepareHttp(
   const router = compileHttp(config, before, same, parts);
   const forwarding = new ForwardingPolicy(config, parts.instance);
   const tls = tlsOf(config, before, same, parts);
-  if (same !== undefined)
-    return { served: same, adopt: () => same.configure(config, router, forwarding, tls) };
+  const passOn = preparePassThrough(config, parts);
+  if (same !== undefined) {
+    const adopt = (): void => {
+      same.configure(config, router, forwarding, tls);
+      passOn(same);
+    };
+    return { served: same, adopt };
+  }
   const stats = listenerStats(parts.cells, config.name);
   const served = new L7Listener(config, router, forwarding, stats, parts.shared, tls);
+  passOn(served);
   return { served, adopt: adoptsNothing };
+}
+
+/** Which clients of a listener are passed on. Sessions that are open go on, whatever becomes of the routes. */
+function preparePassThrough(
+  { passThrough, name, timeouts, tls }: HttpListenerConfig,
+  { pools, shared }: ListenerParts,
+): (listener: L7Listener) => void {
+  const routes =
+    passThrough === undefined
+      ? undefined
+      : new TlsRouter(passThrough, (index) =>
+          targetOf({ ...passThrough[index]!, protocol: 'tcp' }, (pool) => poolNamed(pool, pools).l4),
+        );
+  const settings: SessionSettings = {
+    timeouts: { clientHello: tls?.handshakeTimeout ?? 0, idle: timeouts.tunnel, session: 0 },
+    limits: { clientHelloBytes: 0 },
+    keepAlive: 0,
+  };
+  return (listener) => {
+    const known = listener.passThrough;
+    if (known === undefined && routes === undefined) return;
+    const passing =
+      known instanceof TlsPassThrough ? known : new TlsPassThrough(name, listener.stats, shared, settings);
+    passing.configure(settings, routes);
+    listener.passThrough = passing;
+  };
 }
 
 /** The TLS in force is kept when nothing about it changed. */

@@ -12,6 +12,7 @@ import { type ConfiguredProgram, startNginx } from '../support/configured-progra
 import { get } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
+import { CLIENT, headerV2 } from '../support/proxy-header.ts';
 import { freePorts } from '../support/rivals.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { dial } from '../support/wire.ts';
@@ -55,7 +56,8 @@ describe('TLS by name, not decrypted', () => {
     issued = ca.issue('all', {
       names: ['a.example', 'b.example', 'www.sub.example', 'other.test', 'localhost'],
     });
-    const [a = 0, b = 0, wild = 0, rest = 0, http2 = 0] = await freePorts(5);
+    const own = ca.issue('own.example');
+    const [a = 0, b = 0, wild = 0, rest = 0, http2 = 0, gone = 0] = await freePorts(6);
     const server = (port: number, says: string, more = ''): string =>
       `server { listen 127.0.0.1:${port} ssl ${more}; ssl_certificate ${issued.cert}; ssl_certificate_key ${issued.key};
         location / { return 200 "${says} $ssl_server_name $server_protocol\\n"; } }`;
@@ -104,6 +106,18 @@ describe('TLS by name, not decrypted', () => {
           ],
         },
         {
+          name: 'mixed',
+          address: '127.0.0.1:0',
+          proxyProtocol: { from: ['127.0.0.0/8'], required: false },
+          tls: { certificates: [own] },
+          passThrough: [
+            { name: 'theirs', match: { sni: ['a.example', '*.sub.example'] }, pool: 'a' },
+            { match: { sni: 'gone.example' }, pool: 'gone' },
+            { name: 'introduced', match: { sni: 'www.example.com' }, pool: 'raw' },
+          ],
+          routes: [{ reply: { status: 200, body: 'ours' } }],
+        },
+        {
           name: 'raw',
           address: '127.0.0.1:0',
           protocol: 'tcp',
@@ -115,6 +129,7 @@ describe('TLS by name, not decrypted', () => {
         pool('b', b),
         pool('wild', wild),
         pool('rest', rest),
+        pool('gone', gone),
         pool('http2', http2),
         pool('grpc', grpcPort),
         {
@@ -133,8 +148,10 @@ describe('TLS by name, not decrypted', () => {
     ca[Symbol.dispose]();
   });
 
-  const curl = (host: string, ...more: string[]): Promise<string> => {
-    const { port } = pointsman.address('tls');
+  const curl = (host: string, ...more: string[]): Promise<string> => curlTo('tls', host, ...more);
+
+  const curlTo = (listener: string, host: string, ...more: string[]): Promise<string> => {
+    const { port } = pointsman.address(listener);
     const resolve = `${host}:${port}:127.0.0.1`;
     return run('curl', '-sS', '--cacert', ca.cert, '--resolve', resolve, ...more, `https://${host}:${port}/`);
   };
@@ -224,6 +241,40 @@ describe('TLS by name, not decrypted', () => {
     ]);
     client.close();
     await logged('tls grpc localhost h2 127.0.0.1:');
+  });
+
+  testWith('nginx', 'curl')('a listener that ends TLS passes some names on', async () => {
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await curlTo('mixed', 'a.example', '--http1.1')).toBe('a a.example HTTP/1.1\n');
+      expect(await curlTo('mixed', 'www.sub.example', '--http1.1')).toBe('a www.sub.example HTTP/1.1\n');
+      expect(await curlTo('mixed', 'own.example')).toBe('ours');
+    }
+    expect(await curlTo('mixed', 'gone.example')).toMatch(/reset|SSL/i);
+    await logged('mixed theirs a.example http/1.1 127.0.0.1:');
+    await logged('mixed routes[1] gone.example');
+    const metrics = await (await fetch(`${pointsman.admin}/metrics`)).text();
+    expect(metrics).toMatch(/pointsman_listener_open_connections\{listener="mixed"\} 0/);
+  });
+
+  test('... with a header before TLS, and behind it what came in', async () => {
+    const before = raw.wires.length;
+    const hello = clientHello({ serverName: 'www.example.com' });
+    const wire = await dial(pointsman.address('mixed'));
+    wire.send(Buffer.concat([headerV2(), hello.subarray(0, 40)]));
+    await Bun.sleep(20);
+    wire.send(hello.subarray(40));
+    while (raw.wires.length === before) await Bun.sleep(1);
+    const endpoint = raw.wires.at(-1)!;
+    expect(await endpoint.until(() => endpoint.received.subarray(-hello.length).equals(hello), 5000)).toBe(
+      true,
+    );
+    expect(parseProxyHeader(endpoint.received)).toMatchObject({
+      kind: 'header',
+      header: { authority: 'www.example.com', addresses: { source: { ip: CLIENT } } },
+    });
+    endpoint.send('from the endpoint');
+    expect(await wire.until(() => wire.text === 'from the endpoint', 5000)).toBe(true);
+    wire.close();
   });
 
   for (const [name, base64] of Object.entries(CAPTURED_HELLOS)) {

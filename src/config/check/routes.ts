@@ -2,7 +2,7 @@ import type { Draft } from '../draft.ts';
 import type { Path } from '../issue.ts';
 import { httpRoutes } from '../pool-references.ts';
 import type { Config } from '../schema/config.ts';
-import type { RouteConfig } from '../schema/listener.ts';
+import type { HttpListenerConfig, RouteConfig } from '../schema/listener.ts';
 import type { TcpListenerConfig } from '../schema/tcp-listener.ts';
 import type { Report } from './report.ts';
 import { ReachIndex } from './reach.ts';
@@ -23,10 +23,12 @@ export function checkRoutes(draft: Draft<Config>, report: Report): void {
       if (route.redirect !== undefined) checkRedirect(at, report);
     }
     checkReach(routes, ['listeners', index, 'routes'], report);
+    if (listener?.protocol === 'http')
+      checkPassThrough(listener, ['listeners', index, 'passThrough'], report);
     if (listener?.protocol !== 'tcp' && listener?.protocol !== 'udp') continue;
     checkTarget(listener.protocol, ['listeners', index], report);
     checkSplit(listener.split ?? [], ['listeners', index], report);
-    if (listener.protocol === 'tcp') checkTlsRoutes(listener, ['listeners', index], report);
+    if (listener.protocol === 'tcp') checkTlsRoutes(listener.routes, ['listeners', index, 'routes'], report);
   }
 }
 
@@ -88,12 +90,33 @@ function checkTarget(protocol: 'tcp' | 'udp', at: Path, report: Report): void {
   }
 }
 
+/** Something is left for the listener itself. */
+function checkPassThrough({ passThrough, tls }: Draft<HttpListenerConfig>, at: Path, report: Report): void {
+  if (passThrough === undefined) return;
+  if (tls === undefined) {
+    const message = 'without tls there are no names by which clients could be passed on';
+    report.error({
+      code: 'conflict',
+      at,
+      on: 'key',
+      message,
+      hint: 'add tls, or make it a tcp listener with routes',
+    });
+  }
+  checkTlsRoutes(passThrough, at, report);
+  for (const [place, route] of passThrough.entries()) {
+    if (route === undefined || route.match?.sni !== undefined || route.match?.alpn !== undefined) continue;
+    const message = 'this would pass on every client, so the listener would serve nobody itself';
+    report.error({ code: 'conflict', at: [...at, place], message, hint: 'add match: { sni: ... }' });
+  }
+}
+
 /** Each says where sessions go, and can be reached. */
-function checkTlsRoutes({ routes = [] }: Draft<TcpListenerConfig>, listener: Path, report: Report): void {
+function checkTlsRoutes(routes: Draft<TcpListenerConfig>['routes'] = [], list: Path, report: Report): void {
   const reach = new ReachIndex();
   for (const [place, route] of routes.entries()) {
     if (route === undefined) continue;
-    const at = [...listener, 'routes', place];
+    const at = [...list, place];
     const written = (['pool', 'split'] as const).filter((key) => report.written([...at, key]));
     const hint = 'a route has either pool or split';
     if (written.length === 0)
@@ -110,7 +133,7 @@ function checkTlsRoutes({ routes = [] }: Draft<TcpListenerConfig>, listener: Pat
     // Names are hosts, and protocols are values of which one is offered: as hosts and methods of requests.
     const earlier = reach.add({ host: route.match?.sni, method: route.match?.alpn });
     if (earlier === undefined) continue;
-    const message = `this route is never reached: routes[${earlier}] takes all that it matches`;
+    const message = `this route is never reached: ${list.at(-1)}[${earlier}] takes all that it matches`;
     report.warning({ code: 'unreachable', at, message, hint: 'put it before that one' });
   }
 }

@@ -8,6 +8,7 @@ import { redirectGrammar, replyHeaderGrammar, tokenGrammar, type Grammar } from 
 import { listenerProxyProtocol } from './proxy-protocol.ts';
 import { tcpListener } from './tcp-listener.ts';
 import { fieldValue, name, text } from './text.ts';
+import { tlsRoute } from './tls-route.ts';
 import { listenerTls } from './tls.ts';
 import { udpListener } from './udp-listener.ts';
 import { headSize, positiveDuration, size } from './units.ts';
@@ -76,6 +77,10 @@ export const httpListener = z.strictObject({
     .optional()
     .default('http')
     .meta({ description: '`http` (or nothing): requests are routed one by one.' }),
+  passThrough: z.array(tlsRoute).min(1).optional().meta({
+    description:
+      'With `tls`: clients that ask for these names or protocols are passed on to a pool whose endpoints end TLS themselves. All others are served here.',
+  }),
   proxyProtocol: listenerProxyProtocol.optional().meta({
     description:
       'Balancers before this one say whom they connect for (PROXY protocol v1 and v2). Default: off.',

@@ -20,6 +20,11 @@ const ALERT_MS = 1000;
 
 /** Who waits for a client's handshake. Exactly one of the methods is called, once, unless the connection is closed from here. */
 export interface TlsClientWaiter {
+  /**
+   * Before anything is answered. `bytes`: everything that has come, valid until this returns.
+   * @returns whether somebody else takes the connection, as it is; then nothing else is called.
+   */
+  onHello?(hello: ClientHello, bytes: Buffer): boolean;
   /** Done, and `connection.tls` says how. Returns who serves it from now on; undefined to close it. */
   onSecure(connection: Connection): ConnectionHandler | undefined;
   onInsecure(failure: HandshakeFailure): void;
@@ -79,9 +84,16 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
         );
         return;
       case 'hello':
-        this.#begin(all, verdict.hello, verdict.end);
+        if (this.#waiter.onHello?.(verdict.hello, all) === true) this.#leave();
+        else this.#begin(all, verdict.hello, verdict.end);
         return;
     }
+  }
+
+  #leave(): void {
+    this.#over = true;
+    this.#received = undefined;
+    this.#deadline.cancel();
   }
 
   #begin(all: Buffer, hello: ClientHello, end: number): void {
