@@ -8,7 +8,7 @@ import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { hasBody } from './h1-request.ts';
 import type { H2EndpointConnection } from './h2-client.ts';
 import { H2EndpointTunnel } from './h2-client-tunnel.ts';
-import { StreamOutput, type StreamOutputOwner } from './h2-output.ts';
+import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
 import { H2Error, h2ErrorName } from './h2-protocol.ts';
 import { responseBlock } from './h2-response.ts';
 import { MAX_INTERIM } from './h1-client.ts';

@@ -1,4 +1,5 @@
-import type { ConnectionOutput, StreamOutput } from './h2-output.ts';
+import type { ConnectionOutput } from './h2-output.ts';
+import type { StreamOutput } from './h2-stream-output.ts';
 import { H2Error, MAX_MAX_FRAME, MAX_WINDOW, MIN_MAX_FRAME, Setting } from './h2-protocol.ts';
 import type { H2ServerSettings } from './h2-settings.ts';
 

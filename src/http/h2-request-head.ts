@@ -1,7 +1,8 @@
 import { Known } from '../model/known-fields.ts';
 import { Framing, type RequestHead } from '../model/message.ts';
 import { FRAME_HEADER } from './h2-protocol.ts';
-import type { ConnectionOutput, StreamOutput } from './h2-output.ts';
+import type { ConnectionOutput } from './h2-output.ts';
+import type { StreamOutput } from './h2-stream-output.ts';
 import type { HpackEncoder } from './hpack-encoder.ts';
 import { encodedRoom, encodeFields, encodeLine } from './hpack-fields.ts';
 

@@ -2,16 +2,13 @@ import { fieldLine, type Fields, fieldName } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
 import { Framing, type RequestHead } from '../model/message.ts';
-import { methodName, type RequestLimits } from './h1-request.ts';
+import type { RequestLimits } from './h1-request.ts';
+import { PseudoFields } from './h2-pseudo-fields.ts';
 import type { HeaderSink, HpackDecoder, HpackError } from './hpack-decoder.ts';
 import { HeaderKind } from './hpack-kinds.ts';
-import { LastText } from './last-text.ts';
-import { TARGET, TOKEN } from './tables.ts';
-import { isAuthority, isPlainLength, isWord, parseContentLength } from './tokens.ts';
+import { isPlainLength, isWord, parseContentLength } from './tokens.ts';
 import { webSocketKey } from './websocket-handshake.ts';
 
-const MAX_METHOD = 32;
-const SLASH = 47;
 const SP = 32;
 const VERSION = Buffer.from(' HTTP/1.1\r\nhost: ', 'latin1');
 const CRLF = Buffer.from('\r\n', 'latin1');
@@ -20,29 +17,6 @@ const COOKIE = 'cookie: ';
 const WEBSOCKET_KEY = fieldName('sec-websocket-key');
 /** Methods whose request without a body says so (RFC 9110 section 8.6). */
 const BODY_MEANT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
-
-/** A stretch of the decoder's lines. */
-class Stretch {
-  start = -1;
-  end = -1;
-
-  set(start: number, end: number): void {
-    this.start = start;
-    this.end = end;
-  }
-
-  get given(): boolean {
-    return this.start >= 0;
-  }
-
-  get length(): number {
-    return this.end - this.start;
-  }
-
-  is(bytes: Buffer, word: string): boolean {
-    return this.length === word.length && isWord(bytes, this.start, this.end, word);
-  }
-}
 
 /**
  * Reads request heads and trailers of HTTP/2 (RFC 9113 section 8, RFC 8441): decodes, checks, and lays them out as the head of an
@@ -55,13 +29,8 @@ export class H2RequestReader implements HeaderSink {
   /** Why the request is answered without being served. */
   failure: FailureCode | undefined = undefined;
   readonly #limits: RequestLimits;
-  readonly #authorities = new LastText();
-  readonly #method = new Stretch();
-  readonly #scheme = new Stretch();
-  readonly #authority = new Stretch();
-  readonly #path = new Stretch();
-  readonly #protocol = new Stretch();
-  readonly #host = new Stretch();
+  readonly #webSocket: boolean;
+  readonly #pseudo = new PseudoFields();
   #head: RequestHead | undefined = undefined;
   #fields: Fields | undefined = undefined;
   #lines: Buffer = GET;
@@ -73,8 +42,10 @@ export class H2RequestReader implements HeaderSink {
   /** The line of the last cookie, and where its value ends. */
   #cookieLine = -1;
 
-  constructor(limits: RequestLimits) {
+  /** @param webSocket extended CONNECT is offered */
+  constructor(limits: RequestLimits, webSocket: boolean) {
     this.#limits = limits;
+    this.#webSocket = webSocket;
   }
 
   /**
@@ -91,15 +62,7 @@ export class H2RequestReader implements HeaderSink {
     endStream: boolean,
   ): HpackError | undefined {
     this.#reset(decoder, head, head.fields);
-    for (const stretch of [
-      this.#method,
-      this.#scheme,
-      this.#authority,
-      this.#path,
-      this.#protocol,
-      this.#host,
-    ])
-      stretch.set(-1, -1);
+    this.#pseudo.reset();
     // The place of Host, whose value may come later.
     head.fields.push(Known.Host, 0, 0, 0, 0, true);
     const error = decoder.decode(block, start, end, this);
@@ -173,24 +136,11 @@ export class H2RequestReader implements HeaderSink {
     valueEnd: number,
     neverIndexed: boolean,
   ): boolean {
-    switch (kind) {
-      case HeaderKind.Method:
-        return this.#pseudo(this.#method, valueStart, valueEnd);
-      case HeaderKind.Scheme:
-        return this.#pseudo(this.#scheme, valueStart, valueEnd);
-      case HeaderKind.Authority:
-        return this.#pseudo(this.#authority, valueStart, valueEnd);
-      case HeaderKind.Path:
-        return this.#pseudo(this.#path, valueStart, valueEnd);
-      case HeaderKind.Protocol:
-        return this.#pseudo(this.#protocol, valueStart, valueEnd);
-      case HeaderKind.Status:
-      case HeaderKind.UnknownPseudo:
-      case HeaderKind.Malformed:
-        this.malformed = true;
-        return false;
-      default:
-        break;
+    if (kind >= HeaderKind.Method && kind !== HeaderKind.Alias) {
+      // Sections 8.1 and 8.3: in front of the others, none in trailers, no others than those of requests.
+      const taken = kind !== HeaderKind.Malformed && this.#pseudo.take(kind, valueStart, valueEnd);
+      if (!taken || this.#regular || this.#head === undefined) this.malformed = true;
+      return taken;
     }
     this.#regular = true;
     if (kind === HeaderKind.Alias || !this.#takes(kind, valueStart, valueEnd)) return false;
@@ -205,13 +155,6 @@ export class H2RequestReader implements HeaderSink {
     if (neverIndexed) fields.markSensitive(fields.count - 1);
     // Its value is needed; the line is written by `#finish`.
     if (kind === Known.Host) fields.drop(fields.count - 1);
-    return true;
-  }
-
-  #pseudo(stretch: Stretch, start: number, end: number): boolean {
-    // Sections 8.1 and 8.3: each once, in front of the others, none in trailers.
-    if (this.#regular || stretch.given || this.#head === undefined) this.malformed = true;
-    stretch.set(start, end);
     return true;
   }
 
@@ -235,8 +178,8 @@ export class H2RequestReader implements HeaderSink {
         if (head !== undefined) head.acceptsTrailers = true;
         return false;
       case Known.Host:
-        if (this.#host.given || head === undefined) this.malformed = true;
-        this.#host.set(start, end);
+        if (this.#pseudo.host.given || head === undefined) this.malformed = true;
+        this.#pseudo.host.set(start, end);
         return true;
       case Known.ContentLength:
         return this.#contentLength(start, end);
@@ -283,14 +226,17 @@ export class H2RequestReader implements HeaderSink {
   // ---- the whole ----
 
   #finish(head: RequestHead, linesEnd: number, endStream: boolean): void {
-    this.#checkPseudo(head);
+    const pseudo = this.#pseudo;
+    pseudo.apply(this.#lines, head, this.#limits.requestLine, this.#webSocket);
+    if (pseudo.malformed) this.malformed = true;
+    if (pseudo.failure !== undefined) this.#fail(pseudo.failure);
     if (this.malformed) return;
     this.#setFraming(head, endStream);
     if (this.malformed || this.failure !== undefined) return;
     const { fields } = head;
-    const authority = this.#authority.given ? this.#authority : this.#host;
-    const method = head.upgrade === '' ? this.#method : undefined;
-    const prefix = (method?.length ?? GET.length) + 1 + this.#path.length + VERSION.length;
+    const { authority, path } = pseudo;
+    const method = head.upgrade === '' ? pseudo.method : undefined;
+    const prefix = (method?.length ?? GET.length) + 1 + path.length + VERSION.length;
     const hostEnd = prefix + authority.length;
     const lines = this.#lines;
     // All that follows the pseudo-fields, behind what we put in front of it.
@@ -298,7 +244,7 @@ export class H2RequestReader implements HeaderSink {
     const store = fields.keepBehind(hostEnd + 2, first, linesEnd);
     let at = method === undefined ? GET.copy(store, 0) : lines.copy(store, 0, method.start, method.end);
     store[at++] = SP;
-    at += lines.copy(store, at, this.#path.start, this.#path.end);
+    at += lines.copy(store, at, path.start, path.end);
     at += VERSION.copy(store, at);
     lines.copy(store, at, authority.start, authority.end);
     CRLF.copy(store, hostEnd);
@@ -309,88 +255,6 @@ export class H2RequestReader implements HeaderSink {
     if (head.upgrade === '') return;
     fields.remove(WEBSOCKET_KEY);
     fields.add(fieldLine('Sec-WebSocket-Key', webSocketKey()));
-  }
-
-  /** Section 8.3.1, RFC 8441 section 4. */
-  #checkPseudo(head: RequestHead): void {
-    const lines = this.#lines;
-    const method = this.#method;
-    if (!method.given || method.length > MAX_METHOD || !isToken(lines, method)) {
-      this.malformed = true;
-      return;
-    }
-    head.method = methodName(lines, method.start, method.end);
-    const extended = this.#protocol.given;
-    if (head.method === 'CONNECT' && !extended) {
-      if (this.#scheme.given || this.#path.given || !this.#authority.given) this.malformed = true;
-      else this.#fail('method_unsupported');
-      return;
-    }
-    if (extended && head.method !== 'CONNECT') this.malformed = true;
-    this.#checkAuthority(head);
-    this.#checkScheme();
-    this.#checkPath(head);
-    if (this.malformed) return;
-    if (head.method === 'TRACE') this.#fail('method_unsupported');
-    if (!extended) return;
-    if (!this.#protocol.is(lines, 'websocket')) {
-      this.#fail('protocol_unsupported');
-      return;
-    }
-    head.method = 'GET';
-    head.upgrade = 'websocket';
-  }
-
-  #checkAuthority(head: RequestHead): void {
-    const lines = this.#lines;
-    const authority = this.#authority.given ? this.#authority : this.#host;
-    if (!authority.given || authority.length === 0) {
-      this.#fail('request_host');
-      return;
-    }
-    if (!isAuthority(lines, authority.start, authority.end)) {
-      this.malformed = true;
-      return;
-    }
-    head.authority = this.#authorities.of(lines, authority.start, authority.end);
-    const host = this.#host;
-    if (authority === host || !host.given) return;
-    const same =
-      host.length === authority.length && isWord(lines, host.start, host.end, head.authority.toLowerCase());
-    if (!same) this.malformed = true;
-  }
-
-  #checkScheme(): void {
-    const scheme = this.#scheme;
-    if (!scheme.given || !(scheme.is(this.#lines, 'http') || scheme.is(this.#lines, 'https')))
-      this.malformed = true;
-  }
-
-  #checkPath(head: RequestHead): void {
-    const lines = this.#lines;
-    const path = this.#path;
-    if (!path.given || path.length === 0) {
-      this.malformed = true;
-      return;
-    }
-    for (let at = path.start; at < path.end; at++) {
-      if (TARGET[lines[at]!] === 1) continue;
-      this.malformed = true;
-      return;
-    }
-    if (lines[path.start] !== SLASH && !(path.is(lines, '*') && head.method === 'OPTIONS')) {
-      this.malformed = true;
-      return;
-    }
-    if (this.#method.length + path.length + VERSION.length - 8 > this.#limits.requestLine) {
-      this.#fail('request_uri_too_long');
-    }
-    const target = lines.latin1Slice(path.start, path.end);
-    const mark = target.indexOf('?');
-    head.path = mark < 0 ? target : target.slice(0, mark);
-    head.query = mark < 0 ? '' : target.slice(mark);
-    head.rawPath = head.path;
-    head.rawQuery = head.query;
   }
 
   /** Where the body ends (section 8.1.1). */
@@ -415,11 +279,6 @@ export class H2RequestReader implements HeaderSink {
 }
 
 const ignored: HeaderSink = { onHeader: () => false };
-
-function isToken(bytes: Buffer, { start, end }: Stretch): boolean {
-  for (let at = start; at < end; at++) if (TOKEN[bytes[at]!] !== 1) return false;
-  return end > start;
-}
 
 /** Joins cookies that did not come one behind the other into one line. */
 function joinCookies(fields: Fields): void {

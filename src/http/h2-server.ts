@@ -4,12 +4,12 @@ import type { H2Abuse } from '../model/h2-stats.ts';
 import { RequestHead } from '../model/message.ts';
 import type { CloseCause, Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Origin } from '../net/origin.ts';
-import { Deadline } from '../net/timer-wheel.ts';
 import { atBatchEnd, type BatchTask } from '../net/turn.ts';
 import { BodyReader, type BodyReaderOwner } from './h2-body-reader.ts';
 import { Conduct, TINY_DATA } from './h2-conduct.ts';
 import { Awaits, ConnectionTime } from './h2-connection-time.ts';
 import { FrameReader, type FrameSink } from './h2-frame-reader.ts';
+import { Goodbye, type GoodbyeOwner } from './h2-goodbye.ts';
 import { ConnectionOutput } from './h2-output.ts';
 import { applyPeerSetting, ownSettings } from './h2-peer-settings.ts';
 import { DEFAULT_WINDOW, H2Error, MAX_STREAM_ID, MIN_MAX_FRAME, PREFACE } from './h2-protocol.ts';
@@ -22,11 +22,8 @@ import { HpackDecoder } from './hpack-decoder.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
-/** How long is waited for the answer to the PING behind the first GOAWAY, milliseconds (RFC 9113 section 6.8). */
-const GOAWAY_MS = 1000;
 /** CONTINUATION frames of one field block. */
 const MAX_CONTINUATIONS = 32;
-const DRAIN_PING = Buffer.from('draining', 'latin1');
 /** Heads kept for requests to come, and how large they may be, bytes. */
 const SPARE_HEADS = 256;
 const MAX_SPARE_BYTES = 8192;
@@ -50,7 +47,9 @@ type LifeState = (typeof Life)[keyof typeof Life];
 const trailers = new Fields();
 
 /** The front of HTTP/2 (RFC 9113): one client connection, its requests side by side. */
-export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyReaderOwner, BatchTask {
+export class H2ServerConnection
+  implements ConnectionHandler, FrameSink, BodyReaderOwner, GoodbyeOwner, BatchTask
+{
   readonly origin: Origin;
   readonly secure: boolean;
   context: unknown;
@@ -64,8 +63,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
   #ended: H2ServerStream[] = [];
   readonly #conduct: Conduct;
   readonly #time: ConnectionTime;
-  #drainDeadline: Deadline | undefined = undefined;
-  #ageDeadline: Deadline | undefined = undefined;
+  readonly #goodbye: Goodbye;
   #life: LifeState = Life.Open;
   /** Bytes of the preface that came. */
   #preface = 0;
@@ -102,10 +100,8 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
     if (h2.initialConnectionWindow > DEFAULT_WINDOW)
       this.output.writer.windowUpdate(0, h2.initialConnectionWindow - DEFAULT_WINDOW);
     this.#time.await(Awaits.Request, settings.timeouts);
-    if (h2.maxConnectionAge !== undefined) {
-      this.#ageDeadline = new Deadline(settings.wheel, { onDeadline: () => this.drain() });
-      this.#ageDeadline.start(h2.maxConnectionAge);
-    }
+    this.#goodbye = new Goodbye(this.output.writer, this);
+    if (h2.maxConnectionAge !== undefined) this.#goodbye.after(settings.wheel, h2.maxConnectionAge);
   }
 
   get timeouts(): ServerSettings['timeouts'] {
@@ -334,7 +330,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
 
   onPing(ack: boolean, data: Buffer, start: number): void {
     if (!ack) this.output.writer.ping(true, data, start);
-    else if (this.#life === Life.Warned && DRAIN_PING.compare(data, start, start + 8) === 0) this.#leave();
+    else if (this.#goodbye.isHeard(data, start)) this.onWarned();
     this.#control('ping_flood');
   }
 
@@ -453,24 +449,18 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
     else this.#setTime();
   }
 
-  /**
-   * Takes no further requests, in two steps (section 6.8): a warning first, so that requests which are on their way are served; the real end when the client
-   * has had time to hear it.
-   */
+  /** Takes no further requests; those that are on their way are served. */
   drain(): void {
     if (this.#life !== Life.Open) return;
     this.#life = Life.Warned;
-    const { writer } = this.output;
-    writer.goaway(MAX_STREAM_ID, H2Error.NoError, '');
-    writer.ping(false, DRAIN_PING, 0);
-    this.#drainDeadline = new Deadline(this.#settings.wheel, { onDeadline: () => this.#leave() });
-    this.#drainDeadline.start(GOAWAY_MS);
+    this.#goodbye.warn(this.#settings.wheel);
   }
 
-  #leave(): void {
+  /** No request behind this one is served any more. */
+  onWarned(): void {
     if (this.#life !== Life.Warned) return;
     this.#life = Life.Leaving;
-    this.#drainDeadline?.cancel();
+    this.#goodbye.cancel();
     this.#lastServed = this.#lastStream;
     this.output.writer.goaway(this.#lastStream, H2Error.NoError, '');
     if (this.#streams.size === 0) this.#linger();
@@ -531,8 +521,7 @@ export class H2ServerConnection implements ConnectionHandler, FrameSink, BodyRea
 
   #cancelTimes(): void {
     this.#time.cancel();
-    this.#drainDeadline?.cancel();
-    this.#ageDeadline?.cancel();
+    this.#goodbye.cancel();
   }
 
   /** Ends what is being served. */

@@ -659,6 +659,12 @@ describe('WebSocket (RFC 8441)', () => {
     expect(client.fields()).toContain(':status: 405');
   });
 
+  test('where it is not offered, asking for it is an error', () => {
+    const client = new Client({ http2: { webSocket: false } });
+    client.send(headers(1, CONNECT, Flag.None));
+    expect(client.take()).toEqual(['ResetStream 1 ProtocolError']);
+  });
+
   test('an idle one is told why, and ends', () => {
     const { client, endpoint } = opened();
     proxy.advance(3_600_000 + TICK_MS);

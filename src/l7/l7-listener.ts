@@ -142,7 +142,7 @@ export class L7Listener
       heads: before?.heads ?? [],
       http2: {
         ...config.http2,
-        reader: new H2RequestReader(config.limits),
+        reader: new H2RequestReader(config.limits, config.http2.webSocket),
         stats: this.stats.http2,
         spareStreams: before?.http2?.spareStreams ?? [],
       },
