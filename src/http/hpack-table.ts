@@ -4,6 +4,11 @@ export const ENTRY_OVERHEAD = 32;
 const MIN_STORE_BYTES = 1024;
 const MIN_ENTRIES = 16;
 
+// Of tables that hold nothing yet: most connections have one.
+const NO_BYTES = Buffer.allocUnsafeSlow(0);
+const NO_NUMBERS = new Int32Array(0);
+const NO_KINDS = new Uint8Array(0);
+
 /**
  * The dynamic table of HPACK (RFC 7541 section 2.3.2), for either direction: first in, first out, bounded by the sum of names,
  * values and 32 bytes an entry. Entries are lines `name: value` and CRLF in one buffer, ready to be copied. An entry is
@@ -17,14 +22,14 @@ export class HpackTable {
   /** Size by RFC 7541 section 4.1, bytes. */
   sizeBytes = 0;
   /** Holds the lines of all entries. */
-  bytes: Buffer = Buffer.allocUnsafeSlow(0);
+  bytes: Buffer = NO_BYTES;
   #capacityBytes: number;
   #end = 0;
   #mask = 0;
-  #starts = new Int32Array(0);
-  #nameLengths = new Int32Array(0);
-  #valueLengths = new Int32Array(0);
-  #kinds = new Uint8Array(0);
+  #starts = NO_NUMBERS;
+  #nameLengths = NO_NUMBERS;
+  #valueLengths = NO_NUMBERS;
+  #kinds = NO_KINDS;
 
   constructor(capacityBytes: number) {
     this.#capacityBytes = capacityBytes;
