@@ -207,15 +207,16 @@ describe('the wheel', () => {
         time = new FakeTime();
         const all = Array.from({ length: count }, () => new Noted());
         const dueMs = all.map(() => Number.POSITIVE_INFINITY);
+        /** When each fires: a deadline of 0 ms waits for the next tick. */
+        const tickMs = all.map(() => Number.POSITIVE_INFINITY);
         const owed: [index: number, dueMs: number][] = [];
         const wait = (ms: number): void => {
           const untilMs = time.clock.nowMs() + ms;
           time.advance(ms);
           for (const [index, due] of dueMs.entries()) {
-            const tickMs = Math.ceil(due / TICK_MS) * TICK_MS;
-            if (tickMs > untilMs) continue;
+            if (tickMs[index]! > untilMs) continue;
             owed.push([index, due]);
-            dueMs[index] = Number.POSITIVE_INFINITY;
+            tickMs[index] = Number.POSITIVE_INFINITY;
           }
         };
         for (const [what, index, ms] of steps) {
@@ -223,17 +224,19 @@ describe('the wheel', () => {
             wait(ms);
           } else if (what === 'start') {
             all[index]!.deadline.start(ms);
-            dueMs[index] = time.clock.nowMs() + ms;
+            const nowMs = time.clock.nowMs();
+            const due = nowMs + ms;
+            dueMs[index] = due;
+            tickMs[index] = Math.max(Math.ceil(due / TICK_MS), Math.floor(nowMs / TICK_MS) + 1) * TICK_MS;
           } else {
             all[index]!.deadline[what]();
-            dueMs[index] = Number.POSITIVE_INFINITY;
+            tickMs[index] = Number.POSITIVE_INFINITY;
           }
         }
         wait(50_000);
         const fired = all.map(({ firedMs }) => firedMs);
         for (const [index, due] of owed) {
           const at = fired[index]!.shift();
-          // A deadline of 0 ms waits for the next tick.
           expect(at).toBeWithin(due, due + TICK_MS + 0.001);
         }
         expect(fired.flat()).toEqual([]);
