@@ -9,7 +9,7 @@ import {
   type ServerHttp2Stream,
   type Settings,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** What an endpoint does with a request. */
 export type OnStream = (
@@ -21,6 +21,7 @@ export type OnStream = (
 /** An endpoint that speaks HTTP/2, by the runtime's own implementation. */
 export class H2Endpoint implements AsyncDisposable {
   readonly #server: Http2Server | Http2SecureServer;
+  readonly #sockets = new Set<Socket>();
   readonly sessions: ServerHttp2Session[] = [];
   /** Sessions so far, the ended ones too. */
   sessionCount = 0;
@@ -38,6 +39,7 @@ export class H2Endpoint implements AsyncDisposable {
   ): Promise<H2Endpoint> {
     const server = tls === undefined ? createServer({ settings }) : createSecureServer({ settings, ...tls });
     const endpoint = new H2Endpoint(server);
+    server.on('connection', (socket: Socket) => endpoint.#sockets.add(socket));
     server.on('session', (session) => {
       endpoint.sessionCount++;
       endpoint.sessions.push(session);
@@ -53,6 +55,12 @@ export class H2Endpoint implements AsyncDisposable {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return endpoint;
+  }
+
+  /** Breaks every connection, without a word of HTTP/2. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
   }
 
   get name(): string {
