@@ -56,6 +56,7 @@ export class Contender {
       certificate: item.tls === true ? certificateOf(workspace) : undefined,
       port,
       endpointPorts,
+      http2Endpoints: item.http2Endpoints ?? false,
       routeCount: item.routeCount,
       connections: options.idleConnections + options.connections + 200,
       largeBodies: item.largeBodies ?? false,

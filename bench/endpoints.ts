@@ -12,10 +12,18 @@ export const UPLOAD_PATH = '/upload';
 /**
  * Command of a process that plays all endpoints, as cheaply as the machine allows: fixed answers of nginx, the large
  * one by sendfile.
+ * @param http2Ports speak HTTP/2 without TLS, by prior knowledge, and nothing else
  */
-export function endpointsCommand(ports: readonly number[], workspace: Workspace): readonly string[] {
+export function endpointsCommand(
+  ports: readonly number[],
+  http2Ports: readonly number[],
+  workspace: Workspace,
+): readonly string[] {
   const large = workspace.write('large-body', new Uint8Array(LARGE_BODY_BYTES));
-  const listens = ports.map((port) => `    listen 127.0.0.1:${port} backlog=4096;`).join('\n');
+  const listens = [
+    ...ports.map((port) => `    listen 127.0.0.1:${port} backlog=4096;`),
+    ...http2Ports.map((port) => `    listen 127.0.0.1:${port} http2 backlog=4096;`),
+  ].join('\n');
   const path = workspace.write(
     'endpoints.conf',
     nginxConfiguration(

@@ -21,7 +21,8 @@ export async function runScenario(
   say: (line: string) => void,
 ): Promise<ScenarioResult> {
   const endpointPorts = freePorts(ENDPOINTS);
-  const endpoints = workspace.start(pinned('load', endpointsCommand(endpointPorts, workspace)));
+  const http2Ports = freePorts(ENDPOINTS);
+  const endpoints = workspace.start(pinned('load', endpointsCommand(endpointPorts, http2Ports, workspace)));
   const echo = [process.execPath, join(import.meta.dir, 'udp-endpoints.ts'), ...endpointPorts.map(String)];
   const needsUdp = scenario.cases.some(({ protocol }) => protocol === 'udp');
   const udpEndpoints = needsUdp ? workspace.start(pinned('load', echo)) : undefined;
@@ -31,7 +32,9 @@ export async function runScenario(
     for (const item of scenario.cases) {
       for (const kind of kinds) {
         if (item.protocol === 'udp' && kind.withoutUdp === true) continue;
-        contenders.push(await Contender.start(kind, item, endpointPorts, options, workspace));
+        if (item.http2Endpoints === true && kind.withoutHttp2Endpoints === true) continue;
+        const ports = item.http2Endpoints === true ? http2Ports : endpointPorts;
+        contenders.push(await Contender.start(kind, item, ports, options, workspace));
       }
     }
     let capacity = Number.POSITIVE_INFINITY;

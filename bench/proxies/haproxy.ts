@@ -25,7 +25,8 @@ export const haproxy: ProxyKind = {
 
 function configuration(job: Job, workspace: Workspace): string {
   const endpoints = job.endpointPorts.map(
-    (port, index) => `  server endpoint-${index} 127.0.0.1:${port} check inter 2s`,
+    (port, index) =>
+      `  server endpoint-${index} 127.0.0.1:${port}${job.http2Endpoints ? ' proto h2' : ''} check inter 2s`,
   );
   // Without strict-limits: its estimate of two descriptors a connection is above what idle connections need.
   // With the usual ratios it closes reused endpoint connections when many descriptors are open: three times the CPU.

@@ -13,6 +13,7 @@ const FORWARDING = `
 export const nginx: ProxyKind = {
   name: 'nginx',
   install: 'apt-get install nginx-light',
+  withoutHttp2Endpoints: true,
   version: nginxVersion,
   command(job, workspace) {
     const text =

@@ -56,6 +56,7 @@ function configuration(job: Job): ConfigInput {
         name: 'endpoints',
         ...(job.sameHeaders ? { policy: 'round-robin' } : {}),
         endpoints: job.endpointPorts.map((port) => `127.0.0.1:${port}`),
+        ...(job.http2Endpoints ? { protocol: 'h2c' as const } : {}),
         healthCheck: { tcp: {}, interval: '2s' },
       },
     ],

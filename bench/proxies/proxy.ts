@@ -11,6 +11,8 @@ export interface Job {
   readonly certificate: Certificate | undefined;
   readonly port: number;
   readonly endpointPorts: readonly number[];
+  /** Endpoints speak HTTP/2 without TLS. */
+  readonly http2Endpoints: boolean;
   /** Path prefixes `/route-00000/` and so on, all leading to the same endpoints; any other path goes there too. */
   readonly routeCount: number;
   /** Client connections to have room for. */
@@ -28,6 +30,8 @@ export interface ProxyKind {
   readonly install: string;
   /** It cannot pass on datagrams. */
   readonly withoutUdp?: boolean;
+  /** It cannot speak HTTP/2 to endpoints. */
+  readonly withoutHttp2Endpoints?: boolean;
   /** Its version, or undefined when it is not installed. */
   version(): Promise<string | undefined>;
   /** Writes the configuration of `job` and returns the command that serves it in the foreground. */

@@ -1,5 +1,5 @@
 import { fixedRate } from './fixed-rate.ts';
-import { http2 } from './http2.ts';
+import { http2, http2BothSides } from './http2.ts';
 import { idleConnections } from './idle-connections.ts';
 import { keepAlive } from './keep-alive.ts';
 import { largeBodies } from './large-bodies.ts';
@@ -20,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   fixedRate,
   tls,
   http2,
+  http2BothSides,
   tcp,
   udp,
 ];

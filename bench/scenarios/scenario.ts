@@ -31,6 +31,8 @@ export interface Case {
   readonly eachDatagram?: boolean;
   /** Clients speak TLS, and HTTP/2 if they like. */
   readonly tls?: boolean;
+  /** Endpoints speak HTTP/2 without TLS; proxies that cannot are left out. */
+  readonly http2Endpoints?: boolean;
   readonly routeCount: number;
   readonly largeBodies?: boolean;
   /** The load of the counted rounds. */
