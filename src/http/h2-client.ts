@@ -61,7 +61,7 @@ const RESETS = { burst: 1000, perSecond: 100 };
 const SETTINGS_ACK_MS = 10_000;
 /** The connection's own window is never what limits: streams have windows of their own, and one that is slow must not stop the others. */
 const CONNECTION_CREDIT = 1 << 30;
-const MAX_SPARE_STREAMS = 32;
+const MAX_SPARE_STREAMS = 128;
 const PING_DATA = Buffer.from('pointsmn', 'latin1');
 const HTTP1 = Buffer.from('HTTP/', 'latin1');
 
