@@ -1,6 +1,9 @@
+import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 
+import { GrpcClient } from '../support/grpc-client.ts';
+import { GrpcEndpoint, serviceOf } from '../support/grpc-echo.ts';
 import { testWith } from '../support/programs.ts';
 import { freePorts } from '../support/rivals.ts';
 import { EXAMPLES, prepare } from './running-example.ts';
@@ -127,6 +130,22 @@ describe('what the READMEs promise', () => {
     const plain = await example.ask('/x?y=1', { host: 'shop.example' });
     expect(plain.status).toBe(308);
     expect(plain.headers.get('location')).toBe('https://shop.example:8443/x?y=1');
+  });
+
+  test('grpc: calls one by one, around a server that is not available', async () => {
+    await using example = await prepare('grpc/pointsman.yaml');
+    const definition = serviceOf('shop.Orders');
+    await using one = await GrpcEndpoint.start(example.port(3001), definition);
+    await using two = await GrpcEndpoint.start(example.port(3002), definition);
+    await example.start();
+    using client = new GrpcClient(`127.0.0.1:${example.port(8080)}`, definition);
+    for (let call = 0; call < 20; call++) expect((await client.unary(`${call}`)).body).toBe(`${call}`);
+    expect(Math.min(one.calls, two.calls)).toBeGreaterThan(0);
+    one.unary = (_call, answer) => answer({ code: status.UNAVAILABLE, details: 'not now' });
+    for (let call = 0; call < 20; call++) expect((await client.unary(`${call}`)).body).toBe(`${call}`);
+    using other = new GrpcClient(`127.0.0.1:${example.port(8080)}`, serviceOf('shop.Other'));
+    expect((await other.unary('x')).code).toBe(12);
+    expect(one.askedFor).toContain('shop.Orders');
   });
 
   test('typescript: a pool for each team, by host', async () => {

@@ -8,13 +8,23 @@ const bytes = {
   responseDeserialize: (value: Buffer): Buffer => value,
 };
 
-/** One method of each kind. */
-export const ECHO: grpc.ServiceDefinition = {
-  unary: { path: '/test.Echo/Unary', requestStream: false, responseStream: false, ...bytes },
-  collect: { path: '/test.Echo/Collect', requestStream: true, responseStream: false, ...bytes },
-  count: { path: '/test.Echo/Count', requestStream: false, responseStream: true, ...bytes },
-  talk: { path: '/test.Echo/Talk', requestStream: true, responseStream: true, ...bytes },
-};
+/** A service of that name with one method of each kind. */
+export function serviceOf(name: string): grpc.ServiceDefinition {
+  const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
+    path: `/${name}/${path}`,
+    requestStream,
+    responseStream,
+    ...bytes,
+  });
+  return {
+    unary: method('Unary', false, false),
+    collect: method('Collect', true, false),
+    count: method('Count', false, true),
+    talk: method('Talk', true, true),
+  };
+}
+
+export const ECHO: grpc.ServiceDefinition = serviceOf('test.Echo');
 
 /** The standard health service, its messages as bytes. */
 const HEALTH: grpc.ServiceDefinition = {
@@ -46,7 +56,7 @@ export class GrpcEndpoint implements AsyncDisposable {
     };
   }
 
-  static async start(port = 0): Promise<GrpcEndpoint> {
+  static async start(port = 0, service = ECHO): Promise<GrpcEndpoint> {
     const server = new grpc.Server();
     const bound = new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error, at) =>
@@ -55,7 +65,7 @@ export class GrpcEndpoint implements AsyncDisposable {
     });
     const holder: { endpoint: GrpcEndpoint | undefined } = { endpoint: undefined };
     const the = (): GrpcEndpoint => holder.endpoint!;
-    server.addService(ECHO, {
+    server.addService(service, {
       unary: (call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) => {
         the().calls++;
         the().metadata.push(call.metadata);
