@@ -128,6 +128,37 @@ describe('hostile handshakes', () => {
     expect(again).toContain('no renegotiation');
   });
 
+  testOpenssl(
+    'key updates are followed; a flood of them ends the connection',
+    async () => {
+      const { port } = pointsman.address('secure');
+      const at = `s_client -connect 127.0.0.1:${port} -servername a.example -tls1_3 -alpn http/1.1`;
+      const talk = async (updates: number): Promise<string> => {
+        const child = Bun.spawn(['openssl', ...at.split(' ')], {
+          stdin: 'pipe',
+          stdout: 'pipe',
+          stderr: 'pipe',
+        });
+        const said = new Response(child.stdout).text();
+        // It takes a command from the beginning of each piece that it reads.
+        for (let sent = 0; sent < updates && child.exitCode === null; sent++) {
+          await Bun.sleep(15);
+          void child.stdin.write('K\n');
+          await child.stdin.flush();
+        }
+        await Bun.sleep(15);
+        void child.stdin.write(REQUEST);
+        await child.stdin.flush();
+        const closed = await Promise.race([child.exited, Bun.sleep(5000)]);
+        if (closed === undefined) child.kill();
+        return said;
+      };
+      expect(await talk(5)).toContain('HTTP/1.1 200');
+      expect(await talk(50)).not.toContain('HTTP/1.1 200');
+    },
+    20_000,
+  );
+
   testOpenssl('bytes behind the handshake that are no TLS end it; the others live on', async () => {
     const wire = await TlsWire.connect(pointsman.address('secure'), { servername: 'a.example', ca: ca.pem });
     const other = await TlsWire.connect(pointsman.address('secure'), { servername: 'a.example', ca: ca.pem });

@@ -14,6 +14,9 @@ const SEALED_BYTES = 512 * 1024;
 /** What a peer may send before its handshake is over, bytes: chains of certificates included. */
 const HANDSHAKE_BYTES = 128 * 1024;
 
+/** Key updates in a row, one read each, before the connection is ended. */
+const MAX_ANSWERS = 32;
+
 const plain = Buffer.allocUnsafeSlow(PLAIN_BYTES);
 const sealed = Buffer.allocUnsafeSlow(SEALED_BYTES);
 /** Views of the beginning of `plain`, by length: most messages have one of a few lengths. */
@@ -68,7 +71,9 @@ export class TlsTransport implements Transport, TransportEvents {
   #finSent = false;
   /** close_notify came. */
   #ended = false;
-  /** Something came that the peer cannot have sent. */
+  /** Key updates and renegotiations that were answered since the last data. */
+  #answers = 0;
+  /** Something came that an honest peer does not send. */
   #broken = false;
   #cause: CloseCause | undefined = undefined;
 
@@ -206,7 +211,12 @@ export class TlsTransport implements Transport, TransportEvents {
       break;
     }
     // An answer to a key update, or the alert that says what was wrong.
-    if (crypto.BIO_ctrl_pending(output) > 0) this.#flushSealed();
+    if (crypto.BIO_ctrl_pending(output) > 0) {
+      this.#flushSealed();
+      // Each answer costs us more than it costs who asks: nobody with something to say asks so often.
+      if (length === 0 && ++this.#answers > MAX_ANSWERS) this.#broken = true;
+    }
+    if (length > 0) this.#answers = 0;
     return length;
   }
 
