@@ -4,13 +4,12 @@ import type { Transport, TransportEvents } from '../transport.ts';
 import { enterTurn, leaveTurn } from '../turn.ts';
 import { type HandshakeFailure, handshakeFailure } from './handshake-failure.ts';
 import { type Handle, openSsl, SHUT_DOWN, SSL_ERROR, takeError } from './openssl.ts';
+import { SealedOutput } from './sealed-output.ts';
 
 /** Most that is sealed at once, bytes: what a slow reader makes us keep twice. */
 const SEAL_BYTES = 128 * 1024;
 /** What one read of a socket brings, opened, and what was kept of a record before it. */
 const PLAIN_BYTES = (256 + 32) * 1024;
-/** Sealed output of one step; records add some 30 bytes to each 16 KiB, handshakes are bounded by certificates. */
-const SEALED_BYTES = 512 * 1024;
 /** What a peer may send before its handshake is over, bytes: chains of certificates included. */
 const HANDSHAKE_BYTES = 128 * 1024;
 
@@ -18,7 +17,8 @@ const HANDSHAKE_BYTES = 128 * 1024;
 const MAX_ANSWERS = 32;
 
 const plain = Buffer.allocUnsafeSlow(PLAIN_BYTES);
-const sealed = Buffer.allocUnsafeSlow(SEALED_BYTES);
+/** What nobody wants to read. */
+const waste = Buffer.allocUnsafeSlow(16 * 1024);
 /** Views of the beginning of `plain`, by length: most messages have one of a few lengths. */
 const views: (Buffer | undefined)[] = [];
 const MAX_VIEWS = 2048;
@@ -60,13 +60,7 @@ export class TlsTransport implements Transport, TransportEvents {
   #phase: PhaseState = Phase.Handshake;
   #handshakeBytes = 0;
   #first = true;
-  /** Sealed bytes that the kernel has not taken. */
-  #pending: Buffer | undefined = undefined;
-  /** Bytes that we were given, sealed, and have not reported as taken: part of what `#pending` holds. */
-  #unreported = 0;
-  /** Sealed bytes that wait for company: session tickets leave with the first response. */
-  #held: Buffer | undefined = undefined;
-  #holding = false;
+  readonly #sealed: SealedOutput;
   #finWanted = false;
   #finSent = false;
   /** close_notify came. */
@@ -80,6 +74,7 @@ export class TlsTransport implements Transport, TransportEvents {
   /** @param ssl In accept or connect state, ours from now on. */
   constructor(inner: Transport, events: TransportEvents, ssl: Handle, waiter: HandshakeWaiter) {
     this.#inner = inner;
+    this.#sealed = new SealedOutput(inner);
     this.#events = events;
     this.#ssl = ssl;
     this.#waiter = waiter;
@@ -136,15 +131,14 @@ export class TlsTransport implements Transport, TransportEvents {
       this.reset();
     } finally {
       leaveTurn();
-      this.#holding = false;
-      if (this.#held !== undefined) this.#release();
+      this.#sealed.release();
     }
   }
 
   /** A step of the handshake, and what the peer sent behind its last message. */
   #shakeHands(ssl: Handle, length: number): void {
     this.#handshakeBytes += length;
-    this.#holding = true;
+    this.#sealed.holding = true;
     this.#handshake();
     if (this.#phase !== Phase.Open) {
       emptyInput();
@@ -162,13 +156,13 @@ export class TlsTransport implements Transport, TransportEvents {
     const result = this.#waiter.step(ssl, () => lib.SSL_do_handshake(ssl));
     if (result === 1) {
       this.#phase = Phase.Open;
-      this.#flushSealed();
+      this.#sealed.flush(0);
       return;
     }
     const wanted = lib.SSL_get_error(ssl, result);
     if (wanted === SSL_ERROR.WANT_READ && this.#handshakeBytes <= HANDSHAKE_BYTES) {
-      this.#holding = false;
-      this.#flushSealed();
+      this.#sealed.holding = false;
+      this.#sealed.flush(0);
       return;
     }
     const failure: HandshakeFailure =
@@ -180,10 +174,10 @@ export class TlsTransport implements Transport, TransportEvents {
 
   #failHandshake(failure: HandshakeFailure): void {
     this.#phase = Phase.Failed;
-    this.#holding = false;
+    this.#sealed.holding = false;
     emptyInput();
     // The alert, if there is one.
-    this.#flushSealed();
+    this.#sealed.flush(0);
     this.#waiter.onHandshakeFailed(failure);
   }
 
@@ -204,7 +198,7 @@ export class TlsTransport implements Transport, TransportEvents {
         this.#ended = true;
       } else {
         takeError();
-        this.#holding = false;
+        this.#sealed.holding = false;
         this.#broken = true;
       }
       emptyInput();
@@ -212,9 +206,9 @@ export class TlsTransport implements Transport, TransportEvents {
     }
     // An answer to a key update, or the alert that says what was wrong.
     if (crypto.BIO_ctrl_pending(output) > 0) {
-      this.#flushSealed();
+      this.#sealed.flush(0);
       // Each answer costs us more than it costs who asks: nobody with something to say asks so often.
-      if (length === 0 && ++this.#answers > MAX_ANSWERS) this.#broken = true;
+      if ((length === 0 && ++this.#answers > MAX_ANSWERS) || this.#sealed.overfull) this.#broken = true;
     }
     if (length > 0) this.#answers = 0;
     return length;
@@ -261,8 +255,7 @@ export class TlsTransport implements Transport, TransportEvents {
     const ssl = this.#ssl;
     if (ssl === undefined) return;
     this.#ssl = undefined;
-    this.#pending = undefined;
-    this.#held = undefined;
+    this.#sealed.drop();
     this.#waiter.onFree(ssl);
     const { ssl: lib } = openSsl();
     // Else the library takes the session for damaged, although it may be resumed all the same (RFC 8446 section 6.1).
@@ -275,93 +268,33 @@ export class TlsTransport implements Transport, TransportEvents {
   write(bytes: Buffer, start: number, end: number): number {
     const ssl = this.#ssl;
     if (ssl === undefined) return end - start;
-    let taken = this.#report();
-    while (this.#pending === undefined && taken < end - start) {
+    let taken = this.#sealed.report();
+    while (!this.#sealed.waits && taken < end - start) {
       const from = start + taken;
       const length = Math.min(end - from, SEAL_BYTES);
       if (
         openSsl().ssl.SSL_write(ssl, from === 0 ? bytes : bytes.subarray(from, from + length), length) <= 0
       ) {
         takeError();
-        this.#flushSealed();
+        this.#sealed.flush(0);
         this.#fail('error');
         return end - start;
       }
-      this.#holding = false;
-      this.#unreported = length;
-      this.#flushSealed();
-      taken += this.#report();
+      this.#sealed.holding = false;
+      this.#sealed.flush(length);
+      taken += this.#sealed.report();
     }
     return taken;
-  }
-
-  /** How many of the bytes that were sealed are surely with the kernel now, and were not reported before. */
-  #report(): number {
-    // Sealed bytes are more than plain ones, so what is pending holds at least as many as it has.
-    const taken = Math.max(0, this.#unreported - (this.#pending?.length ?? 0));
-    this.#unreported -= taken;
-    return taken;
-  }
-
-  /** Hands what the library has sealed to the kernel. */
-  #flushSealed(): void {
-    const { crypto, output } = openSsl();
-    for (let length = SEALED_BYTES; length === SEALED_BYTES;) {
-      length = crypto.BIO_read(output, sealed, SEALED_BYTES);
-      if (length > 0) this.#send(length);
-    }
-  }
-
-  #send(length: number): void {
-    const before = this.#pending ?? this.#held;
-    if (this.#holding || this.#pending !== undefined) {
-      const piece = sealed.subarray(0, length);
-      const joined = before === undefined ? Buffer.from(piece) : Buffer.concat([before, piece]);
-      if (this.#pending === undefined) this.#held = joined;
-      else this.#pending = joined;
-      return;
-    }
-    this.#held = undefined;
-    if (before !== undefined) {
-      const joined = Buffer.concat([before, sealed.subarray(0, length)]);
-      this.#give(joined, joined.length);
-    } else {
-      this.#give(sealed, length);
-    }
-  }
-
-  #give(bytes: Buffer, length: number): void {
-    const taken = this.#inner.write(bytes, 0, length);
-    if (taken >= length) return;
-    this.#pending = Buffer.from(bytes.subarray(taken, length));
-    this.#inner.wantRoom(true);
-  }
-
-  /** What was held found no company. */
-  #release(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined && this.#phase < Phase.Gone) this.#give(held, held.length);
   }
 
   onRoom(): void {
-    const pending = this.#pending;
-    if (pending !== undefined) {
-      this.#pending = undefined;
-      const taken = this.#inner.write(pending, 0, pending.length);
-      if (taken < pending.length) {
-        this.#pending = taken === 0 ? pending : pending.subarray(taken);
-      } else {
-        this.#inner.wantRoom(false);
-        if (this.#finWanted) this.#sendFin();
-      }
-    }
+    if (this.#sealed.onRoom() && this.#finWanted) this.#sendFin();
     if (this.#phase === Phase.Open) this.#events.onRoom();
   }
 
   /** We watch for room as long as something is pending, whoever asks. */
   wantRoom(wanted: boolean): void {
-    if (wanted || this.#pending === undefined) this.#inner.wantRoom(wanted);
+    if (wanted || !this.#sealed.waits) this.#inner.wantRoom(wanted);
   }
 
   read(wanted: boolean): void {
@@ -378,15 +311,15 @@ export class TlsTransport implements Transport, TransportEvents {
   #notify(): void {
     if (this.#ssl === undefined || this.#phase !== Phase.Open || this.#finWanted) return;
     this.#finWanted = true;
-    this.#holding = false;
+    this.#sealed.holding = false;
     if (openSsl().ssl.SSL_shutdown(this.#ssl) < 0) takeError();
-    this.#flushSealed();
+    this.#sealed.flush(0);
   }
 
   shutdown(): void {
     this.#notify();
     this.#finWanted = true;
-    if (this.#pending === undefined) this.#sendFin();
+    if (!this.#sealed.waits) this.#sendFin();
   }
 
   close(): void {
@@ -406,5 +339,5 @@ export class TlsTransport implements Transport, TransportEvents {
 /** All connections share the way in, so nothing of one may be left to the next. */
 function emptyInput(): void {
   const { crypto, input } = openSsl();
-  while (crypto.BIO_ctrl_pending(input) > 0) crypto.BIO_read(input, sealed, SEALED_BYTES);
+  while (crypto.BIO_ctrl_pending(input) > 0) crypto.BIO_read(input, waste, waste.length);
 }
