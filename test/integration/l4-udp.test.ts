@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { untilTrue } from '../support/services.ts';
@@ -354,6 +355,21 @@ test('a drained endpoint keeps its sessions until the deadline', async () => {
   await untilTrue('the deadline', async () => (await metric(pointsman, failures('endpoint_drained'))) === 1);
   expect(await client.ask('3')).toBe('b:3');
 });
+
+test('with two workers the kernel divides the clients, and one that dies loses no address', async () => {
+  await using a = await UdpEndpoint.start('a');
+  await using pointsman = await startPointsman({ ...config([a]), workers: 2 });
+  const { port } = pointsman.address();
+  const clients = await Promise.all(Array.from({ length: 20 }, () => UdpClient.open(port)));
+  for (const client of clients) expect(await client.ask('1')).toBe('a:1');
+  expect(a.askers.size).toBe(20);
+  const children = readFileSync(`/proc/${pointsman.pid}/task/${pointsman.pid}/children`, 'utf8');
+  process.kill(Number(children.trim().split(/\s+/)[0]), 'SIGKILL');
+  // Its sessions begin anew in the worker that takes its place; what was sent meanwhile waits in the socket.
+  for (const client of clients)
+    await untilTrue('an answer', async () => (await client.ask('2', NO_ANSWER_MS)) === 'a:2');
+  for (const client of clients) client[Symbol.dispose]();
+}, 30_000);
 
 test('with the sockets of the runtime it is the same', async () => {
   await using a = await UdpEndpoint.start('a');
