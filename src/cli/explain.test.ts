@@ -135,3 +135,35 @@ describe('a question that cannot be answered ends with 2', () => {
     expect(err).toContain(message);
   });
 });
+
+describe('a session whose TLS decides', () => {
+  beforeAll(() => {
+    writeFileSync(
+      join(directory, 'tls.yaml'),
+      `listeners:
+  - name: tls
+    address: :443
+    protocol: tcp
+    routes:
+      - { name: grpc, match: { sni: "*.a.test", alpn: h2 }, pool: web }
+      - { name: rest, match: { sni: b.test }, pool: web }
+pools: [ { name: web, policy: first, endpoints: [ 10.0.0.1:80 ] } ]
+`,
+    );
+  });
+
+  test('goes by name and protocol', async () => {
+    const asked = ['--sni', 'x.A.test', '--alpn', 'h2,http/1.1'];
+    const { code, out } = await explain('tcp', 'tls', '-c', 'tls.yaml', ...asked);
+    expect(code).toBe(0);
+    expect(out).toContain('* grpc  chosen');
+    expect(out).toContain('endpoint 10.0.0.1:80: first picks it');
+  });
+
+  test('is refused, and why', async () => {
+    const { out } = await explain('tcp', 'tls', '-c', 'tls.yaml', '--sni', 'x.a.test');
+    expect(out).toContain('grpc  no: alpn is none, wanted is h2');
+    expect(out).toContain('rest  no: sni is x.a.test, wanted is b.test');
+    expect(out).toContain('hello_no_route');
+  });
+});

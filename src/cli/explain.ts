@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type HttpListenerConfig, isHttp, type ListenerConfig } from '../config/schema/listener.ts';
+import type { TlsGreeting } from '../l4/tls-router.ts';
 import { canonicalIp } from '../util/ip.ts';
 import { EXIT } from './exit-code.ts';
 import type { Decision } from './explain-decision.ts';
@@ -22,6 +23,8 @@ interface ExplainOptions {
   readonly listener?: string;
   readonly admin?: string;
   readonly json?: true;
+  readonly sni: string;
+  readonly alpn: string;
 }
 
 /** The listener that a client would reach; a text that says what is missing when that is not clear. */
@@ -74,12 +77,13 @@ function sessionQuestion(
   protocol: 'tcp' | 'udp',
   name: string,
   client: Peer,
+  greeting: TlsGreeting,
 ): Question | string {
   const listener = sessionListener(config.listeners, protocol, name);
   if (typeof listener === 'string') return listener;
   return async (live) => {
     const { decideSession } = await import('./explain-session.ts');
-    return decideSession(config, listener, client, live);
+    return decideSession(config, listener, client, live, greeting);
   };
 }
 
@@ -90,6 +94,14 @@ function peerOf(text: string): Peer | undefined {
   const parts = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const ip = canonicalIp(parts?.[1] ?? parts?.[2] ?? '');
   return ip === undefined ? undefined : { ip, port: Number(parts![3]) };
+}
+
+/** What the client says by TLS, spelt as it is read. */
+function greetingOf({ sni, alpn }: ExplainOptions): TlsGreeting {
+  return {
+    serverName: sni.toLowerCase().replace(/\.$/, ''),
+    alpn: alpn.split(',').filter((protocol) => protocol !== ''),
+  };
 }
 
 /** `pointsman explain`: what would happen to a request, and why; nothing is sent. */
@@ -110,6 +122,8 @@ export function explainCommand(terminal: Terminal, finish: (code: number) => voi
       'configuration: YAML, JSON or TypeScript (default: pointsman.yaml and others)',
     )
     .option('--listener <name>', 'listener that gets the request (default: the one of the port in the URL)')
+    .option('--sni <name>', 'for tcp: name that the client asks for by TLS', '')
+    .option('--alpn <protocols>', 'for tcp: protocols that the client offers by TLS, with commas', '')
     .option('--admin <url>', 'take the state of the endpoints from a running instance')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -126,7 +140,8 @@ Examples:
   pointsman explain POST /login -H 'Host: example.com' -H 'Cookie: beta=1' --from 192.0.2.7
   pointsman explain GET / -c /etc/pointsman/pointsman.yaml --listener web --json
   pointsman explain GET /api --admin http://127.0.0.1:9900
-  pointsman explain tcp postgres --from 192.0.2.7`,
+  pointsman explain tcp postgres --from 192.0.2.7
+  pointsman explain tcp tls --sni api.example.com --alpn h2`,
     )
     .action(async (method: string, url: string, options: ExplainOptions, command: Command) => {
       const protocol = method === 'tcp' || method === 'udp' ? method : undefined;
@@ -144,7 +159,7 @@ Examples:
       const { config } = result;
       const question =
         asked === undefined
-          ? sessionQuestion(config, protocol!, url, from)
+          ? sessionQuestion(config, protocol!, url, from, greetingOf(options))
           : requestQuestion(config, asked, options.listener, from.ip);
       if (typeof question === 'string') return command.error(`error: ${question}`);
       const { admin } = config;
