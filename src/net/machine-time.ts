@@ -12,8 +12,8 @@ export function alignWithMachineTime(): void {
   if (nowMs !== undefined) alignSystemClock(nowMs);
 }
 
-/** CLOCK_MONOTONIC, milliseconds. */
-function machineNowMs(): number | undefined {
+/** CLOCK_MONOTONIC, milliseconds; undefined where the system cannot be asked. */
+export function machineNowMs(): number | undefined {
   if (!available) return undefined;
   const spec = fixed(16);
   if (sys.clock_gettime(CLOCK_MONOTONIC, spec) !== 0) return undefined;

@@ -11,6 +11,7 @@ import { announceListeners } from './announce.ts';
 import { replaceFile } from './configuration-file.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { ReloadableEndpointControl } from './endpoint-control.ts';
+import type { ServiceManager } from './service-manager.ts';
 
 type Refusal = Extract<ReloadResult, { readonly outcome: 'refused' }>;
 
@@ -21,6 +22,8 @@ const MOST_NAMED = 8;
 export interface ReloaderDeps {
   readonly plane: ControlPlane;
   readonly endpoints: ReloadableEndpointControl;
+  /** Told when a reload begins, and when something is in force again. */
+  readonly service: Pick<ServiceManager, 'reloading' | 'ready'>;
   /** Reads the configuration again; undefined when it came from the command line. */
   readonly load: (() => Promise<LoadResult>) | undefined;
   /** Of the configuration; undefined as above. */
@@ -115,6 +118,16 @@ export class Reloader implements Control {
   }
 
   async #reload(): Promise<ReloadResult> {
+    const { service } = this.#deps;
+    service.reloading();
+    const result = await this.#tryReload();
+    // A refusal leaves what was in force: that is ready, too.
+    const refused = result.outcome === 'refused' ? `, the last reload was refused: ${result.message}` : '';
+    if (!this.#stopped) service.ready(`revision ${result.revision}${refused}`);
+    return result;
+  }
+
+  async #tryReload(): Promise<ReloadResult> {
     const { load } = this.#deps;
     if (this.#stopped) return this.#refuse('stopping', 'Pointsman is shutting down');
     if (load === undefined)

@@ -26,6 +26,7 @@ import { ConfigWatch } from './config-watch.ts';
 import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
 import { Reloader } from './reloader.ts';
+import { ServiceManager } from './service-manager.ts';
 import { wait } from './shutdown.ts';
 import { workerCount } from './worker-count.ts';
 
@@ -83,6 +84,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   const log: Log = new AppLog({ level: config.log.level, format: config.log.format, clock, sink: lines });
   const startWallMs = clock.wallMs();
   const counters = new TransitionCounters();
+  const service = new ServiceManager(process.env, process.pid, clock, log);
   let plane: ControlPlane | undefined;
   let admin: AdminServer | undefined;
   onDefect((error) => log.error('defect', { error: describe(error) }));
@@ -142,6 +144,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
       load: file?.load,
       path: file?.path,
       log,
+      service,
       applied: (applied) => certificates.follow(applied),
     });
     certificates.follow(config);
@@ -152,7 +155,9 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
         clock,
         transitions: counters,
         eventLoopLagMs: () => lag.largestMs(),
-        accessLog: config.accessLog === false ? undefined : running.accessLog,
+        get accessLog() {
+          return config.accessLog === false ? undefined : running.accessLog;
+        },
       };
       admin = await startAdminIfPossible(
         config.admin,
@@ -171,6 +176,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     windows.start();
     lag.start();
     announce(log, config, running, admin, source);
+    service.ready(`revision ${running.revision}, ${workers} workers`);
     process.on('SIGUSR1', () => running.reopenAccessLog());
     const watch =
       config.watch && file !== undefined
@@ -188,6 +194,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     const signal = await stopSignal();
     stopping.begun = true;
     log.info('stopping', { signal, busy: running.busy });
+    service.stopping();
     watch?.stop();
     expiry.stop();
     control.stop();
@@ -196,6 +203,7 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     if (delay > 0) await wait(clock, delay);
     const cut = await running.stop(deadline);
     if (cut > 0) log.warn('shutdown-cut', { exchanges: cut, reason: `still under way after ${deadline} ms` });
+    service.stop();
     endpoints.stop();
     windows.stop();
     lag.stop();

@@ -28,6 +28,8 @@ export class WorkerProcess {
     const sockets = handsSockets ? new DescriptorSender() : undefined;
     this.#sockets = sockets;
     this.#process = Bun.spawn([process.execPath, ...process.execArgv, ENTRY], {
+      // What it says to a service manager would be taken for the supervisor's.
+      env: { ...process.env, NOTIFY_SOCKET: undefined, WATCHDOG_USEC: undefined, WATCHDOG_PID: undefined },
       stdio: ['ignore', 'inherit', 'inherit', ...(sockets === undefined ? [] : [sockets.remote])],
       serialization: 'advanced',
       ipc: (message) => {

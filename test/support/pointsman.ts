@@ -88,8 +88,11 @@ export class Pointsman {
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...program];
     this.#process = Bun.spawn(options.openFiles === undefined ? program : limited, {
       cwd: directory,
-      env:
-        options.sockets === undefined ? process.env : { ...process.env, POINTSMAN_SOCKETS: options.sockets },
+      env: {
+        ...process.env,
+        ...options.env,
+        ...(options.sockets === undefined ? {} : { POINTSMAN_SOCKETS: options.sockets }),
+      },
       // A group of its own, so that a signal can be sent to all of it, as a terminal does.
       detached: true,
       stdin: 'ignore',
@@ -241,6 +244,8 @@ export class Pointsman {
 export interface StartOptions {
   /** Files that the process may have open. Default: what the test may. */
   readonly openFiles?: number;
+  /** Further environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Which sockets carry traffic. Default: descriptors where there are any. */
   readonly sockets?: 'runtime';
 }
