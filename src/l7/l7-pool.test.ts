@@ -48,6 +48,17 @@ describe('a reload', () => {
   });
 });
 
+test('a reload that changes the protocol closes idle connections, and new ones speak the new one', () => {
+  const { client, endpoint } = proxy.used();
+  proxy.l7Pool.configure(
+    poolConfig({ endpoints: [{ maxConnections: 1 }, { maxConnections: 1 }], protocol: 'h2c' }),
+    PARTS,
+  );
+  expect(endpoint.standing).toBe('closed');
+  client.send(GET);
+  expect(proxy.acceptDial().received).toStartWith('PRI * HTTP/2.0');
+});
+
 describe('endpoints that are gone', () => {
   test('keep what they are doing, and no idle connection', () => {
     const { endpoint: idle } = proxy.used();

@@ -14,7 +14,7 @@ import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { frame, settings, splitFrames, u32 } from '../support/h2-frames.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
 import { STREAM_WINDOW } from '../../src/http/h2-client-stream.ts';
-import { Flag, FrameType, H2Error, PREFACE } from '../../src/http/h2-protocol.ts';
+import { Flag, FrameType, H2Error, PREFACE, Setting } from '../../src/http/h2-protocol.ts';
 
 function front(
   endpoints: readonly { readonly name: string }[],
@@ -217,6 +217,48 @@ describe('HTTP/1.1 clients and HTTP/2 endpoints', () => {
     expect(endpoint.wires).toHaveLength(1);
     slow.destroy();
   });
+});
+
+test('a WebSocket goes through an endpoint that takes extended CONNECT', async () => {
+  await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+    wire.send(
+      Buffer.concat([settings([Setting.EnableConnectProtocol, 1]), frame(FrameType.Settings, Flag.Ack, 0)]),
+    );
+    let seen = 0;
+    while (wire.ending === 'open') {
+      const { frames } = splitFrames(wire.received.subarray(PREFACE.length));
+      for (const { type, flags, stream, payload } of frames.slice(seen)) {
+        if (type === FrameType.Headers)
+          wire.send(frame(FrameType.Headers, Flag.EndHeaders, stream, STATUS_200));
+        else if (type === FrameType.Data) wire.send(frame(FrameType.Data, flags, stream, payload));
+      }
+      seen = frames.length;
+      await wire.until(() => splitFrames(wire.received.subarray(PREFACE.length)).frames.length > seen, 5000);
+    }
+  });
+  await using pointsman = await front([endpoint]);
+  const client = await dial(pointsman.address());
+  client.send(
+    get(
+      '/chat',
+      'Connection: upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version: 13',
+    ),
+  );
+  const switched = await client.answer();
+  expect([switched.status, valueOf(switched, 'sec-websocket-accept')]).toEqual([
+    101,
+    's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+  ]);
+  // A text frame, masked with zeros; it comes back as it went.
+  const hello = Buffer.from([0x81, 0x85, 0, 0, 0, 0, 0x68, 0x65, 0x6c, 0x6c, 0x6f]);
+  client.send(hello);
+  expect(await client.until(() => client.received.includes(hello), 5000)).toBe(true);
+  client.halfClose();
+  expect(await client.untilEnd(5000)).toBe(true);
+  client.close();
 });
 
 describe('failures', () => {
