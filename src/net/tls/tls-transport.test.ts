@@ -215,6 +215,15 @@ describe('TLS between two connections', () => {
     },
   );
 
+  testOpenssl('a megabyte that one read brings is opened whole', () => {
+    const both = pair().carry();
+    const body = Buffer.from(Array.from({ length: 1_000_003 }, (_, index) => (index * 11) % 251));
+    both.client!.write(body);
+    both.carry();
+    expect(both.server!.received.equals(body)).toBe(true);
+    expect(both.server!.events).toEqual([]);
+  });
+
   testOpenssl('close_notify is an end; a FIN without it is a reset', () => {
     const clean = pair().carry();
     clean.server!.write('all of it');

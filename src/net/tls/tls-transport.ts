@@ -8,8 +8,10 @@ import { SealedOutput } from './sealed-output.ts';
 
 /** Most that is sealed at once, bytes: what a slow reader makes us keep twice. */
 const SEAL_BYTES = 128 * 1024;
-/** What one read of a socket brings, opened, and what was kept of a record before it. */
-const PLAIN_BYTES = (256 + 32) * 1024;
+/** Most that is opened at once, bytes: what one read of our own sockets brings. Those of the runtime may bring more. */
+const MAX_READ_BYTES = 256 * 1024;
+/** ... and what was kept of a record before it. */
+const PLAIN_BYTES = MAX_READ_BYTES + 32 * 1024;
 /** What a peer may send before its handshake is over, bytes: chains of certificates included. */
 const HANDSHAKE_BYTES = 128 * 1024;
 
@@ -117,6 +119,15 @@ export class TlsTransport implements Transport, TransportEvents {
   // ---- what comes ----
 
   onBytes(bytes: Buffer): void {
+    if (bytes.length <= MAX_READ_BYTES) {
+      this.#take(bytes);
+      return;
+    }
+    for (let at = 0; at < bytes.length; at += MAX_READ_BYTES)
+      this.#take(bytes.subarray(at, at + MAX_READ_BYTES));
+  }
+
+  #take(bytes: Buffer): void {
     const ssl = this.#ssl;
     if (ssl === undefined || this.#ended || this.#phase >= Phase.Failed) return;
     const { crypto, input } = openSsl();
