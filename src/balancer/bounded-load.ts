@@ -10,6 +10,8 @@ export class BoundedLoad {
   readonly #factor: number;
   /** Sum of the weights. */
   readonly #total: number;
+  /** In flight at all of them; -1 before it was asked for. Adding it up over many workers costs more than a pick. */
+  #inFlight = -1;
 
   constructor(endpoints: readonly Endpoint[], factor: number) {
     let total = 0;
@@ -18,9 +20,15 @@ export class BoundedLoad {
     this.#factor = factor;
   }
 
+  /** Another request is to be placed. */
+  begin(): void {
+    this.#inFlight = -1;
+  }
+
   /** Requests in flight that the endpoint may have, the coming one included. */
   capacity(endpoint: Endpoint): number {
-    return Math.ceil((this.#factor * (endpoint.peers.inFlight + 1) * endpoint.effectiveWeight) / this.#total);
+    if (this.#inFlight < 0) this.#inFlight = endpoint.peers.inFlight;
+    return Math.ceil((this.#factor * (this.#inFlight + 1) * endpoint.effectiveWeight) / this.#total);
   }
 
   /** Whether the endpoint can take the request and stays within its bound. */

@@ -55,6 +55,7 @@ class HashPicker implements PolicyPicker {
   pick(request: PickRequest): Endpoint | undefined {
     if (request.hash < 0) return this.#unhashed.pick(request);
     const { owners } = this.table;
+    this.#bound.begin();
     let slot = this.table.locate(request.hash);
     for (let step = 0; step < this.#walkLimit; step++) {
       const endpoint = this.#endpoints[owners[slot]!]!;
@@ -77,6 +78,7 @@ class HashPicker implements PolicyPicker {
       steps++;
     const score = steps === owners.length ? Number.POSITIVE_INFINITY : steps;
     const meaning = 'slots from the hash to its nearest, fewest wins';
+    this.#bound.begin();
     const obstacle = this.#bound.obstacle(endpoint, request);
     return obstacle === undefined ? { score, meaning } : { score, meaning, obstacle };
   }

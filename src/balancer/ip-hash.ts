@@ -34,6 +34,7 @@ class HighestScorePicker implements PolicyPicker {
 
   pick(request: PickRequest): Endpoint | undefined {
     if (request.hash < 0) return this.#unhashed.pick(request);
+    this.#bound.begin();
     let within: Endpoint | undefined;
     let withinScore = Number.NEGATIVE_INFINITY;
     let beyond: Endpoint | undefined;
@@ -65,6 +66,7 @@ class HighestScorePicker implements PolicyPicker {
     const below = this.#below(this.#endpoints.indexOf(endpoint), request.hash);
     const score = Math.log1p(-below) / endpoint.effectiveWeight;
     const meaning = 'score of this address with this endpoint, highest wins';
+    this.#bound.begin();
     const obstacle = this.#bound.obstacle(endpoint, request);
     return obstacle === undefined ? { score, meaning } : { score, meaning, obstacle };
   }

@@ -2,6 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { FakeTime } from '../../test/support/fake-time.ts';
 import { samplePool } from '../../test/support/sample-runtime.ts';
+import { pool as poolSchema } from '../config/schema/pool.ts';
+import { Endpoint } from '../model/endpoint.ts';
+import { Pool } from '../model/pool.ts';
+import { Layout } from '../model/shared/layout.ts';
+import { PrivateFile } from '../model/shared/shared-file.ts';
+import { SharedState } from '../model/shared/shared-state.ts';
+import { StateOwner } from '../model/shared/state-owner.ts';
 import { PoolQueue, type QueueTicket, type QueueWaiter } from './queue.ts';
 
 let time: FakeTime;
@@ -131,6 +138,74 @@ describe('the queue', () => {
     expect(() => wake(2)).toThrow('broken');
     a.waiter.onServed = () => {};
     wake(2);
+    expect(events).toContain('b served');
+  });
+});
+
+describe('queues of several workers', () => {
+  /** The queue of each of two workers for a pool with one endpoint that takes one. `called` collects whom somebody calls. */
+  function workers() {
+    const capacity = { pool: 1, endpoint: 1, listener: 1, route: 1, arenaBytes: 0 };
+    const file = new PrivateFile(new Layout(2, capacity).sizeBytes);
+    const owner = StateOwner.create(file, 2, () => {}, capacity);
+    owner.assign({ pool: ['pool'], endpoint: ['e'], listener: [], route: [], regions: [] }, 0);
+    const config = poolSchema.parse({
+      name: 'pool',
+      endpoints: [{ address: '127.0.0.1:1', maxConnections: 1 }],
+    });
+    const called: number[] = [];
+    const queues = [0, 1].map((own) => {
+      const state = SharedState.attach(file, own);
+      state.call = (worker) => called.push(worker);
+      const endpoint = new Endpoint('pool', config.endpoints[0]!, state.cells('endpoint', 0));
+      const view = { all: [endpoint], available: [endpoint], picker: { pick: () => endpoint }, panic: false };
+      return { queue: new PoolQueue(time.wheel, new Pool(config, view, state.cells('pool', 0))), endpoint };
+    });
+    return { first: queues[0]!, second: queues[1]!, called };
+  }
+
+  test('have one length', () => {
+    const { first, second } = workers();
+    expect(first.queue.enter(new Waiter('a'), 2, 1000)).toBeDefined();
+    expect(second.queue.enter(new Waiter('b'), 2, 1000)).toBeDefined();
+    expect(first.queue.enter(new Waiter('c'), 2, 1000)).toBeUndefined();
+    expect(second.queue.enter(new Waiter('d'), 2, 1000)).toBeUndefined();
+  });
+
+  test('who makes room calls the worker where somebody has waited longest, and it passes on what it leaves', () => {
+    const { first, second, called } = workers();
+    expect(first.queue.othersFirst).toBe(false);
+    second.queue.enter(new Waiter('b'), 9, 1000);
+    expect([first.queue.othersFirst, second.queue.othersFirst]).toEqual([true, true]);
+    time.clock.advance(10);
+    first.queue.enter(new Waiter('a'), 9, 1000);
+    room = 1;
+    first.queue.wake();
+    expect([called.splice(0), events.splice(0)]).toEqual([[1], []]);
+    second.queue.called();
+    expect([called.splice(0), events.splice(0)]).toEqual([[0], ['b served']]);
+    room = 1;
+    first.queue.called();
+    expect([called, events, first.queue.othersFirst]).toEqual([[], ['a served'], false]);
+  });
+
+  test('one that is called when nobody waits any more passes it on', () => {
+    const { first, second, called } = workers();
+    second.queue.enter(new Waiter('b'), 9, 1000);
+    first.queue.called();
+    expect(called).toEqual([1]);
+  });
+
+  test('a worker that does not answer is waited for, not for ever', () => {
+    const { first, second } = workers();
+    second.queue.enter(new Waiter('b'), 9, 1000);
+    time.clock.advance(1);
+    first.queue.enter(new Waiter('a'), 9, 1000);
+    room = 1;
+    first.queue.wake();
+    time.clock.advance(60);
+    expect(events.filter((event) => event.endsWith('served'))).toEqual([]);
+    time.clock.advance(100);
     expect(events).toContain('b served');
   });
 });

@@ -40,6 +40,8 @@ export class PoolQueue {
   readonly #lookout: Deadline;
   readonly #look = (): void => runTurn(() => this.wake());
   #waking = false;
+  /** There was room at the last look: at once it is for others, but not for so long. */
+  #sawRoom = false;
 
   constructor(wheel: TimerWheel, pool: Pool) {
     this.#wheel = wheel;
@@ -146,6 +148,8 @@ export class PoolQueue {
 
   #lookOut(): void {
     this.#lookout.start(LOOK_EVERY_MS);
-    if (this.#hasRoom()) this.#serve();
+    const sawRoom = this.#sawRoom;
+    this.#sawRoom = this.#hasRoom();
+    if (sawRoom && this.#sawRoom) this.#serve();
   }
 }

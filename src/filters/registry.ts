@@ -2,12 +2,16 @@ import type { FilterConfig } from '../config/schema/filters.ts';
 import type { Filter } from '../model/filter.ts';
 import type { Log } from '../model/ports.ts';
 import { headersFilter } from './headers/headers-filter.ts';
-import { RateLimitFilter } from './rate-limit/rate-limit-filter.ts';
+import type { Random } from '../util/random.ts';
+import { seedTokenTable } from '../util/token-table.ts';
+import { rateLimitBytes, RateLimitFilter } from './rate-limit/rate-limit-filter.ts';
 import { rewriteFilter } from './rewrite/rewrite-filter.ts';
 
 /** What filters may use besides their configuration and the exchange. */
 export interface FilterDeps {
   readonly log: Log;
+  /** `filterBytes` of memory that all workers have; left out, the filter remembers for itself. */
+  readonly memory?: Uint8Array | undefined;
 }
 
 type EveryKey<T> = T extends unknown ? keyof T : never;
@@ -18,8 +22,18 @@ type OptionsOf<Name extends FilterName> = Extract<FilterConfig, Record<Name, unk
 const FILTERS = {
   headers: (options) => headersFilter(options),
   rewrite: (options) => rewriteFilter(options),
-  rateLimit: (options, deps) => new RateLimitFilter(options, deps.log),
+  rateLimit: (options, deps) => new RateLimitFilter(options, deps.log, deps.memory),
 } satisfies { [Name in FilterName]: (options: OptionsOf<Name>, deps: FilterDeps) => Filter };
+
+/** Bytes of memory in which a filter remembers what all workers must know; 0 for most. */
+export function filterBytes(config: FilterConfig): number {
+  return 'rateLimit' in config ? rateLimitBytes(config.rateLimit) : 0;
+}
+
+/** Makes that memory ready, once. */
+export function prepareFilterMemory(memory: Uint8Array, random: Random): void {
+  seedTokenTable(memory, random);
+}
 
 /** Builds the filter that a route asks for. Each has its own state: a rate limit counts for its route alone. */
 export function createFilter(config: FilterConfig, deps: FilterDeps): Filter {

@@ -1,7 +1,7 @@
 import { defaultBurst, parseRate } from '../config/rate.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { clientNetwork } from '../util/ip.ts';
-import { TokenTable } from '../util/token-table.ts';
+import { privateTokenTable, type TokenTable } from '../util/token-table.ts';
 
 /** `limits.perClient` of a listener. */
 interface PerClientConfig {
@@ -63,5 +63,5 @@ export class ClientLimits {
 function tableOf({ rate, burst }: PerClientConfig): TokenTable | undefined {
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (parsed === undefined) return undefined;
-  return new TokenTable(parsed.periodMs / parsed.requests, burst ?? defaultBurst(parsed), MAX_CLIENTS);
+  return privateTokenTable(parsed.periodMs / parsed.requests, burst ?? defaultBurst(parsed), MAX_CLIENTS);
 }

@@ -9,8 +9,11 @@ import { compileMatch } from './route-predicates.ts';
 /** How the names in a route become live objects. */
 export interface RouteLinker<P> {
   pool(name: string): P;
-  /** @param route Index of the route that the filter belongs to. */
-  filter(config: FilterConfig, route: number): Filter;
+  /**
+   * @param route Index of the route that the filter belongs to.
+   * @param place Which of its filters it is, from 0.
+   */
+  filter(config: FilterConfig, route: number, place: number): Filter;
 }
 
 /** Why a route was or was not the one. */
@@ -79,7 +82,7 @@ export function compileRoutes<P>(configs: readonly RouteConfig[], linker: RouteL
         name,
         match,
         action: compileAction(config, match, (pool) => linker.pool(pool)),
-        filters: config.filters.map((filter) => linker.filter(filter, index)),
+        filters: config.filters.map((filter, place) => linker.filter(filter, index, place)),
       };
     }),
   );

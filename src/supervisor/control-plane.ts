@@ -6,12 +6,13 @@ import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
+import { prepareFilterMemory } from '../filters/registry.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, TransitionListener } from '../model/ports.ts';
-import type { SlotMap } from '../model/shared/slots.ts';
+import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
 import { sharedStateBytes, StateOwner } from '../model/shared/state-owner.ts';
 import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
 import { connectDatagrams } from '../net/datagrams.ts';
@@ -26,6 +27,7 @@ import { systemRandom as random } from '../util/random.ts';
 import { certificateViews } from './certificate-views.ts';
 import { StateNews, statesOf } from './endpoint-states.ts';
 import { FigureBook } from './figures.ts';
+import { FilterMemory } from './filter-memory.ts';
 import { HeldListeners, type SocketPlan } from './held-listeners.ts';
 import type { Ports, Snapshot } from './messages.ts';
 import { PoolDial } from './pool-dial.ts';
@@ -64,6 +66,7 @@ export class ControlPlane {
   readonly #memory: ReturnType<typeof createSharedMemory>;
   readonly #owner: StateOwner;
   readonly #cells: SharedCells;
+  readonly #filterMemory = new FilterMemory();
   /** Undefined with one worker, which has nobody to call. */
   readonly #calls: CallPipes | undefined;
   readonly #sockets: HeldListeners;
@@ -100,7 +103,9 @@ export class ControlPlane {
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
     this.#memory = createSharedMemory(sharedStateBytes(options.workers));
-    this.#owner = StateOwner.create(this.#memory, options.workers);
+    this.#owner = StateOwner.create(this.#memory, options.workers, (memory) =>
+      prepareFilterMemory(memory, random),
+    );
     this.#cells = new SharedCells(this.#owner.state);
     this.#calls = options.workers > 1 ? new CallPipes(options.workers) : undefined;
     this.#sockets = new HeldListeners(options.workers, holdsSockets);
@@ -175,9 +180,14 @@ export class ControlPlane {
    * @throws Error when not all fit, or no memory is left.
    */
   #assign(config: Config): SlotMap {
-    const slots = this.#owner.assign(slotKeysOf(config), clock.nowMs());
+    const slots = this.#owner.assign(this.#keysOf(config), clock.nowMs());
     this.#cells.learn(slots);
     return slots;
+  }
+
+  /** What a configuration needs in the shared memory. */
+  #keysOf(config: Config): SlotKeys {
+    return { ...slotKeysOf(config), regions: this.#filterMemory.regionsOf(config) };
   }
 
   /** @throws Error naming the pool whose TLS cannot be. */
@@ -206,7 +216,8 @@ export class ControlPlane {
   #adopt(config: Config): void {
     this.#revision++;
     this.#config = config;
-    this.#owner.retain(slotKeysOf(config), clock.nowMs());
+    this.#filterMemory.adopt(config.listeners);
+    this.#owner.retain(this.#keysOf(config), clock.nowMs());
     const before = this.#pools;
     this.#pools = new Map();
     for (const poolConfig of config.pools) {
@@ -248,7 +259,7 @@ export class ControlPlane {
     this.#config = after;
     this.#workers.broadcast({ type: 'pool', config, slots });
     this.#configurePool(pool, config);
-    this.#owner.retain(slotKeysOf(after), clock.nowMs());
+    this.#owner.retain(this.#keysOf(after), clock.nowMs());
   }
 
   #tellStates(pool: Pool): void {

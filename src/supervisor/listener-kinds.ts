@@ -135,13 +135,15 @@ function compileHttp(
   config: HttpListenerConfig,
   before: HttpListenerConfig | undefined,
   same: L7Listener | undefined,
-  { pools, shared }: ListenerParts,
+  { pools, shared, cells }: ListenerParts,
 ): Router<L7Pool> {
   const filters = same?.router.routes.map((route) => route.filters) ?? [];
   const kept = before === undefined ? undefined : new KeptFilters(before, filters, config);
   return compileRoutes<L7Pool>(config.routes, {
     pool: (name) => poolNamed(name, pools).l7,
-    filter: (filter, route) => kept?.take(route, filter) ?? createFilter(filter, { log: shared.log }),
+    filter: (filter, route, place) =>
+      kept?.take(route, filter) ??
+      createFilter(filter, { log: shared.log, memory: cells.filter(config.name, route, place) }),
   });
 }
 

@@ -5,11 +5,12 @@ import type { ListenerConfig } from '../config/schema/listener.ts';
 import { ListenerStats } from '../model/listener-stats.ts';
 import type { Cells, CellSource, Kind } from '../model/shared/cells.ts';
 import { KINDS } from '../model/shared/layout.ts';
+import type { Region } from '../model/shared/regions.ts';
 import type { SharedState } from '../model/shared/shared-state.ts';
 import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
 
 /** What the objects of a configuration are known by in the shared memory. Names have no spaces in them. */
-export function slotKeysOf({ pools, listeners }: Config): SlotKeys {
+export function slotKeysOf({ pools, listeners }: Config): Omit<SlotKeys, 'regions'> {
   const endpoint: string[] = [];
   for (const { name: pool, endpoints } of pools) {
     for (const { name, address } of endpoints) endpoint.push(endpointKey(pool, name, formatAddress(address)));
@@ -48,6 +49,11 @@ function routeKey(listener: string, name: string, place: number): string {
   return `${listener} ${name} ${place}`;
 }
 
+/** What the memory of a filter is known by. */
+export function filterKey(listener: string, route: number, place: number): string {
+  return `${listener} ${route} ${place}`;
+}
+
 /** The memory of every object, by the slots that the supervisor gave out. */
 export class SharedCells implements CellSource {
   readonly #state: SharedState;
@@ -58,6 +64,8 @@ export class SharedCells implements CellSource {
     route: new Map(),
   };
 
+  #regions: ReadonlyMap<string, Region> = new Map();
+
   constructor(state: SharedState) {
     this.#state = state;
   }
@@ -65,6 +73,7 @@ export class SharedCells implements CellSource {
   /** Slots that were given out; those that were known before stay known, for what is still in use. */
   learn(slots: SlotMap): void {
     for (const kind of KINDS) for (const [key, slot] of slots[kind]) this.#slots[kind].set(key, slot);
+    this.#regions = new Map(slots.regions);
   }
 
   pool(name: string): Cells<'pool'> {
@@ -81,6 +90,11 @@ export class SharedCells implements CellSource {
 
   route(listener: string, name: string, place: number): Cells<'route'> {
     return this.#cells('route', routeKey(listener, name, place));
+  }
+
+  filter(listener: string, route: number, place: number): Uint8Array | undefined {
+    const region = this.#regions.get(filterKey(listener, route, place));
+    return region === undefined ? undefined : this.#state.region(region);
   }
 
   #cells<K extends Kind>(kind: K, key: string): Cells<K> {

@@ -12,12 +12,12 @@ const HAMMER = new URL('../support/hammer-places.ts', import.meta.url).pathname;
 
 function endpoints(count: number) {
   const endpoint = Array.from({ length: count }, (_, index) => `e${index}`);
-  return { pool: ['p'], endpoint, listener: [], route: [] };
+  return { pool: ['p'], endpoint, listener: [], route: [], regions: [] };
 }
 
 function scene() {
   const memory = createSharedMemory(sharedStateBytes(WORKERS));
-  const owner = StateOwner.create(memory, WORKERS);
+  const owner = StateOwner.create(memory, WORKERS, () => {});
   owner.assign(endpoints(1), 0);
   const word = (slot: number) => witnessWord(owner.state, slot);
   const read = (slot: number): number => Atomics.load(owner.state.counts, word(slot));
@@ -90,7 +90,7 @@ describe('places that four processes fight for', () => {
 
 test('memory is taken only for what is used, and grows with it', () => {
   const memory = createSharedMemory(sharedStateBytes(WORKERS));
-  const owner = StateOwner.create(memory, WORKERS);
+  const owner = StateOwner.create(memory, WORKERS, () => {});
   const usedBytes = (): number => statSync(memory.path).blocks * 512;
   owner.assign(endpoints(10), 0);
   const small = usedBytes();

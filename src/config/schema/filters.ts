@@ -79,7 +79,7 @@ export const rateLimitFilter = z
       .int()
       .min(1)
       .default(100_000)
-      .meta({ description: 'Keys remembered; the least recently seen go first.' }),
+      .meta({ description: 'Keys remembered; of more, those that are forgotten first lose least by it.' }),
   })
   .meta({ description: 'Answers 429 beyond a rate: a token bucket per key.' });
 

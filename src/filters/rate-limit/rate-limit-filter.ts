@@ -7,7 +7,7 @@ import { fieldLine, fieldName } from '../../model/fields.ts';
 import type { Filter, FilterContext, FilterVerdict, LocalReply } from '../../model/filter.ts';
 import type { Log } from '../../model/ports.ts';
 import { clientNetwork } from '../../util/ip.ts';
-import { TokenTable } from '../../util/token-table.ts';
+import { privateTokenTable, TokenTable, tokenTableBytes } from '../../util/token-table.ts';
 
 const HEADER = 'header:';
 /** Longer keys are kept as their digest, so that clients cannot fill memory with them. */
@@ -32,10 +32,16 @@ function keyFunction(config: RateLimitFilterConfig): KeyOf {
   };
 }
 
+/** Bytes of memory that the tokens of a filter need. */
+export function rateLimitBytes({ maxKeys }: RateLimitFilterConfig): number {
+  return tokenTableBytes(maxKeys);
+}
+
 /** `rateLimit`: answers 429 when a key has no token left. */
 export class RateLimitFilter implements Filter {
   readonly name = 'rateLimit';
   readonly #table: TokenTable;
+  readonly #maxKeys: number;
   readonly #keyOf: KeyOf;
   readonly #policy: string;
   readonly #log: Log;
@@ -45,12 +51,20 @@ export class RateLimitFilter implements Filter {
   #refusal: LocalReply | undefined = undefined;
   #refusalSeconds = -1;
 
-  /** @throws RangeError on a rate that the configuration check refuses. */
-  constructor(config: RateLimitFilterConfig, log: Log) {
+  /**
+   * @param memory `rateLimitBytes` of it, where the tokens lie that are counted together; left out, they are counted here alone.
+   * @throws RangeError on a rate that the configuration check refuses.
+   */
+  constructor(config: RateLimitFilterConfig, log: Log, memory?: Uint8Array) {
     const rate = parseRate(config.rate);
     if (rate === undefined) throw new RangeError(`not a rate: ${config.rate}`);
     const burst = config.burst ?? defaultBurst(rate);
-    this.#table = new TokenTable(rate.periodMs / rate.requests, burst, config.maxKeys);
+    const intervalMs = rate.periodMs / rate.requests;
+    this.#maxKeys = config.maxKeys;
+    this.#table =
+      memory === undefined
+        ? privateTokenTable(intervalMs, burst, config.maxKeys)
+        : new TokenTable(intervalMs, burst, config.maxKeys, memory);
     this.#keyOf = keyFunction(config);
     this.#policy = `"${config.key.startsWith(HEADER) ? 'header' : config.key}";q=${rate.requests};w=${rate.periodMs / 1000}`;
     this.#log = log;
@@ -85,7 +99,7 @@ export class RateLimitFilter implements Filter {
     if (nowMs - this.#warnedMs < WARN_EVERY_MS) return;
     this.#log.warn('rate-limit-table-full', {
       route: routeName,
-      keys: this.#table.size,
+      keys: this.#maxKeys,
       forgotten: this.#table.forgotten - this.#forgotten,
       reason: 'more keys than maxKeys; those forgotten start with a full bucket',
     });

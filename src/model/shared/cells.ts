@@ -71,6 +71,11 @@ export interface CellSource {
   listener(name: string): Cells<'listener'>;
   /** @param place Which of the routes with that name it is, from 0. */
   route(listener: string, name: string, place: number): Cells<'route'>;
+  /**
+   * Memory of a filter, of the `place`th of a route; undefined when it needs none.
+   * @param route Index of the route.
+   */
+  filter(listener: string, route: number, place: number): Uint8Array | undefined;
 }
 
 /** Names of the counts of a kind, with how much memory they need and what they are. */

@@ -22,9 +22,18 @@ export const TOTALS: Readonly<Record<Kind, number>> = {
 };
 
 /** How many objects of a kind there can be. Costs addresses, not memory: only what is used is ever backed. */
-export type Capacity = Readonly<Record<Kind, number>>;
+export type Capacity = Readonly<Record<Kind, number>> & {
+  /** For tables of any size; whole pages. */
+  readonly arenaBytes: number;
+};
 
-export const CAPACITY: Capacity = { pool: 8192, endpoint: 65_536, listener: 1024, route: 65_536 };
+export const CAPACITY: Capacity = {
+  pool: 8192,
+  endpoint: 65_536,
+  listener: 1024,
+  route: 65_536,
+  arenaBytes: 2 ** 32,
+};
 
 function pages(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
@@ -43,6 +52,7 @@ export class Layout {
   readonly totalsBytes: number;
   readonly countsAt: number = PAGE_BYTES;
   readonly countsBytes: number;
+  readonly arenaAt: number;
   readonly sizeBytes: number;
   readonly #lanes = new Map<string, { readonly at: number; readonly words: number }>();
   readonly #records = new Map<Kind, number>();
@@ -63,7 +73,8 @@ export class Layout {
     this.countsStride = pages(lane * 4) / 4;
     this.countsBytes = this.countsStride * 4 * workers;
     this.totalsBytes = pages(record * 8);
-    this.sizeBytes = this.totalsAt(this.workers + 1);
+    this.arenaAt = this.totalsAt(workers + 1);
+    this.sizeBytes = this.arenaAt + capacity.arenaBytes;
   }
 
   /** First byte of the totals of a column. The one after the last worker holds what dead workers counted. */
@@ -95,6 +106,7 @@ export class Layout {
       checksum(JSON.stringify(shape)),
       this.workers,
       ...KINDS.map((kind) => this.capacity[kind]),
+      this.capacity.arenaBytes / PAGE_BYTES,
     );
     const header = new Int32Array(HEADER_WORDS);
     header.set(words);
@@ -110,7 +122,9 @@ export class Layout {
 export function readLayout(header: Int32Array): Layout {
   const [magic, , , workers = 0] = header;
   if (magic !== MAGIC) throw new Error('this is not the shared memory of Pointsman');
-  const capacity = Object.fromEntries(KINDS.map((kind, index) => [kind, header[4 + index]])) as Capacity;
+  const of = (index: number): number => header[4 + index] ?? 0;
+  const slots = Object.fromEntries(KINDS.map((kind, index) => [kind, of(index)])) as Record<Kind, number>;
+  const capacity = { ...slots, arenaBytes: of(KINDS.length) * PAGE_BYTES };
   const layout = new Layout(workers, capacity);
   if (!layout.header().every((word, index) => word === header[index]))
     throw new Error('the shared memory is of another version of Pointsman, or damaged');

@@ -6,20 +6,21 @@ import { ListenerStats } from '../listener-stats.ts';
 import { pool as poolSchema } from '../../config/schema/pool.ts';
 import { countsOf } from './cells.ts';
 import { type Capacity, CAPACITY, KINDS, Layout, PAGE_BYTES, TOTALS } from './layout.ts';
+import type { Region } from './regions.ts';
 import { PrivateFile } from './shared-file.ts';
 import { SharedState } from './shared-state.ts';
 import { sharedStateBytes, StateOwner } from './state-owner.ts';
 
-const SMALL: Capacity = { pool: 2, endpoint: 4, listener: 2, route: 3 };
+const SMALL: Capacity = { pool: 2, endpoint: 4, listener: 2, route: 3, arenaBytes: 2 * PAGE_BYTES };
 
 function rig(workers = 3, capacity = SMALL) {
   const file = new PrivateFile(sharedStateBytes(workers, capacity));
-  const owner = StateOwner.create(file, workers, 'supervisor', capacity);
+  const owner = StateOwner.create(file, workers, (memory) => memory.fill(1, 0, 1), capacity);
   return { file, owner, attach: (column: number) => SharedState.attach(file, column) };
 }
 
 function keys(endpoints: readonly string[]) {
-  return { pool: ['p'], endpoint: endpoints, listener: ['l'], route: [] };
+  return { pool: ['p'], endpoint: endpoints, listener: ['l'], route: [], regions: [] };
 }
 
 describe('the layout', () => {
@@ -175,4 +176,39 @@ test('what a dead worker had under way is cleared, and only that', () => {
   ]);
   const again = attach(2).cells('endpoint', 0).counts.inFlight;
   expect([again.own, again.take(3), again.take(3)]).toEqual([0, true, false]);
+});
+
+describe('regions', () => {
+  const region = (id: string, sizeBytes: number, key = id) => ({ key, id, sizeBytes });
+  const wanting = (...regions: ReturnType<typeof region>[]) => ({ ...keys([]), regions });
+
+  test('are all 0 but for what makes them ready, seen by all, and stay with their id', () => {
+    const { owner, attach } = rig();
+    const [[key, given]] = owner.assign(wanting(region('r', 100, 'first name')), 0).regions as [
+      [string, Region],
+    ];
+    expect([key, given.sizeBytes, given.offset]).toEqual(['first name', 100, owner.state.layout.arenaAt]);
+    attach(0).region(given)[99] = 5;
+    const [[, again]] = owner.assign(wanting(region('r', 100, 'other name')), 0).regions as [
+      [string, Region],
+    ];
+    const seen = attach(1).region(again);
+    expect([again, seen[0], seen[1], seen[99]]).toEqual([given, 1, 0, 5]);
+  });
+
+  test('are used again after a minute, empty', () => {
+    const { owner, attach } = rig();
+    const offsets =
+      (...regions: ReturnType<typeof region>[]) =>
+      (nowMs: number) =>
+        owner
+          .assign(wanting(...regions), nowMs)
+          .regions.map(([, { offset }]) => offset - owner.state.layout.arenaAt);
+    expect(offsets(region('a', 10), region('b', PAGE_BYTES))(0)).toEqual([0, PAGE_BYTES]);
+    attach(0).region({ offset: owner.state.layout.arenaAt, sizeBytes: 10 })[5] = 9;
+    owner.retain(wanting(region('b', PAGE_BYTES)), 0);
+    expect(() => offsets(region('b', PAGE_BYTES), region('c', 20))(59_000)).toThrow('lower maxKeys');
+    expect(offsets(region('b', PAGE_BYTES), region('c', 20))(60_000)).toEqual([PAGE_BYTES, 0]);
+    expect(attach(1).region({ offset: owner.state.layout.arenaAt, sizeBytes: 20 })[5]).toBe(0);
+  });
 });

@@ -1,5 +1,6 @@
 import { type Cells, type Kind, makeCounts } from './cells.ts';
 import { type Layout, readLayout, TOTALS } from './layout.ts';
+import type { Region } from './regions.ts';
 import type { WordsOfWorkers } from './shared-count.ts';
 import type { SharedFile } from './shared-file.ts';
 
@@ -56,6 +57,11 @@ export class SharedState {
     };
     this.#cells.set(`${kind} ${slot}`, made);
     return made;
+  }
+
+  /** The memory of a region. */
+  region({ offset, sizeBytes }: Region): Uint8Array {
+    return this.#file.map(offset, sizeBytes);
   }
 
   /** Totals of one column; the one after the last worker holds what dead workers counted. */

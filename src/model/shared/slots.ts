@@ -1,11 +1,17 @@
 import type { Kind } from './cells.ts';
 import { type Capacity, KINDS } from './layout.ts';
+import type { Region } from './regions.ts';
 
 /** Slots by key, of each kind. Plain data, to be sent to workers. */
-export type SlotMap = Readonly<Record<Kind, readonly (readonly [key: string, slot: number])[]>>;
+export type SlotMap = Readonly<Record<Kind, readonly (readonly [key: string, slot: number])[]>> & {
+  readonly regions: readonly (readonly [key: string, region: Region])[];
+};
 
 /** Keys of all objects of a snapshot. */
-export type SlotKeys = Readonly<Record<Kind, readonly string[]>>;
+export type SlotKeys = Readonly<Record<Kind, readonly string[]>> & {
+  /** Tables of any size; `key` as it is asked for, `id` what stays the same from one snapshot to the next. */
+  readonly regions: readonly { readonly key: string; readonly id: string; readonly sizeBytes: number }[];
+};
 
 const CALLED: Readonly<Record<Kind, string>> = {
   pool: 'pools',
@@ -110,7 +116,7 @@ export class SlotTable {
    * Slots for everything in a snapshot; what has one keeps it.
    * @throws Error when not all fit, or no memory is left; then nothing was assigned.
    */
-  assign(keys: SlotKeys, nowMs: number): SlotMap {
+  assign(keys: SlotKeys, nowMs: number): Omit<SlotMap, 'regions'> {
     for (const kind of KINDS) this.#kinds[kind].sweep(nowMs, (slot) => this.#isQuiet(kind, slot));
     const assigned: [Kind, readonly (readonly [string, number])[]][] = [];
     try {

@@ -1,7 +1,8 @@
 import { countsOf, type Kind } from './cells.ts';
 import { type Capacity, CAPACITY, Layout, TOTALS } from './layout.ts';
+import { Regions } from './regions.ts';
 import type { SharedFile } from './shared-file.ts';
-import { type Column, SharedState } from './shared-state.ts';
+import { SharedState } from './shared-state.ts';
 import { type SlotKeys, type SlotMap, SlotTable } from './slots.ts';
 
 /** Counts get memory in pieces of this. */
@@ -22,39 +23,41 @@ export function sharedStateBytes(workers: number, capacity: Capacity = CAPACITY)
  * - before totals are read: `gather`
  */
 export class StateOwner {
-  /** What the supervisor sees; with one process in all, what it counts itself. */
+  /** What the supervisor sees. */
   readonly state: SharedState;
   readonly path: string;
   readonly #file: SharedFile;
   readonly #slots: SlotTable;
+  readonly #regions: Regions;
+  readonly #prepareRegion: (memory: Uint8Array) => void;
   readonly #columns: readonly Float64Array[];
-  readonly #sums: boolean;
   /** Pages of counts that have memory. */
   readonly #backed = new Set<number>();
 
   /**
    * @param file As large as `sharedStateBytes` says, all 0.
-   * @param column Column of this process itself, when it is supervisor and worker in one.
+   * @param prepareRegion Makes a new region, all 0, ready for use.
    */
   static create(
     file: SharedFile,
     workers: number,
-    column: Column = 'supervisor',
+    prepareRegion: (memory: Uint8Array) => void,
     capacity: Capacity = CAPACITY,
   ): StateOwner {
     const layout = new Layout(workers, capacity);
     const header = layout.header();
     const bytes = file.map(0, header.byteLength);
     new Int32Array(bytes.buffer, bytes.byteOffset, header.length).set(header);
-    return new StateOwner(file, layout, column);
+    return new StateOwner(file, layout, prepareRegion);
   }
 
-  private constructor(file: SharedFile, layout: Layout, column: Column) {
+  private constructor(file: SharedFile, layout: Layout, prepareRegion: (memory: Uint8Array) => void) {
     this.path = file.path;
     this.#file = file;
-    this.state = new SharedState(file, layout, column);
+    this.state = new SharedState(file, layout, 'supervisor');
+    this.#prepareRegion = prepareRegion;
+    this.#regions = new Regions(layout.arenaAt, layout.capacity.arenaBytes);
     this.#columns = Array.from({ length: layout.workers + 1 }, (_, index) => this.state.columnTotals(index));
-    this.#sums = column === 'supervisor';
     this.#slots = new SlotTable(
       layout.capacity,
       (kind, slot) => this.#prepare(kind, slot),
@@ -67,12 +70,21 @@ export class StateOwner {
    * @throws Error when not all fit, or no memory is left; then nothing was assigned.
    */
   assign(keys: SlotKeys, nowMs: number): SlotMap {
-    return this.#slots.assign(keys, nowMs);
+    const slots = this.#slots.assign(keys, nowMs);
+    const wanted = keys.regions.map(({ id, sizeBytes }) => [id, sizeBytes] as const);
+    const { regions, fresh } = this.#regions.assign(wanted, nowMs);
+    for (const id of fresh) {
+      const { offset, sizeBytes } = regions.get(id)!;
+      this.#file.clear(offset, sizeBytes);
+      this.#prepareRegion(this.#file.map(offset, sizeBytes));
+    }
+    return { ...slots, regions: keys.regions.map(({ key, id }) => [key, regions.get(id)!]) };
   }
 
   /** No worker uses a snapshot any more that names anything else than `keys`. */
   retain(keys: SlotKeys, nowMs: number): void {
     this.#slots.retain(keys, nowMs);
+    this.#regions.retain(new Set(keys.regions.map(({ id }) => id)), nowMs);
   }
 
   /** A worker is dead: what it had under way is not any more, what it counted is kept. */
@@ -92,7 +104,6 @@ export class StateOwner {
 
   /** Brings the totals that the supervisor sees up to date. */
   gather(): void {
-    if (!this.#sums) return;
     const { layout } = this.state;
     this.#slots.forEach((kind, slot) => {
       const { totals } = this.state.cells(kind, slot);
