@@ -135,6 +135,18 @@ describe('TLS towards endpoints', () => {
     expect((await get(pointsman)).body.toString()).toBe('all of it');
   });
 
+  testOpenssl('sessions of a tcp listener are sealed towards the endpoint', async () => {
+    using one = await endpoint('endpoint.example', hello);
+    const config = front(one.port, { sni: 'endpoint.example' });
+    await using pointsman = await startPointsman({
+      ...config,
+      listeners: [{ name: 'bytes', address: '127.0.0.1:0', protocol: 'tcp', pool: 'web' }],
+    });
+    const answered = await ask(pointsman.address(), 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    expect(answered.status).toBe(200);
+    expect(valueOf(answered, 'x-name')).toBe('endpoint.example');
+  });
+
   testOpenssl('health checks speak TLS too', async () => {
     using one = await endpoint('endpoint.example', hello);
     const checked = {
