@@ -46,11 +46,18 @@ export class WorkerProcess {
     sockets?.closeRemote();
   }
 
-  /** Sends descriptors first, so that they are there when the message is read. Nothing happens when the process has ended. */
+  /**
+   * Sends descriptors first, so that they are there when the message is read. Nothing happens when the process has ended. One that cannot be
+   * told any more (it hangs, and its channels are full) is killed: the next one begins with what it would have been told.
+   */
   send(message: ToWorker, handed: readonly Handed[] = []): void {
     if (!this.#alive) return;
-    if (handed.length > 0) this.#sockets?.send(handed);
-    this.#process.send(message);
+    try {
+      if (handed.length > 0) this.#sockets?.send(handed);
+      this.#process.send(message);
+    } catch {
+      this.kill();
+    }
   }
 
   kill(): void {

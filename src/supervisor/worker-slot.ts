@@ -51,6 +51,8 @@ export class WorkerSlot {
   figures: ProcessFigures = NO_FIGURES;
   link = new Link();
   restarts = 0;
+  /** Why the last process ended, for people. */
+  lastReason = '';
   state: WorkerState = 'starting';
   /** CPU time of the processes that had the slot before, seconds. */
   readonly pastCpu = { user: 0, system: 0 };
@@ -59,7 +61,6 @@ export class WorkerSlot {
   readonly #pace = new RespawnPace();
   #process: WorkerProcess | undefined = undefined;
   #startedMs = 0;
-  #lastReason = '';
   #retryAtMs = 0;
   #failure = '';
   #stopping = false;
@@ -95,7 +96,7 @@ export class WorkerSlot {
   get trouble(): string | undefined {
     if (this.state !== 'waiting') return undefined;
     const inMs = Math.max(0, this.#retryAtMs - this.#deps.clock.nowMs());
-    return `worker ${this.number} ended ${this.#pace.early} times in a row (${this.#lastReason}); the next try is in ${Math.ceil(inMs / 1000)} s`;
+    return `worker ${this.number} ended ${this.#pace.early} times in a row (${this.lastReason}); the next try is in ${Math.ceil(inMs / 1000)} s`;
   }
 
   spawn(): void {
@@ -104,10 +105,16 @@ export class WorkerSlot {
     this.link = new Link();
     this.#failure = '';
     this.#startedMs = clock.nowMs();
-    this.#process = new WorkerProcess(handsSockets, {
-      onMessage: (message) => this.#onMessage(message),
-      onExit: (how) => this.#onExit(how),
-    });
+    try {
+      this.#process = new WorkerProcess(handsSockets, {
+        onMessage: (message) => this.#onMessage(message),
+        onExit: (how) => this.#onExit(how),
+      });
+    } catch (error) {
+      // No memory, no descriptors: it is tried again as for one that died.
+      this.#onExit(error instanceof Error ? error.message : String(error));
+      return;
+    }
     this.#events.onSpawned(this);
   }
 
@@ -148,7 +155,7 @@ export class WorkerSlot {
     const reason = this.#failure === '' ? how : this.#failure;
     const pid = this.pid;
     this.#process = undefined;
-    this.#lastReason = reason;
+    this.lastReason = reason;
     this.pastCpu.user += this.figures.userCpuSeconds;
     this.pastCpu.system += this.figures.systemCpuSeconds;
     this.figures = NO_FIGURES;

@@ -90,6 +90,9 @@ export class Workers {
    * @throws Error of the first that cannot; the others are not stopped.
    */
   async begin(): Promise<Ports> {
+    // One that died while it had nothing to do yet would never answer.
+    const dead = this.slots.find(({ alive }) => !alive);
+    if (dead !== undefined) throw new Error(`worker ${dead.number} ended at its start: ${dead.lastReason}`);
     this.#begun = true;
     const ready = this.slots.map((slot) => this.#answerOf(slot, (message) => message.type === 'ready', true));
     for (const slot of this.slots) this.#start(slot);
