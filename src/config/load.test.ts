@@ -43,7 +43,7 @@ describe('loadConfig', () => {
       ok: true,
       warnings: [],
       config: {
-        workers: 1,
+        workers: 'auto',
         admin: { address: { host: '127.0.0.1', port: 9900 } },
         listeners: [
           {

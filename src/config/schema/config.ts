@@ -12,7 +12,7 @@ export const config = z.strictObject({
   $schema: z.string().optional().meta({ description: 'Address of the JSON Schema, for editors. Not read.' }),
   workers: z
     .union([z.literal('auto'), z.number().int().min(1).max(256)])
-    .default(1)
+    .default('auto')
     .meta({ description: 'Processes that carry traffic; `auto` is one a core.' }),
   admin: z
     .union([z.literal(false), admin])
