@@ -9,6 +9,7 @@ import { Deadline } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { L4Shared } from './l4-shared.ts';
+import { SessionRules } from './session-rules.ts';
 import { SessionTable } from './session-table.ts';
 import type { TcpTarget } from './tcp-listener.ts';
 import { UdpSession } from './udp-session.ts';
@@ -32,8 +33,7 @@ export class UdpListener {
   readonly name: string;
   readonly stats: ListenerStats;
   readonly shared: L4Shared;
-  /** Answers are expected, so that their absence is a failure. */
-  expectsAnswers = false;
+  rules: SessionRules;
   /** Silence that ends a session, milliseconds. */
   idleMs = 0;
   /** Bytes of answers at most for each byte of requests; Infinity without a limit. */
@@ -58,6 +58,7 @@ export class UdpListener {
     this.#target = target;
     this.#table = new SessionTable(shared.random);
     this.#clients = new ClientLimits(perClient(config));
+    this.rules = new SessionRules(config.session);
     this.configure(config, target);
   }
 
@@ -68,7 +69,7 @@ export class UdpListener {
     this.#clients.configure(perClient(config));
     this.idleMs = config.timeouts.idle;
     this.amplification = config.limits.amplification ?? Number.POSITIVE_INFINITY;
-    this.expectsAnswers = (config.session.responses ?? 0) > 0;
+    this.rules = new SessionRules(config.session);
   }
 
   /** A datagram of a client. `way`: by which it came. */
@@ -101,8 +102,7 @@ export class UdpListener {
     const session = new UdpSession(this, l4Pool, way, party, key);
     this.#sessions.add(session);
     this.#unanswered.add(session);
-    // One that takes a single datagram need not be found again.
-    if (this.#config.session.requests !== 1) this.#table.add(session);
+    if (!this.rules.single) this.#table.add(session);
     way.sessionBegan();
     return session;
   }
@@ -122,28 +122,12 @@ export class UdpListener {
     return false;
   }
 
-  /** A session has sent as much as goes to one endpoint: the next datagram of its client begins another. */
-  forwarded(session: UdpSession): void {
-    if (this.isSpent(session)) this.#table.remove(session);
-    if (this.isComplete(session)) session.finish(undefined);
+  /** The next datagram of its client begins another session. */
+  spent(session: UdpSession): void {
+    this.#table.remove(session);
   }
 
-  /** Whether it takes no more datagrams of its client. */
-  isSpent({ requests }: UdpSession): boolean {
-    const most = this.#config.session.requests;
-    return most > 0 && requests >= most;
-  }
-
-  /** Whether all answers are there that were expected. */
-  isComplete(session: UdpSession): boolean {
-    const { requests, responses } = this.#config.session;
-    if (responses === undefined) return false;
-    if (requests > 0 && !this.isSpent(session)) return false;
-    // Where no answer is expected a session ends only because it is spent.
-    if (requests === 0 && responses === 0) return false;
-    return session.responses >= responses * session.requests;
-  }
-
+  /** It has had its first answer. */
   answered(session: UdpSession): void {
     this.#unanswered.delete(session);
   }
@@ -192,22 +176,9 @@ export class UdpListener {
       startWallMs: clock.wallMs() - durationMs,
       durationMs,
       listener: this.name,
-      pool: session.l4Pool.pool.name,
-      endpoint: session.endpoint?.name ?? '',
-      clientIp: session.clientIp,
-      clientPort: session.clientPort,
-      peerIp: session.clientIp,
-      peerPort: session.clientPort,
       protocol: 'UDP',
-      route: '',
-      serverName: '',
-      alpn: '',
-      requestBytes: session.bytesIn,
-      responseBytes: session.bytesOut,
       failure: failure ?? '',
-      attempts: session.attempts,
-      queuedMs: 0,
-      connectMs: 0,
+      ...session.summary(),
     });
   }
 

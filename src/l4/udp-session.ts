@@ -2,6 +2,7 @@ import { availability, type Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { PoolView } from '../model/pool.ts';
+import type { SessionEntry } from '../model/session-entry.ts';
 import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-socket.ts';
 import { partyIp, partyPort } from '../net/party.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
@@ -95,7 +96,8 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
       else this.endpoint!.stats.bytesOut += length;
       break;
     }
-    listener.forwarded(this);
+    if (listener.rules.isSpent(this.requests)) listener.spent(this);
+    if (listener.rules.isComplete(this.requests, this.responses)) this.finish(undefined);
   }
 
   /** The pool has changed: an endpoint that takes nothing any more, or has left, is let go. A draining one is kept. */
@@ -158,7 +160,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     this.responses++;
     this.#deadline.start(listener.idleMsOf(this.way));
     if (this.#askedMs >= 0) this.#firstAnswer(endpoint);
-    if (listener.isComplete(this)) this.finish(undefined);
+    if (listener.rules.isComplete(this.requests, this.responses)) this.finish(undefined);
   }
 
   #firstAnswer(endpoint: Endpoint): void {
@@ -179,7 +181,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     this.#blame(endpoint, failure);
     this.#letGo();
     this.tried = this.tried.length < MAX_TRIES ? [...this.tried, endpoint] : [endpoint];
-    if (this.#listener.isSpent(this)) this.finish(failure);
+    if (this.#listener.rules.isSpent(this.requests)) this.finish(failure);
     else this.#listener.dropped(failure);
   }
 
@@ -192,7 +194,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
 
   /** Idle for as long as it may be. Where answers are expected and not one came, that is the fault of the endpoint. */
   onDeadline(): void {
-    if (this.responses > 0 || !this.#listener.expectsAnswers || this.endpoint === undefined) {
+    if (this.responses > 0 || !this.#listener.rules.expectsAnswers || this.endpoint === undefined) {
       this.finish(undefined);
       return;
     }
@@ -223,5 +225,26 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     this.endpoint!.counts.sessions.add(-1);
     this.#listener.shared.balancer.release(this.l4Pool.pool, this.endpoint!);
     this.l4Pool.queue.wake();
+  }
+
+  /** Its part of the access log. */
+  summary(): Omit<SessionEntry, 'startWallMs' | 'durationMs' | 'listener' | 'protocol' | 'failure'> {
+    const { clientIp, clientPort } = this;
+    return {
+      route: '',
+      serverName: '',
+      alpn: '',
+      pool: this.l4Pool.pool.name,
+      endpoint: this.endpoint?.name ?? '',
+      clientIp,
+      clientPort,
+      peerIp: clientIp,
+      peerPort: clientPort,
+      requestBytes: this.bytesIn,
+      responseBytes: this.bytesOut,
+      attempts: this.attempts,
+      queuedMs: 0,
+      connectMs: 0,
+    };
   }
 }

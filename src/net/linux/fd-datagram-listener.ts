@@ -7,7 +7,6 @@ import {
   EPOLL,
   errno,
   IP_PKTINFO,
-  IPV6_PKTINFO,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
   MSG,
@@ -17,14 +16,8 @@ import {
   sys,
   systemError,
 } from './libc.ts';
-import {
-  CONTROL_WORDS,
-  FULL_CONTROL_BYTES,
-  FULL_NAME_BYTES,
-  HEADER_WORDS,
-  MessageBatch,
-  NAME_WORDS,
-} from './message-batch.ts';
+import { FULL_CONTROL_BYTES, FULL_NAME_BYTES, HEADER_WORDS, MessageBatch } from './message-batch.ts';
+import { readParty, writeParty } from './packet-info.ts';
 import { poller, type PollTarget } from './poller.ts';
 import { offerRoom, readPort, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts';
 
@@ -33,19 +26,6 @@ const BATCH = 32;
 const PAYLOAD_BYTES = 65_536;
 /** Asked of the kernel for what arrives while we do something else, bytes; it gives no more than net.core.rmem_max. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-
-/** A control message: `struct cmsghdr` in 32-bit words (length, level, type), then what it holds. cmsg(3) */
-const LEVEL_WORD = 2;
-const TYPE_WORD = 3;
-const DATA_WORD = 4;
-const CMSG_HEAD_BYTES = 16;
-/** `struct in_pktinfo`: interface, our address, address in the head of the packet. ip(7) */
-const IN_PKTINFO_BYTES = 12;
-/** `struct in6_pktinfo`: our address, interface. ipv6(7) */
-const IN6_PKTINFO_BYTES = 20;
-
-const INTERFACE = 7;
-const LOCAL = 8;
 
 /** All listeners read into the one and send from the other. */
 let input: MessageBatch | undefined;
@@ -118,28 +98,8 @@ class FdDatagramListener implements DatagramListener, PollTarget {
       this.#acceptor.onTruncated();
       return;
     }
-    this.#readParty(batch, index);
+    readParty(batch, index, this.#family, this.#wild, this.#party);
     this.#acceptor.onDatagram(batch.payloads[index]!, batch.received(index), this.#party);
-  }
-
-  #readParty(batch: MessageBatch, index: number): void {
-    const party = this.#party;
-    const { names, controls } = batch;
-    const name = index * NAME_WORDS;
-    const control = index * CONTROL_WORDS;
-    party.fill(0);
-    const words = this.#family === AF.INET6 ? INTERFACE : 2;
-    for (let word = 0; word < words; word++) party[word] = names[name + word]!;
-    if (!this.#wild || batch.controlLength(index) < CMSG_HEAD_BYTES) return;
-    const type = controls[control + TYPE_WORD]!;
-    const data = control + DATA_WORD;
-    if (controls[control + LEVEL_WORD] === SOL.IP && type === IP_PKTINFO) {
-      party[LOCAL] = controls[data + 1]!;
-    } else if (controls[control + LEVEL_WORD] === SOL.IPV6 && type === IPV6_PKTINFO) {
-      for (let word = 0; word < 4; word++) party[LOCAL + word] = controls[data + word]!;
-      // fe80::/10, the first two bytes in the lower half of the word: such an address is one only together with its interface.
-      if ((party[LOCAL]! & 0xc0ff) === 0x80fe) party[INTERFACE] = controls[data + 4]!;
-    }
   }
 
   send(party: Party, bytes: Buffer, length: number): void {
@@ -154,36 +114,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
     }
     bytes.copy(batch.payloads[index]!, 0, 0, length);
     batch.setPayloadLength(index, length);
-    this.#writeParty(batch, index, party);
-  }
-
-  #writeParty(batch: MessageBatch, index: number, party: Party): void {
-    const { names, controls } = batch;
-    const name = index * NAME_WORDS;
-    for (let word = 0; word < INTERFACE; word++) names[name + word] = party[word]!;
-    const inet6 = this.#family === AF.INET6;
-    const nameBytes = inet6 ? 28 : 16;
-    if (!this.#wild) {
-      batch.setLengths(index, nameBytes, 0);
-      return;
-    }
-    const control = index * CONTROL_WORDS;
-    const data = control + DATA_WORD;
-    const dataBytes = inet6 ? IN6_PKTINFO_BYTES : IN_PKTINFO_BYTES;
-    controls[control] = CMSG_HEAD_BYTES + dataBytes;
-    controls[control + 1] = 0;
-    controls[control + LEVEL_WORD] = inet6 ? SOL.IPV6 : SOL.IP;
-    controls[control + TYPE_WORD] = inet6 ? IPV6_PKTINFO : IP_PKTINFO;
-    if (inet6) {
-      for (let word = 0; word < 4; word++) controls[data + word] = party[LOCAL + word]!;
-      controls[data + 4] = party[INTERFACE]!;
-    } else {
-      controls[data] = 0;
-      controls[data + 1] = party[LOCAL]!;
-      controls[data + 2] = 0;
-    }
-    // Aligned to 8 bytes, as CMSG_SPACE has it.
-    batch.setLengths(index, nameBytes, (CMSG_HEAD_BYTES + dataBytes + 7) & ~7);
+    writeParty(batch, index, this.#family, this.#wild, party);
   }
 
   /** Sends the first `count` messages of the output. One that the kernel does not take is lost, the others go. */
