@@ -43,6 +43,12 @@ export function poolsOf(listener: Draft<ListenerConfig>): string[] {
   return [...new Set(poolReferences(listener).map(({ pool }) => pool))];
 }
 
+/** Whether only udp listeners lead to a pool, so that nobody connects to its endpoints. */
+export function onlyDatagrams(listeners: readonly ListenerConfig[], pool: string): boolean {
+  const leading = listeners.filter((listener) => poolsOf(listener).includes(pool));
+  return leading.length > 0 && leading.every(({ protocol }) => protocol === 'udp');
+}
+
 function choices({ pool, split }: Draft<PoolChoice>, at: Path): PoolReference[] {
   const references: PoolReference[] = pool === undefined ? [] : [{ pool, at: [...at, 'pool'] }];
   for (const [place, arm] of (split ?? []).entries()) {

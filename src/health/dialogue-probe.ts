@@ -3,7 +3,7 @@ import type { FailureCode } from '../model/failures.ts';
 import type { CloseCause, Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
 import { runTurn } from '../net/turn.ts';
-import { describeDialFailure, type Probe, type ProbeDeps, type ProbeResult, shownBytes } from './probe.ts';
+import { failedDial, type Probe, type ProbeDeps, type ProbeResult, shownBytes } from './probe.ts';
 
 /** What the bytes received so far in a step mean. */
 export type Verdict =
@@ -89,7 +89,7 @@ class DialogueRun implements Dialler, ConnectionHandler {
   }
 
   onDialFailed(code: FailureCode, detail: string): void {
-    this.#finish(false, describeDialFailure(code, detail));
+    this.#tell(failedDial(code, detail));
   }
 
   onData(bytes: Buffer): void {
@@ -188,8 +188,12 @@ class DialogueRun implements Dialler, ConnectionHandler {
   }
 
   #finish(passed: boolean, detail: string): void {
+    this.#tell({ passed, detail });
+  }
+
+  #tell(result: ProbeResult): void {
     if (!this.#end()) return;
     this.#connection?.close();
-    this.#done({ passed, detail });
+    this.#done(result);
   }
 }

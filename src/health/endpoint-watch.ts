@@ -21,6 +21,8 @@ import type { Transitions } from './transitions.ts';
 
 export interface WatchDeps extends ProbeDeps {
   readonly random: Random;
+  /** Whether the endpoint is one that accepts connections. */
+  connects(): boolean;
 }
 
 /** Between two looks whether an ejected endpoint is back; short enough that it has traffic within a second of its return. */
@@ -142,6 +144,7 @@ export class EndpointWatch {
   #onCheck(config: HealthCheckConfig, result: ProbeResult, startedMs: number): number {
     const endpoint = this.#endpoint;
     const before = this.#state;
+    if (result.untried === true) return this.#onUntried(config, result.detail);
     const after = afterCheck(before, result.passed, config);
     this.#state = after;
     if (after.health === before.health) {
@@ -155,6 +158,17 @@ export class EndpointWatch {
     this.#weighForEjection(result, startedMs);
     const intervalMs = checkIntervalMs(this.#state, config, this.#ejection !== undefined);
     return withJitter(intervalMs, config.jitterPercent, this.#deps.random.next());
+  }
+
+  /** Nothing was learned of the endpoint: it stays what it is, and is tried again soon. */
+  #onUntried(config: HealthCheckConfig, reason: string): number {
+    this.#endpoint.healthReason = reason;
+    this.#transitions.untried(this.#pool, this.#endpoint, reason);
+    return withJitter(
+      checkIntervalMs(this.#state, config, true),
+      config.jitterPercent,
+      this.#deps.random.next(),
+    );
   }
 
   /** What a result of the active check means for the ejection. */
@@ -172,9 +186,9 @@ export class EndpointWatch {
     }
   }
 
-  /** Without an active check, an ejected endpoint is tried by connecting to it. */
+  /** Without an active check, an ejected endpoint is tried by connecting to it, if that is what it is for. */
   #fitRecovery(): void {
-    const wanted = this.#ejection !== undefined && this.#config === undefined;
+    const wanted = this.#ejection !== undefined && this.#config === undefined && this.#deps.connects();
     if (wanted === (this.#recovery !== undefined)) return;
     this.#recovery?.stop();
     this.#recovery = undefined;
@@ -187,6 +201,7 @@ export class EndpointWatch {
   #onRecoveryProbe(result: ProbeResult): number {
     const ejection = this.#ejection;
     if (ejection !== undefined) {
+      if (result.untried === true) return RECOVERY_INTERVAL_MS;
       if (!result.passed) ejection.wasFailing = true;
       else if (ejection.wasFailing) this.#readmit('it accepts connections again');
     }

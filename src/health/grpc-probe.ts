@@ -6,7 +6,7 @@ import { GRPC_STATUS_NAMES } from '../model/grpc-status.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
-import { describeDialFailure, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
+import { failedDial, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
 import { type EndpointProtocol, ProbeConnection, type ProbeStreamOwner } from './probe-stream.ts';
 
 const STATUS = fieldName('grpc-status');
@@ -138,7 +138,7 @@ class GrpcProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
   }
 
   onDialFailed(code: FailureCode, detail: string): void {
-    this.#finish(false, describeDialFailure(code, detail));
+    this.#tell(failedDial(code, detail));
   }
 
   onStream(stream: EndpointStream): void {
@@ -196,9 +196,13 @@ class GrpcProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
   onEndpointDrain(): void {}
 
   #finish(passed: boolean, detail: string): void {
+    this.#tell({ passed, detail });
+  }
+
+  #tell(result: ProbeResult): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimeout();
-    this.#done({ passed, detail });
+    this.#done(result);
   }
 }

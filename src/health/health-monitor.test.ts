@@ -79,6 +79,27 @@ describe('an active check', () => {
     expect(rig.dialsTo(1)).toEqual([0, 2500, 5000, 7500, 10_000]);
   });
 
+  test('that cannot be made for want of descriptors says nothing of the endpoint', () => {
+    const { rig, pool } = start({ healthCheck: CHECK });
+    rig.clock.advance(100);
+    const told = rig.record.transitions.length;
+    rig.exhausted = true;
+    rig.clock.advance(30_000);
+    expect(pool.view.all.map(({ health }) => health)).toEqual(['healthy', 'healthy']);
+    expect(pool.view.all[0]!.healthReason).toBe(
+      'not checked for want of a descriptor, memory or port (EMFILE)',
+    );
+    expect(rig.record.transitions).toHaveLength(told);
+    // Not a line for each.
+    expect(rig.record.logged.filter((line) => line.startsWith('error health-check-impossible'))).toHaveLength(
+      3,
+    );
+    rig.exhausted = false;
+    rig.refusing.add(1);
+    rig.clock.advance(4000);
+    expect(rig.record.transitions.at(-1)).toBe('1 unhealthy: connection refused (ECONNREFUSED), 3 in a row');
+  });
+
   test('goes to the port that it was told', () => {
     const { rig } = start({ healthCheck: { ...CHECK, port: 99 } });
     rig.clock.advance(1);
@@ -204,6 +225,18 @@ describe('an ejection without an active check', () => {
     rig.refusing.delete(1);
     rig.clock.advance(1000);
     expect(rig.record.transitions[1]).toBe('1 readmitted: it accepts connections again');
+  });
+
+  test('of datagrams alone is not connected to', () => {
+    const rig = new HealthRig(0);
+    rig.connects = false;
+    const { pool } = start({ outlierDetection: { consecutiveFailures: 1, ejectFor: '10s' } }, rig);
+    fail(rig, pool, 'connect_refused', 1);
+    rig.clock.advance(9999);
+    expect(rig.dials).toEqual([]);
+    expect(rig.record.transitions).toHaveLength(1);
+    rig.clock.advance(1);
+    expect(rig.record.transitions.at(-1)).toBe('1 readmitted: its 10000 ms are over');
   });
 
   test('of one that gives bad answers lasts its time, doubles, and stops at the cap', () => {

@@ -5,9 +5,11 @@ import { whyKeep } from './ejection-rules.ts';
 import type { Judge, Suspicion } from './outlier-detector.ts';
 import { type TransitionDeps, Transitions } from './transitions.ts';
 
-export interface HealthDeps extends Omit<WatchDeps, 'dial'>, TransitionDeps {
+export interface HealthDeps extends Omit<WatchDeps, 'dial' | 'connects'>, TransitionDeps {
   /** How the endpoints of a pool are dialled. */
   dialOf(pool: Pool): WatchDeps['dial'];
+  /** Whether endpoints of a pool are reached by connections; else by datagrams alone. */
+  connectsTo(pool: Pool): boolean;
 }
 
 /** First checks of a pool are spread over this much for each endpoint, and over its fast interval at most. */
@@ -50,7 +52,11 @@ export class HealthMonitor implements Judge {
     const after = new Map<Endpoint, EndpointWatch>();
     this.#pools.set(pool, after);
     const endpoints = pool.view.all;
-    const deps: WatchDeps = { ...this.#deps, dial: this.#deps.dialOf(pool) };
+    const deps: WatchDeps = {
+      ...this.#deps,
+      dial: this.#deps.dialOf(pool),
+      connects: () => this.#deps.connectsTo(pool),
+    };
     for (const endpoint of endpoints) {
       after.set(endpoint, before.get(endpoint) ?? new EndpointWatch(deps, this.#transitions, pool, endpoint));
       before.delete(endpoint);

@@ -7,7 +7,7 @@ import { fieldLine } from '../model/fields.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Dialler } from '../net/dial.ts';
-import { describeDialFailure, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
+import { failedDial, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
 import { type EndpointProtocol, ProbeConnection, type ProbeStreamOwner } from './probe-stream.ts';
 
 type HttpCheck = NonNullable<HealthCheckConfig['http']>;
@@ -143,7 +143,7 @@ class HttpProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
   }
 
   onDialFailed(code: FailureCode, detail: string): void {
-    this.#finish(false, describeDialFailure(code, detail));
+    this.#tell(failedDial(code, detail));
   }
 
   onInformational(): void {}
@@ -201,9 +201,13 @@ class HttpProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
   }
 
   #finish(passed: boolean, detail: string): void {
+    this.#tell({ passed, detail });
+  }
+
+  #tell(result: ProbeResult): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimeout();
-    this.#done({ passed, detail });
+    this.#done(result);
   }
 }

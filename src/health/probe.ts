@@ -18,6 +18,8 @@ export interface ProbeDeps {
 
 export interface ProbeResult {
   readonly passed: boolean;
+  /** It failed for want of something of ours, such as a descriptor: the endpoint was not tried. */
+  readonly untried?: boolean;
   /** For people: `GET /health answered 500`. */
   readonly detail: string;
 }
@@ -32,11 +34,18 @@ const DIAL_FAILURES: Partial<Record<FailureCode, string>> = {
   connect_refused: 'connection refused',
   connect_timeout: 'no connection in time',
   dns_failed: 'name not resolved',
+  no_descriptor: 'not checked for want of a descriptor, memory or port',
 };
 
-/** A failed dial in words. */
-export function describeDialFailure(code: FailureCode, detail: string): string {
-  return `${DIAL_FAILURES[code] ?? 'cannot connect'} (${detail})`;
+/** What a failed dial says of an endpoint. */
+export function failedDial(code: FailureCode, detail: string): ProbeResult {
+  const words = `${DIAL_FAILURES[code] ?? 'cannot connect'} (${detail})`;
+  return code === 'no_descriptor' ? untried(words) : { passed: false, detail: words };
+}
+
+/** The result when a check could not be made at all. */
+export function untried(detail: string): ProbeResult {
+  return { passed: false, untried: true, detail };
 }
 
 /** More of an answer is not shown. */

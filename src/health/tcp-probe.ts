@@ -1,6 +1,6 @@
 import type { Address } from '../config/schema/address.ts';
 import type { ConnectionHandler } from '../net/connection.ts';
-import { describeDialFailure, type Probe, type ProbeDeps } from './probe.ts';
+import { failedDial, type Probe, type ProbeDeps } from './probe.ts';
 
 const closing: ConnectionHandler = {
   onData() {},
@@ -20,7 +20,7 @@ export function tcpProbe(deps: ProbeDeps, address: Address, timeoutMs: number): 
         return closing;
       },
       onDialFailed(code, detail) {
-        done({ passed: false, detail: describeDialFailure(code, detail) });
+        done(failedDial(code, detail));
       },
     });
 }

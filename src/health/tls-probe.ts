@@ -2,7 +2,7 @@ import type { Address } from '../config/schema/address.ts';
 import type { TlsCheck } from '../config/schema/service-checks.ts';
 import type { HandshakeOptions, HandshakeOutcome } from '../net/tls-handshake.ts';
 import { runTurn } from '../net/turn.ts';
-import type { Probe, ProbeDeps, ProbeResult } from './probe.ts';
+import { type Probe, type ProbeDeps, type ProbeResult, untried } from './probe.ts';
 
 /** Connects and completes a TLS handshake within `timeoutMs`, then closes without sending anything. */
 export function tlsProbe(deps: ProbeDeps, address: Address, check: TlsCheck, timeoutMs: number): Probe {
@@ -30,7 +30,11 @@ export function tlsProbe(deps: ProbeDeps, address: Address, check: TlsCheck, tim
   };
 }
 
-function judge({ version, alpn, error }: HandshakeOutcome, options: HandshakeOptions): ProbeResult {
+function judge(
+  { version, alpn, error, exhausted }: HandshakeOutcome,
+  options: HandshakeOptions,
+): ProbeResult {
+  if (exhausted === true) return untried(`not checked (${error ?? ''})`);
   if (version === undefined) return { passed: false, detail: `no TLS handshake: ${error ?? 'failed'}` };
   if (options.alpn.length > 0 && (alpn === undefined || !options.alpn.includes(alpn)))
     return { passed: false, detail: `${version}, but none of the protocols ${options.alpn.join(', ')}` };

@@ -18,12 +18,16 @@ export interface EjectionStart {
   readonly reason: string;
 }
 
+/** Between two lines in the log about checks that cannot be made, milliseconds. */
+const COMPLAIN_EVERY_MS = 10_000;
+
 /**
  * The one place that changes health and ejection of endpoints: sets the state, publishes the pool, then tells the listener and
  * the log, so that whoever acts on a transition sees the view that it led to.
  */
 export class Transitions {
   readonly #deps: TransitionDeps;
+  #complainedMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: TransitionDeps) {
     this.#deps = deps;
@@ -49,6 +53,15 @@ export class Transitions {
         return;
     }
     transitions.onTransition({ pool, endpoint, kind: health, reason });
+  }
+
+  /** A check could not be made, through no fault of the endpoint. That is true of others too, so it is told now and then. */
+  untried(pool: Pool, endpoint: Endpoint, reason: string): void {
+    const { clock, log } = this.#deps;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#complainedMs < COMPLAIN_EVERY_MS) return;
+    this.#complainedMs = nowMs;
+    log.error('health-check-impossible', { pool: pool.name, endpoint: endpoint.name, reason });
   }
 
   eject(pool: Pool, endpoint: Endpoint, { forMs, count, reason }: EjectionStart): void {

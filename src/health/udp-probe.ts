@@ -1,9 +1,10 @@
 import type { Address } from '../config/schema/address.ts';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram-socket.ts';
+import { isExhaustion } from '../net/exhaustion.ts';
 import { runTurn } from '../net/turn.ts';
 import type { CancelTimer } from '../util/clock.ts';
 import type { Matcher } from './expected-bytes.ts';
-import { type Probe, type ProbeDeps, type ProbeResult, shownBytes } from './probe.ts';
+import { type Probe, type ProbeDeps, type ProbeResult, shownBytes, untried } from './probe.ts';
 
 interface Plan {
   readonly address: Address;
@@ -58,7 +59,12 @@ class UdpProbeRun implements DatagramHandler {
     try {
       this.#socket = this.#deps.connectDatagrams(ip, this.#plan.address.port, this);
     } catch (error) {
-      this.#finish(false, `cannot send (${codeOf(error)})`);
+      const code = codeOf(error);
+      this.#tell(
+        isExhaustion(code)
+          ? untried(`not checked (${code})`)
+          : { passed: false, detail: `cannot send (${code})` },
+      );
       return;
     }
     const { datagram } = this.#plan;
@@ -93,9 +99,13 @@ class UdpProbeRun implements DatagramHandler {
   }
 
   #finish(passed: boolean, detail: string): void {
+    this.#tell({ passed, detail });
+  }
+
+  #tell(result: ProbeResult): void {
     if (this.#over) return;
     this.cancel();
-    this.#done({ passed, detail });
+    this.#done(result);
   }
 }
 

@@ -4,6 +4,7 @@ import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm } from '../model/weighted-arms.ts';
 import type { Party } from '../net/datagram-socket.ts';
+import { isExhaustion } from '../net/exhaustion.ts';
 import { partyIp } from '../net/party.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
@@ -146,7 +147,6 @@ export class UdpListener {
   /** There is no socket to be had for an endpoint. */
   noSocket(endpoint: Endpoint, error: unknown): FailureCode {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const exhausted = reason === 'EMFILE' || reason === 'ENFILE';
     const nowMs = turnNowMs();
     if (nowMs - this.#complainedMs >= COMPLAIN_EVERY_MS) {
       this.#complainedMs = nowMs;
@@ -157,7 +157,7 @@ export class UdpListener {
         sessions: this.#sessions.size,
       });
     }
-    return exhausted ? 'no_descriptor' : 'connect_failed';
+    return isExhaustion(reason) ? 'no_descriptor' : 'connect_failed';
   }
 
   /** A session is over. */

@@ -1,5 +1,6 @@
 import type { FailureCode } from '../model/failures.ts';
 import type { Connection, ConnectionHandler } from './connection.ts';
+import { isExhaustion } from './exhaustion.ts';
 import { dialFd } from './linux/fd-dial.ts';
 import { knownAddresses, resolveHost } from './resolve.ts';
 import { dialRuntime } from './runtime/runtime-dial.ts';
@@ -35,14 +36,8 @@ function classify(error: unknown): { code: FailureCode; detail: string } {
     case 'EAI_FAIL':
     case 'ENODATA':
       return { code: 'dns_failed', detail: code };
-    // Ours, not the endpoint's: descriptors, memory, or the local ports for this one address.
-    case 'EMFILE':
-    case 'ENFILE':
-    case 'ENOBUFS':
-    case 'ENOMEM':
-    case 'EADDRNOTAVAIL':
-      return { code: 'no_descriptor', detail: code };
     default:
+      if (isExhaustion(code)) return { code: 'no_descriptor', detail: code };
       return { code: 'connect_failed', detail: code === '' ? String(error) : code };
   }
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
+import { isExhaustion } from './exhaustion.ts';
 import { runTurn } from './turn.ts';
 
 export interface HandshakeOptions {
@@ -19,6 +20,8 @@ export interface HandshakeOutcome {
   readonly version: string | undefined;
   readonly alpn: string | undefined;
   readonly error: string | undefined;
+  /** Something of ours was used up: the endpoint was not tried. */
+  readonly exhausted?: boolean;
 }
 
 /**
@@ -38,7 +41,12 @@ export function tlsHandshake(
     runTurn(() => done(outcome));
   };
   const fail = (error: unknown): void =>
-    finish({ version: undefined, alpn: undefined, error: reasonOf(error) });
+    finish({
+      version: undefined,
+      alpn: undefined,
+      error: reasonOf(error),
+      exhausted: isExhaustion(codeOf(error)),
+    });
   try {
     socket = connect({
       host: options.host,
@@ -72,8 +80,12 @@ export function tlsHandshake(
   };
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return code === '' || error.message.includes(code) ? error.message : `${error.message} (${code})`;
 }

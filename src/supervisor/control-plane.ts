@@ -1,7 +1,7 @@
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
 import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
-import { poolsOf } from '../config/pool-references.ts';
+import { onlyDatagrams, poolsOf } from '../config/pool-references.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
@@ -92,6 +92,7 @@ export class ControlPlane {
       random,
       wheel,
       dialOf: (pool) => this.#dials.get(pool.name)?.dial ?? dial,
+      connectsTo: ({ name }) => !onlyDatagrams(this.#config?.listeners ?? [], name),
       resolve: resolveHost,
       connectDatagrams,
       tlsHandshake,

@@ -81,6 +81,10 @@ export class HealthRig {
   /** Ports that refuse, or never answer. All others accept. */
   readonly refusing = new Set<number>();
   readonly silent = new Set<number>();
+  /** ... or cannot be dialled at all, for want of descriptors. */
+  exhausted = false;
+  /** Whether endpoints are reached by connections. */
+  connects = true;
   /** Every dial: when it began and to which port. */
   readonly dials: { atMs: number; port: number }[] = [];
   /** Dials that are under way, by port. */
@@ -102,6 +106,7 @@ export class HealthRig {
       random: { next: () => random },
       wheel: new TimerWheel(),
       dialOf: () => this.#dial,
+      connectsTo: () => this.connects,
       resolve: resolveHost,
       connectDatagrams,
       tlsHandshake,
@@ -127,7 +132,8 @@ export class HealthRig {
     const silent = this.silent.has(port);
     const cancel = this.clock.after(silent ? timeoutMs : DIAL_MS, () => {
       over();
-      if (silent) dialler.onDialFailed('connect_timeout', 'ETIMEDOUT');
+      if (this.exhausted) dialler.onDialFailed('no_descriptor', 'EMFILE');
+      else if (silent) dialler.onDialFailed('connect_timeout', 'ETIMEDOUT');
       else if (this.refusing.has(port)) dialler.onDialFailed('connect_refused', 'ECONNREFUSED');
       else dialler.onConnected({ close() {} } as unknown as Connection);
     });
