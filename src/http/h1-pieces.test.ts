@@ -86,7 +86,8 @@ function served(pieces: readonly string[]): string[] {
   });
   for (const piece of pieces) client.send(piece);
   time.restore();
-  seen.push(client.standing, client.received);
+  // The second may end between one run and the next.
+  seen.push(client.standing, client.received.replaceAll(/^Date: .*\r\n/gm, ''));
   return seen;
 }
 
