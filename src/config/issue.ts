@@ -16,8 +16,6 @@ export type IssueCode =
   | 'duplicate'
   /** Things that cannot stand together. */
   | 'conflict'
-  /** Part of the configuration language, but not of this version. */
-  | 'not-yet'
   /** Warnings: allowed, but surely not meant. */
   | 'unreachable'
   | 'unused'

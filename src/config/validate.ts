@@ -2,8 +2,7 @@ import { check, type Environment } from './check/check.ts';
 import type { Draft } from './draft.ts';
 import { explain } from './explain.ts';
 import { kindOf } from './expectation.ts';
-import type { Path, Problem } from './issue.ts';
-import { findNotYet } from './not-yet.ts';
+import type { Problem } from './issue.ts';
 import { config as schema, type Config } from './schema/config.ts';
 
 export type Validation =
@@ -26,14 +25,8 @@ export function validate(input: unknown, environment: Environment): Validation {
     const { errors, warnings } = check(parsed.data, input, environment);
     return errors.length > 0 ? { ok: false, problems: errors } : { ok: true, config: parsed.data, warnings };
   }
-  const notYet = findNotYet(input);
   const problems: Problem[] = [];
   const draft = explain(schema, input, [], problems) as Draft<Config>;
   problems.push(...check(draft, input, environment).errors);
-  const others = problems.filter(({ at }) => !notYet.silenced.some((place) => isUnder(at, place)));
-  return { ok: false, problems: [...notYet.problems, ...others] };
-}
-
-function isUnder(at: Path, place: Path): boolean {
-  return place.every((part, index) => at[index] === part);
+  return { ok: false, problems };
 }

@@ -59,6 +59,23 @@ describe('files that TLS names', () => {
     ).toEqual([]);
   });
 
+  testOpenssl('what QUIC cannot do is refused beside h3', () => {
+    const at = 'listeners[0].tls.alpn[0]';
+    const h3 = (more = '', alpn = '[h3, h2]'): string =>
+      `{ certificates: [{ cert: a.pem, key: a.key }], alpn: ${alpn}${more} }`;
+    expect(said(h3())).toEqual([]);
+    expect(said(h3(', clientCertificate: { ca: a.pem }'))).toEqual([
+      `${at}: h3 cannot ask clients for a certificate`,
+    ]);
+    expect(said(h3(', maxVersion: "1.2"'))).toEqual([`${at}: h3 needs TLS 1.3`]);
+    expect(said(h3('', '[h3]'))).toEqual([
+      `${at}: h3 alone reaches few clients; name h2 or http/1.1 as well`,
+    ]);
+    expect(said(`${h3()}, proxyProtocol: { from: [10.0.0.0/8] }`)).toEqual([
+      `${at}: QUIC carries no PROXY header; leave h3 out, or proxyProtocol`,
+    ]);
+  });
+
   testOpenssl('what is wrong is named', () => {
     const at = 'listeners[0].tls.certificates[0]';
     const cases: [tls: string, message: string][] = [

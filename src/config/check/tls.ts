@@ -18,6 +18,7 @@ export function checkTls(draft: Draft<Config>, report: Report, readFile: ReadFil
     if (listener?.protocol !== 'http' || listener.tls === undefined) continue;
     const at: Path = ['listeners', index, 'tls'];
     readAutomatic(listener.tls, at, draft.acme, report, readFile);
+    checkHttp3(listener.tls, listener.proxyProtocol !== undefined, at, report);
     const good = checkListenerTls(listener.tls, at, report, readFile, nowMs);
     if (good === undefined) continue;
     for (const [route, { match }] of httpRoutes(listener).map((one, place) => [place, one ?? {}] as const))
@@ -78,7 +79,6 @@ function checkListenerTls(
   const automatic = (tls.acme ?? []).flatMap((one) => one?.names ?? []).filter((name) => name !== undefined);
   if (tls.certificates?.length === 0 && tls.acme?.length === 0)
     report.error({ code: 'conflict', at, message: 'TLS needs certificates, or names under acme' });
-  checkHttp3(tls, at, report);
   checkVersions(tls, at, report);
   checkClients(tls, at, report, readFile);
   const tickets = tls.sessionTickets;
@@ -119,6 +119,7 @@ function checkTwice(
 /** What the runtime's QUIC cannot do is refused rather than left out. */
 function checkHttp3(
   { alpn, clientCertificate, maxVersion }: Draft<ListenerTlsConfig>,
+  introduced: boolean,
   at: Path,
   report: Report,
 ): void {
@@ -126,6 +127,7 @@ function checkHttp3(
   const refuse = (message: string): void =>
     report.error({ code: 'conflict', at: [...at, 'alpn', alpn.indexOf('h3')], message });
   if (clientCertificate !== undefined) refuse('h3 cannot ask clients for a certificate');
+  if (introduced) refuse('QUIC carries no PROXY header; leave h3 out, or proxyProtocol');
   if (maxVersion === '1.2') refuse('h3 needs TLS 1.3');
   if (alpn.length === 1) refuse('h3 alone reaches few clients; name h2 or http/1.1 as well');
 }
