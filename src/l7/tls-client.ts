@@ -6,6 +6,7 @@ import type { ServerTls } from '../net/tls/server-tls.ts';
 import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import type { ClientSession } from './client-session.ts';
 import type { PassedOn } from './pass-through.ts';
+import { plainHttpAnswer } from './plain-http-answer.ts';
 
 /** The TLS of a listener. */
 export interface ListenerTls {
@@ -47,6 +48,10 @@ export class TlsClient implements ClientSession, TlsClientWaiter {
   onSecure(connection: Connection): ClientSession {
     this.#session = this.#owner.serveSecure(connection);
     return this.#session;
+  }
+
+  plainAnswer(bytes: Buffer): Buffer | undefined {
+    return plainHttpAnswer(bytes);
   }
 
   onInsecure(failure: HandshakeFailure): void {

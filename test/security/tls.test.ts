@@ -68,8 +68,18 @@ describe('hostile handshakes', () => {
 
   const alertOf = (received: Buffer): number[] => [received[0] ?? -1, received.at(-1) ?? -1];
 
-  testOpenssl('what is no TLS is told from it, and not answered', async () => {
-    expect((await refused('not-tls', (wire) => wire.send(REQUEST))).length).toBe(0);
+  testOpenssl('a request in the clear is told that the port speaks TLS', async () => {
+    const answer = (await refused('not-tls', (wire) => wire.send(REQUEST))).toString();
+    expect(answer).toStartWith('HTTP/1.1 400 Bad Request\r\n');
+    expect(answer).toContain('\r\nConnection: close\r\n');
+    expect(answer).toContain('This port speaks TLS');
+    const large = `POST / HTTP/1.1\r\nHost: a\r\n\r\n${'x'.repeat(100_000)}`;
+    expect((await refused('not-tls', (wire) => wire.send(large))).toString()).toBe(answer);
+  });
+
+  testOpenssl('what else is no TLS is told from it, and not answered', async () => {
+    const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+    expect((await refused('not-tls', (wire) => wire.send(preface))).length).toBe(0);
     expect((await refused('not-tls', (wire) => wire.send(Buffer.alloc(4096, 0xaa)))).length).toBe(0);
     expect(
       (await refused('version', (wire) => wire.send(Buffer.from([0x80, 0x2e, 1, 3, 1, 0, 0, 0])))).length,

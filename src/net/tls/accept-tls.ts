@@ -25,6 +25,8 @@ export interface TlsClientWaiter {
    * @returns whether somebody else takes the connection, as it is; then nothing else is called.
    */
   onHello?(hello: ClientHello, bytes: Buffer): boolean;
+  /** What came is no TLS. Returns what to answer in the clear before the close; undefined for nothing. */
+  plainAnswer?(bytes: Buffer): Buffer | undefined;
   /** Done, and `connection.tls` says how. Returns who serves it from now on; undefined to close it. */
   onSecure(connection: Connection): ConnectionHandler | undefined;
   onInsecure(failure: HandshakeFailure): void;
@@ -80,7 +82,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
       case 'refused':
         this.#refuse(
           { reason: REFUSALS[verdict.refusal], detail: verdict.detail },
-          verdict.refusal === 'not-tls' ? undefined : ALERT.DECODE_ERROR,
+          verdict.refusal === 'not-tls' ? this.#waiter.plainAnswer?.(all) : ALERT.DECODE_ERROR,
         );
         return;
       case 'hello':
@@ -127,8 +129,8 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
   }
 
   /** Says why, if there is a way to say it, and closes. */
-  #refuse(failure: HandshakeFailure, alertRecord: Buffer | undefined): void {
-    if (alertRecord !== undefined) this.#connection.write(alertRecord, 0, alertRecord.length);
+  #refuse(failure: HandshakeFailure, last: Buffer | undefined): void {
+    if (last !== undefined) this.#connection.write(last, 0, last.length);
     this.onHandshakeFailed(failure);
   }
 
