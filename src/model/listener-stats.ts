@@ -77,7 +77,7 @@ export class ListenerStats {
     this.statuses = totals.subarray(STATUSES_AT, FAILURES_AT);
     this.#failures = totals.subarray(FAILURES_AT, SKETCH_AT);
     this.latency = new LatencySketch(totals.subarray(SKETCH_AT, H2_AT));
-    this.http2 = new H2Stats(totals.subarray(H2_AT, TLS_AT));
+    this.http2 = new H2Stats(totals.subarray(H2_AT, TLS_AT), counts.http2Connections, counts.http2Streams);
     this.tls = new TlsStats(totals.subarray(TLS_AT, LISTENER_TOTALS));
   }
 

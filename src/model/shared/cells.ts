@@ -33,6 +33,10 @@ export const COUNTS = {
     connections: Places,
     /** Upgraded connections open now. */
     tunnels: SharedCount,
+    /** Client connections that speak HTTP/2, open now. */
+    http2Connections: SharedCount,
+    /** Streams of theirs, open now. */
+    http2Streams: SharedCount,
   },
   route: {},
 } as const;

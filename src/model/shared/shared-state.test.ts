@@ -178,6 +178,34 @@ test('what a dead worker had under way is cleared, and only that', () => {
   expect([again.own, again.take(3), again.take(3)]).toEqual([0, true, false]);
 });
 
+test('HTTP/2 connections and streams of a dead worker are open no more', () => {
+  const { owner, attach } = rig();
+  owner.assign(keys(['a']), 0);
+  const [supervised, first, second] = [owner.state, attach(0), attach(2)].map(
+    (state) => new ListenerStats(state.cells('listener', 0)).http2,
+  );
+  for (const http2 of [first!, second!]) {
+    http2.connected();
+    for (let stream = 0; stream < 3; stream++) http2.streamOpened();
+    http2.streamClosed();
+  }
+  owner.gather();
+  expect(supervised).toMatchObject({
+    connectionsOpen: 2,
+    connectionsTotal: 2,
+    streamsOpen: 4,
+    streamsTotal: 6,
+  });
+  owner.clearColumn(2);
+  owner.gather();
+  expect(supervised).toMatchObject({
+    connectionsOpen: 1,
+    connectionsTotal: 2,
+    streamsOpen: 2,
+    streamsTotal: 6,
+  });
+});
+
 describe('regions', () => {
   const region = (id: string, sizeBytes: number, key = id) => ({ key, id, sizeBytes });
   const wanting = (...regions: ReturnType<typeof region>[]) => ({ ...keys([]), regions });
