@@ -111,7 +111,7 @@ function decideWith(
   if ('code' in request) return { ...at, ...nothing, result: failed(request.code) };
 
   const client = new ForwardingPolicy(listener, instance).forPeer(peerIp, asked.secure);
-  const refused = client.apply(request);
+  const refused = client.apply(request, 'HTTP/1.1');
   const clientIp = client.ip;
   const { method, authority: host, path, query } = request;
   const read = { ...at, request: { method, host, path, query, clientIp } };

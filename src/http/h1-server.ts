@@ -1,6 +1,6 @@
 import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
+import { Framing, type Protocol, RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
@@ -84,7 +84,7 @@ const ignoring: RequestConsumer = {
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
   /** Of the request being served; an idle connection has none of its own. */
   request: RequestHead = NO_REQUEST;
-  protocol = 'HTTP/1.1';
+  protocol: Protocol = 'HTTP/1.1';
   readonly origin: Origin;
   readonly secure: boolean;
   context: unknown;

@@ -1,6 +1,6 @@
 import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import type { RequestHead, ResponseHead } from '../model/message.ts';
+import type { Protocol, RequestHead, ResponseHead } from '../model/message.ts';
 import type { CloseCause } from '../net/connection.ts';
 import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
@@ -14,8 +14,7 @@ import type { RelaySide } from '../net/relay.ts';
 /** One request of a client, and the way back to it. */
 export interface ClientStream {
   readonly request: RequestHead;
-  /** `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`. */
-  readonly protocol: string;
+  readonly protocol: Protocol;
   /** Of the client's connection. */
   readonly origin: Origin;
   readonly secure: boolean;

@@ -27,7 +27,7 @@ function sent({ fields }: RequestHead): Record<string, string[]> {
 
 function applied(forwarding: ClientForwarding, ...lines: string[]): Record<string, string[]> {
   const request = requestHead('GET', '/', ...lines);
-  expect(forwarding.apply(request)).toBeUndefined();
+  expect(forwarding.apply(request, 'HTTP/1.1')).toBeUndefined();
   return sent(request);
 }
 
@@ -105,8 +105,8 @@ describe('a peer that is not trusted', () => {
     }
     const first = requestHead('GET', '/');
     const second = requestHead('GET', '/');
-    forwarding.apply(first);
-    forwarding.apply(second);
+    forwarding.apply(first, 'HTTP/1.1');
+    forwarding.apply(second, 'HTTP/1.1');
     expect(second.fields.block?.lines).toHaveLength(5);
     expect(second.fields.block).toBe(first.fields.block);
   });
@@ -115,7 +115,7 @@ describe('a peer that is not trusted', () => {
     const request = requestHead('GET', '/');
     request.authority = '';
     request.minor = 0;
-    client().apply(request);
+    client().apply(request, 'HTTP/1.0');
     const fields = sent(request);
     expect(fields['x-forwarded-host']).toBeUndefined();
     expect(fields['forwarded']).toEqual(['for=192.0.2.7;proto=http']);
@@ -243,13 +243,29 @@ describe('what is switched off is not sent, and not let through either', () => {
   });
 });
 
+test('Via names the version by which the request came', () => {
+  const forwarding = client();
+  const versions = (['HTTP/1.0', 'HTTP/1.1', 'HTTP/2', 'HTTP/3', 'HTTP/1.1'] as const).map((protocol) => {
+    const request = requestHead('GET', '/');
+    forwarding.apply(request, protocol);
+    return sent(request)['via']![0]!.split(' ')[0];
+  });
+  expect(versions).toEqual(['1.0', '1.1', '2', '3', '1.1']);
+});
+
 describe('loops', () => {
   const via = (forwarding: ClientForwarding) => applied(forwarding)['via']![0]!;
   const returned = (forwarding: ClientForwarding, value: string) =>
-    forwarding.apply(requestHead('GET', '/', `Via: ${value}`));
+    forwarding.apply(requestHead('GET', '/', `Via: ${value}`), 'HTTP/2');
 
   test('a request that passed this listener before is refused', () => {
     expect(returned(client(), `1.1 fred, ${via(client())}, 1.1 bob`)).toBe('loop_detected');
+  });
+
+  test('whatever it came by then and now', () => {
+    const before = requestHead('GET', '/');
+    client().apply(before, 'HTTP/2');
+    expect(returned(client(), sent(before)['via']![0]!)).toBe('loop_detected');
   });
 
   test('one that passed another Pointsman or another listener is not', () => {

@@ -2,7 +2,7 @@ import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { type FieldBlock, fieldBlock, type FieldLine, fieldLine, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
-import type { RequestHead } from '../model/message.ts';
+import type { Protocol, RequestHead } from '../model/message.ts';
 import { hashString } from '../util/hash.ts';
 import { canonicalIp, forwardedNode } from '../util/ip.ts';
 import type { TlsInfo } from '../net/tls/tls-info.ts';
@@ -19,6 +19,13 @@ import { hostOf } from './route-values.ts';
 
 /** Ready lines that are kept, one block for each client and host. */
 const MAX_BLOCKS = 4096;
+/** `received-protocol` of Via: the name is left out where it is HTTP (RFC 9110 section 7.6.3). */
+const VIA_VERSIONS: readonly (readonly [protocol: Protocol, version: string])[] = [
+  ['HTTP/1.0', '1.0'],
+  ['HTTP/1.1', '1.1'],
+  ['HTTP/2', '2'],
+  ['HTTP/3', '3'],
+];
 const NO_LINES: readonly FieldLine[] = [];
 
 /** Our element of Forwarded (RFC 7239 section 4). */
@@ -36,8 +43,8 @@ export class ForwardingPolicy {
   readonly asksClients: boolean;
   /** Endpoints are told the client's certificate. */
   readonly clientCertificate: boolean;
-  /** By minor version of the request: 0, 1. Empty when Via is switched off. */
-  readonly via: readonly FieldLine[];
+  /** By the protocol of the request. Empty when Via is switched off. */
+  readonly via: Readonly<Partial<Record<Protocol, FieldLine>>>;
   /** What our Via looks like in a request that comes back; empty when Via is switched off. */
   readonly mark: string;
   readonly #protos: readonly [http: FieldLine, https: FieldLine];
@@ -57,7 +64,15 @@ export class ForwardingPolicy {
     this.clientCertificate = listener.tls?.clientCertificate?.forward === true;
     const id = hashString(`${instance}\n${listener.name}`).toString(16).padStart(8, '0');
     this.mark = via === '' ? '' : `${via} (${id})`;
-    this.via = via === '' ? [] : ['1.0', '1.1'].map((version) => fieldLine('Via', `${version} ${this.mark}`));
+    this.via =
+      via === ''
+        ? {}
+        : Object.fromEntries(
+            VIA_VERSIONS.map(([protocol, version]) => [
+              protocol,
+              fieldLine('Via', `${version} ${this.mark}`),
+            ]),
+          );
     this.#protos = [fieldLine('X-Forwarded-Proto', 'http'), fieldLine('X-Forwarded-Proto', 'https')];
   }
 
@@ -77,8 +92,8 @@ export class ForwardingPolicy {
   /**
    * The lines for requests of a peer that is not trusted. Kept for a while: clients come back, and open several connections at once.
    */
-  blockFor(peer: string, secure: boolean, authority: string, minor: number): FieldBlock | undefined {
-    const key = `${peer} ${authority} ${minor}${secure}`;
+  blockFor(peer: string, secure: boolean, authority: string, protocol: Protocol): FieldBlock | undefined {
+    const key = `${peer} ${authority} ${protocol}${secure}`;
     const known = this.#blocks.get(key);
     if (known !== undefined) return known;
     const lines: FieldLine[] = [];
@@ -87,7 +102,8 @@ export class ForwardingPolicy {
       if (authority !== '') lines.push(this.hostLine(authority));
     }
     if (this.forwarded) lines.push(fieldLine('Forwarded', forwardedElement(peer, secure, authority)));
-    if (this.via.length > 0) lines.push(this.via[minor]!);
+    const via = this.via[protocol];
+    if (via !== undefined) lines.push(via);
     if (lines.length === 0) return undefined;
     if (this.#blocks.size >= MAX_BLOCKS) this.#blocks.clear();
     const block = fieldBlock(lines);
@@ -127,10 +143,10 @@ export class ClientForwarding {
   readonly #certificate: readonly FieldLine[];
   /** A host that the certificate of this connection is for. */
   #covered = '';
-  /** Ready lines for requests to `#authority` of minor version `#minor`, when no proxy says more. */
+  /** Ready lines for requests to `#authority` by `#protocol`, when no proxy says more. */
   #block: FieldBlock | undefined = undefined;
   #authority = '';
-  #minor = -1;
+  #protocol: Protocol | undefined = undefined;
 
   constructor(policy: ForwardingPolicy, peer: string, secure: boolean, tls: TlsInfo | undefined) {
     this.#policy = policy;
@@ -144,7 +160,7 @@ export class ClientForwarding {
   }
 
   /** Rewrites the forwarding fields of a request. Returns a failure when it went round in a circle, or came to the wrong place. */
-  apply(request: RequestHead): FailureCode | undefined {
+  apply(request: RequestHead, protocol: Protocol): FailureCode | undefined {
     const { fields } = request;
     if (this.#tls !== undefined && request.authority !== this.#covered) {
       // RFC 9110 section 15.5.20: what was asked of clients in the handshake may not be what this host asks of them.
@@ -180,15 +196,15 @@ export class ClientForwarding {
     }
     if (this.#certificate.length > 0) addLines(fields, this.#certificate);
     if (claims) {
-      this.#applyClaims(request);
+      this.#applyClaims(request, protocol);
       return undefined;
     }
     this.ip = this.#peer;
-    const { authority, minor } = request;
-    if (authority !== this.#authority || minor !== this.#minor) {
+    const { authority } = request;
+    if (authority !== this.#authority || protocol !== this.#protocol) {
       this.#authority = authority;
-      this.#minor = minor;
-      this.#block = this.#policy.blockFor(this.#peer, this.#secure, authority, minor);
+      this.#protocol = protocol;
+      this.#block = this.#policy.blockFor(this.#peer, this.#secure, authority, protocol);
     }
     fields.block = this.#block;
     return undefined;
@@ -212,7 +228,7 @@ export class ClientForwarding {
   }
 
   /** A trusted proxy says where the request came from: believes it and adds the proxy itself as the next hop. */
-  #applyClaims(request: RequestHead): void {
+  #applyClaims(request: RequestHead, protocol: Protocol): void {
     const { fields } = request;
     const policy = this.#policy;
     const forwardedFor = joined(valuesOf(fields, Known.XForwardedFor));
@@ -236,7 +252,8 @@ export class ClientForwarding {
       const own = forwardedElement(this.#peer, this.#secure, request.authority);
       fields.add(fieldLine('Forwarded', before === '' ? own : `${before}, ${own}`));
     }
-    if (policy.via.length > 0) fields.add(policy.via[request.minor]!);
+    const via = policy.via[protocol];
+    if (via !== undefined) fields.add(via);
   }
 
   /** Scheme and host that the client used, where the proxy has not said so in the fields themselves. */

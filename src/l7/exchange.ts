@@ -109,7 +109,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     }
     request.path = path;
     const forwarding = this.client.context as ClientForwarding;
-    const refused = forwarding.apply(request);
+    const refused = forwarding.apply(request, this.client.protocol);
     this.clientIp = forwarding.ip;
     if (refused !== undefined) {
       this.#fail(refused, '');

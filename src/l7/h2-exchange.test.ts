@@ -91,6 +91,7 @@ describe('a request', () => {
       ]),
     );
     const endpoint = proxy.acceptDial();
+    expect(endpoint.received).toMatch(/\r\nVia: 2 pointsman \([0-9a-f]{8}\)\r\n/);
     expect(endpoint.received).toBe(
       'GET / HTTP/1.1\r\nhost: a.test\r\nuser-agent: test\r\nx-a: b\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n' +
         `X-Forwarded-Host: a.test\r\nForwarded: for=192.0.2.1;host=a.test;proto=http\r\nVia: ${/Via: (.*)\r\n/.exec(endpoint.received)![1]}\r\n\r\n`,

@@ -14,6 +14,9 @@ export const Framing = {
 
 export type FramingKind = (typeof Framing)[keyof typeof Framing];
 
+/** What a request came by. */
+export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'HTTP/3';
+
 /** The head of a request, parsed and checked by a codec, normalised, and reused from request to request. */
 export class RequestHead {
   method = '';
