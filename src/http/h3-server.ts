@@ -89,10 +89,6 @@ export class H3ServerStream implements ClientStream, Http3Handler {
       return;
     }
     this.request.lineStart = -1;
-    if (this.#exchange.fields.get('content-type')?.startsWith('application/grpc') === true) {
-      this.#refuse('http3_grpc');
-      return;
-    }
     if (this.request.framing === Framing.Length && this.request.contentLength > bodyBytes) {
       this.#refuse('request_body_too_large');
       return;

@@ -15,7 +15,7 @@ import { normalisePath } from '../util/uri-path.ts';
 import { challengeReply, isChallenge } from './acme-challenge.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
-import { type GrpcCall, grpcCallOf, grpcTrailers } from './grpc-call.ts';
+import { GrpcCall, grpcTrailers, isGrpcCall } from './grpc-call.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
 import { applyMaxForwards } from './max-forwards.ts';
@@ -73,7 +73,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.request = client.request;
     this.startMs = turnNowMs();
     this.body = hasBody(client.request) ? new RequestBody() : NO_BODY;
-    this.#grpc = client.protocol === 'HTTP/2' ? grpcCallOf(client.request) : undefined;
+    this.#grpc = client.protocol === 'HTTP/2' && isGrpcCall(client.request) ? new GrpcCall() : undefined;
   }
 
   /** The request target as the client sent it. */
@@ -113,6 +113,10 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.clientIp = forwarding.ip;
     if (refused !== undefined) {
       this.#fail(refused, '');
+      return;
+    }
+    if (this.client.protocol !== 'HTTP/2' && isGrpcCall(request)) {
+      this.#fail('grpc_needs_http2', '');
       return;
     }
     if (request.method === 'OPTIONS') {
@@ -198,6 +202,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #enterPool(l7Pool: L7Pool): void {
     this.l7Pool = l7Pool;
     this.#stage = Stage.Waiting;
+    this.#grpc?.readTimeout(this.request);
     const { deadline = Number.POSITIVE_INFINITY } = l7Pool.pool.config.retry;
     const deadlineMs = Math.min(deadline, this.#grpcLeftMs());
     if (deadlineMs !== Number.POSITIVE_INFINITY) {
@@ -221,6 +226,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     // HTTP/1.0 need not name a host; the next hop is told its own address then.
     const nameless = request.authority === '';
     if (nameless) request.authority = formatAddress(this.attempts!.endpoint!.config.address);
+    this.#grpc?.tellTimeLeft(request, turnNowMs() - this.startMs);
     session.sendRequest(request, this);
     if (nameless) request.authority = '';
     // Told of before there was anything to hold back.

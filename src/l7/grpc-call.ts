@@ -18,16 +18,26 @@ const UNITS: Readonly<Record<string, number>> = {
   u: 0.001,
   n: 0.000_001,
 };
+/** The largest number that `grpc-timeout` takes. */
+const MAX_COUNT = 99_999_999;
 
 /** What is known of an exchange because it is a call of gRPC (over HTTP/2; gRPC-Web is plain HTTP). */
 export class GrpcCall {
   /** By `grpc-timeout`, from the request on, milliseconds; Infinity when the client waits for ever. */
-  readonly timeoutMs: number;
+  timeoutMs = Number.POSITIVE_INFINITY;
   /** Status that the endpoint gave; -1 before it did. */
   status = -1;
 
-  constructor(request: RequestHead) {
+  /** The request is as filters left it. */
+  readTimeout(request: RequestHead): void {
     this.timeoutMs = parseTimeoutMs(request.fields.get(TIMEOUT));
+  }
+
+  /** What is left of the time is all that the endpoint has: what it does later nobody waits for. */
+  tellTimeLeft(request: RequestHead, spentMs: number): void {
+    if (this.timeoutMs === Number.POSITIVE_INFINITY || spentMs < 1) return;
+    request.fields.remove(TIMEOUT);
+    request.fields.add(fieldLine('grpc-timeout', formatTimeout(this.timeoutMs - spentMs)));
   }
 
   /** The response head has come: one with a status is all there is ("trailers-only"). */
@@ -44,13 +54,13 @@ export class GrpcCall {
   }
 }
 
-/** The call that a request of HTTP/2 is; undefined when it is none. */
-export function grpcCallOf(request: RequestHead): GrpcCall | undefined {
-  if (request.method !== 'POST') return undefined;
+/** Whether a request is a call of gRPC, by whatever it came. */
+export function isGrpcCall(request: RequestHead): boolean {
+  if (request.method !== 'POST') return false;
   const type = request.fields.get(CONTENT_TYPE);
-  if (type === undefined || !type.startsWith(GRPC)) return undefined;
+  if (type === undefined || !type.startsWith(GRPC)) return false;
   const next = type[GRPC.length];
-  return next === undefined || next === '+' || next === ';' ? new GrpcCall(request) : undefined;
+  return next === undefined || next === '+' || next === ';';
 }
 
 /** Trailers that end a call whose response had begun. */
@@ -65,6 +75,12 @@ export function grpcTrailers(code: FailureCode, detail: string): Fields {
 function parseTimeoutMs(value: string | undefined): number {
   const match = value === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(value);
   return match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * UNITS[match[2]!]!;
+}
+
+/** In milliseconds while 8 digits are enough, never 0: that is for the deadline itself to say. */
+function formatTimeout(leftMs: number): string {
+  const unit = leftMs <= MAX_COUNT ? 'm' : leftMs <= MAX_COUNT * 1000 ? 'S' : 'H';
+  return `${Math.max(1, Math.floor(leftMs / UNITS[unit]!))}${unit}`;
 }
 
 function statusIn(fields: Fields): number {

@@ -179,13 +179,13 @@ export const FAILURES = {
     'http_request_error',
     'Only the transfer coding "chunked" is known.',
   ),
-  http3_grpc: row(
+  grpc_needs_http2: row(
     501,
     'client',
     'request',
     'never',
     'http_protocol_error',
-    'gRPC ends with trailers, and HTTP/3 cannot carry them here; use HTTP/2.',
+    'A call of gRPC came by another version of HTTP, where its trailers would be lost; use HTTP/2.',
   ),
   version_unsupported: row(
     505,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 
 import { H2Endpoint } from '../support/h2-endpoint.ts';
@@ -137,6 +138,48 @@ describe('an end before time', () => {
     expect(code).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(Number(endpoint.deadlines[0])).toBeWithin(Date.now() - 60_000, Date.now() + 60_000);
     await until(() => endpoint.cancelled === 1);
+  });
+
+  test('an endpoint that is asked later is told what is left', async () => {
+    const told: string[] = [];
+    const answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+      const first = told.push(String(headers['grpc-timeout'])) === 1;
+      const fields = { ':status': 200, 'content-type': 'application/grpc' };
+      const status = first ? 14 : 12;
+      setTimeout(() => stream.respond({ ...fields, 'grpc-status': status }, { endStream: true }), 200);
+    };
+    await using one = await H2Endpoint.start(answer);
+    await using two = await H2Endpoint.start(answer);
+    await using pointsman = await front([one, two], { retry: { grpcStatuses: ['unavailable'] } });
+    using client = clientOf(pointsman);
+    const metadata = new grpc.Metadata();
+    metadata.set('grpc-timeout', '20S');
+    expect((await client.unary('x', {}, metadata)).code).toBe(grpc.status.UNIMPLEMENTED);
+    expect(told).toHaveLength(2);
+    const [before, after] = told.map(
+      (value) => Number(/^(\d+)(m|S)$/.exec(value)![1]) * (value.endsWith('S') ? 1000 : 1),
+    );
+    expect(before! - after!).toBeWithin(190, 15_000);
+  });
+
+  test('a call over HTTP/1.1 is refused, for its trailers would be lost', async () => {
+    await using endpoint = await GrpcEndpoint.start();
+    await using pointsman = await front([endpoint]);
+    const { host, port } = pointsman.address();
+    const call = (type: string): Promise<Response> =>
+      fetch(`http://${host}:${port}/test.Echo/Unary`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: Buffer.alloc(5),
+      });
+    const refused = await call('application/grpc+proto');
+    expect([refused.status, refused.headers.get('proxy-status')]).toEqual([
+      501,
+      expect.stringContaining('grpc_needs_http2'),
+    ]);
+    expect(endpoint.calls).toBe(0);
+    // gRPC-Web carries its trailers in the body: plain HTTP.
+    expect((await call('application/grpc-web')).status).not.toBe(501);
   });
 
   test('a deadline that only the balancer keeps', async () => {

@@ -202,7 +202,7 @@ describe('HTTP/3', () => {
       body: Buffer.alloc(5),
     });
     expect(answer.status).toBe(501);
-    expect(answer.headers.get('proxy-status')).toContain('http3_grpc');
+    expect(answer.headers.get('proxy-status')).toContain('grpc_needs_http2');
   });
 
   test('a client that gives up is let go, and the endpoint is told', async () => {
