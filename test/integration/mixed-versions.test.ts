@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import { startFront } from '../support/front.ts';
+import { TestCa } from '../support/certificates.ts';
+import { type ListenerInput, startFront } from '../support/front.ts';
 import {
   type Ask,
   type Got,
@@ -8,9 +9,13 @@ import {
   http1Endpoint,
   http2Client,
   http2Endpoint,
+  http3Client,
   largeHttp1Client,
   type MixedClient,
 } from '../support/mixed-peers.ts';
+import { testWith } from '../support/programs.ts';
+
+const testOpenssl = testWith('openssl');
 
 /** Each version of HTTP in, to each version out: the same requests, and what comes of them. */
 
@@ -131,6 +136,48 @@ for (const [client, ask] of Object.entries(CLIENTS)) {
     });
   }
 }
+
+describe('h3', () => {
+  let ca: TestCa;
+
+  beforeAll(() => {
+    ca = new TestCa();
+    ca.issue('a.test', { names: ['a.test', 'IP:127.0.0.1'] });
+  });
+
+  afterAll(() => ca[Symbol.dispose]());
+
+  const listener = (): ListenerInput['tls'] => ({
+    certificates: [{ cert: ca.file('a.test.pem'), key: ca.file('a.test.key') }],
+    alpn: ['h3', 'h2', 'http/1.1'],
+  });
+
+  /** Rows that ask for what HTTP/3 has not here: trailers, 1xx, an end that is told. */
+  const BEYOND_HTTP3 = /trailers|interim|breaks off/;
+
+  for (const [endpointVersion, [protocol, startEndpoint]] of Object.entries(ENDPOINTS)) {
+    testOpenssl(
+      `to ${endpointVersion}: everything in the table that it can`,
+      async () => {
+        await using endpoint = await startEndpoint();
+        await using pointsman = await startFront([endpoint as never], {
+          pool: { protocol, outlierDetection: false },
+          listener: { tls: listener() },
+        });
+        const rows = ROWS.filter(({ name }) => !BEYOND_HTTP3.test(name));
+        expect(rows.length).toBeGreaterThan(18);
+        for (const row of rows) {
+          try {
+            row.got(await http3Client(pointsman.address(), row.ask), row.ask);
+          } catch (error) {
+            throw new Error(row.name, { cause: error });
+          }
+        }
+      },
+      LONG_MS,
+    );
+  }
+});
 
 describe('100 MiB, there and back', () => {
   for (const [client, ask, protocol, startEndpoint] of [

@@ -197,6 +197,26 @@ export const largeHttp1Client: MixedClient = async ({ host, port }, { method, ta
   };
 };
 
+/** A client of HTTP/3, that of the runtime: it takes any certificate, and knows neither trailers nor 1xx. */
+export const http3Client: MixedClient = async ({ host, port }, { method, target, body, length }) => {
+  const sent = body !== undefined && length !== true ? new Blob([body]).stream() : body;
+  const response = await fetch(`https://${host}:${port}${target}`, {
+    method,
+    body: sent,
+    protocol: 'http3',
+    tls: { rejectUnauthorized: false },
+  } as RequestInit);
+  const whole = await response.arrayBuffer().catch(() => undefined);
+  return {
+    interim: [],
+    status: response.status,
+    fields: Object.fromEntries(response.headers),
+    body: whole === undefined ? Buffer.alloc(0) : Buffer.from(whole),
+    trailers: {},
+    broken: whole === undefined,
+  };
+};
+
 /** A client of HTTP/2 without TLS: a connection of its own for each request. */
 export const http2Client: MixedClient = async (address, ask) => {
   const session = connect(`http://${address.host}:${address.port}`);
