@@ -43,6 +43,7 @@ function cellsOf(size: number): CellSource | undefined {
     listener: () => state.cells('listener', 0),
     route: () => state.cells('route', 0),
     filter: () => undefined,
+    clients: () => ({}),
   };
 }
 

@@ -2,8 +2,6 @@ import type { FilterConfig } from '../config/schema/filters.ts';
 import type { Filter } from '../model/filter.ts';
 import type { Log } from '../model/ports.ts';
 import { headersFilter } from './headers/headers-filter.ts';
-import type { Random } from '../util/random.ts';
-import { seedTokenTable } from '../util/token-table.ts';
 import { rateLimitBytes, RateLimitFilter } from './rate-limit/rate-limit-filter.ts';
 import { rewriteFilter } from './rewrite/rewrite-filter.ts';
 
@@ -28,11 +26,6 @@ const FILTERS = {
 /** Bytes of memory in which a filter remembers what all workers must know; 0 for most. */
 export function filterBytes(config: FilterConfig): number {
   return 'rateLimit' in config ? rateLimitBytes(config.rateLimit) : 0;
-}
-
-/** Makes that memory ready, once. */
-export function prepareFilterMemory(memory: Uint8Array, random: Random): void {
-  seedTokenTable(memory, random);
 }
 
 /** Builds the filter that a route asks for. Each has its own state: a rate limit counts for its route alone. */

@@ -1,67 +1,76 @@
 import { defaultBurst, parseRate } from '../config/rate.ts';
+import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
+import type { UdpListenerConfig } from '../config/schema/udp-listener.ts';
 import type { FailureCode } from '../model/failures.ts';
+import type { ClientCells } from '../model/shared/cells.ts';
+import { privateTallyTable, type TallyClaim, type TallyTable } from '../model/shared/tally-table.ts';
 import { clientNetwork } from '../util/ip.ts';
-import { privateTokenTable, type TokenTable } from '../util/token-table.ts';
+import { privateTokenTable, TokenTable } from '../util/token-table.ts';
 
-/** `limits.perClient` of a listener. */
-interface PerClientConfig {
+/** `limits.perClient` of a listener, whatever it serves. */
+interface PerClient {
   /** Connections or sessions open at most; 0 is no limit. */
   readonly connections: number;
   readonly rate?: string | undefined;
   readonly burst?: number | undefined;
 }
 
-/** Clients whose rate is remembered; of more, those seen longest ago are forgotten. */
-const MAX_CLIENTS = 100_000;
+/** Clients that are counted at a time, and whose rate is remembered. */
+export const MAX_CLIENTS = 65_536;
 
-/** What one client, an IPv4 address or the /64 network of an IPv6 one, may take of a listener. */
+export function perClientOf(listener: TcpListenerConfig | UdpListenerConfig): PerClient {
+  const { perClient } = listener.limits;
+  return 'sessions' in perClient ? { ...perClient, connections: perClient.sessions } : perClient;
+}
+
+/** What one client, an IPv4 address or the /64 network of an IPv6 one, may take of a listener, in all workers together. */
 export class ClientLimits {
-  #config: PerClientConfig;
+  #config: PerClient;
   #rates: TokenTable | undefined;
-  /** Connections open, of clients that have any: as many as the listener has at most. */
-  readonly #open = new Map<string, number>();
+  #open: TallyTable | undefined;
 
-  constructor(config: PerClientConfig) {
+  /** @param cells Where workers count together; what it has not is counted here alone. */
+  constructor(config: PerClient, cells: ClientCells = {}) {
     this.#config = config;
-    this.#rates = tableOf(config);
+    this.#rates = ratesOf(config, cells);
+    this.#open = openOf(config, cells);
   }
 
   /** Adopts other limits. Connections that were not counted because there was no limit stay uncounted. */
-  configure(config: PerClientConfig): void {
-    const { rate, burst } = this.#config;
-    if (config.rate !== rate || config.burst !== burst) this.#rates = tableOf(config);
+  configure(config: PerClient, cells: ClientCells = {}): void {
+    const { connections, rate, burst } = this.#config;
+    if (config.rate !== rate || config.burst !== burst) this.#rates = ratesOf(config, cells);
+    if (config.connections > 0 !== connections > 0) this.#open = openOf(config, cells);
     this.#config = config;
   }
 
   /** Whether anything is limited. */
   get limits(): boolean {
-    return this.#config.connections > 0 || this.#rates !== undefined;
+    return this.#open !== undefined || this.#rates !== undefined;
   }
 
-  /** What clients are counted as; undefined when nothing is limited. */
-  keyOf(clientIp: string): string | undefined {
-    return this.limits ? clientNetwork(clientIp) : undefined;
-  }
-
-  /** @returns why the client may not have another connection; undefined when it was counted, until `leave`. */
-  enter(key: string, nowMs: number): FailureCode | undefined {
-    const open = this.#open.get(key) ?? 0;
-    const { connections } = this.#config;
-    if (connections > 0 && open >= connections) return 'client_connection_limit';
-    if (this.#rates !== undefined && this.#rates.take(key, nowMs) > 0) return 'client_connection_rate';
-    this.#open.set(key, open + 1);
-    return undefined;
-  }
-
-  leave(key: string): void {
-    const open = this.#open.get(key) ?? 0;
-    if (open > 1) this.#open.set(key, open - 1);
-    else this.#open.delete(key);
+  /** @returns why the client may not have another connection; else what to give back when it is closed, if it was counted. */
+  enter(clientIp: string, nowMs: number): FailureCode | TallyClaim | undefined {
+    if (!this.limits) return undefined;
+    const key = clientNetwork(clientIp);
+    const claim = this.#open?.take(key, this.#config.connections);
+    if (claim === undefined && this.#open !== undefined) return 'client_connection_limit';
+    if (this.#rates === undefined || this.#rates.take(key, nowMs) === 0) return claim;
+    claim?.give();
+    return 'client_connection_rate';
   }
 }
 
-function tableOf({ rate, burst }: PerClientConfig): TokenTable | undefined {
+function ratesOf({ rate, burst }: PerClient, { rates }: ClientCells): TokenTable | undefined {
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (parsed === undefined) return undefined;
-  return privateTokenTable(parsed.periodMs / parsed.requests, burst ?? defaultBurst(parsed), MAX_CLIENTS);
+  const intervalMs = parsed.periodMs / parsed.requests;
+  const most = burst ?? defaultBurst(parsed);
+  return rates === undefined
+    ? privateTokenTable(intervalMs, most, MAX_CLIENTS)
+    : new TokenTable(intervalMs, most, MAX_CLIENTS, rates);
+}
+
+function openOf({ connections }: PerClient, { open }: ClientCells): TallyTable | undefined {
+  return connections === 0 ? undefined : (open ?? privateTallyTable(MAX_CLIENTS));
 }

@@ -2,6 +2,7 @@ import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
+import type { ClientCells } from '../model/shared/cells.ts';
 import { drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
@@ -11,7 +12,7 @@ import {
   proxyRulesOf,
 } from '../net/proxy-protocol/proxy-entrance.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
-import { ClientLimits } from './client-limits.ts';
+import { ClientLimits, perClientOf } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { TcpSession, type TcpSessionOwner } from './tcp-session.ts';
@@ -44,6 +45,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
     target: TcpTarget | TlsRouter<TcpTarget>,
     stats: ListenerStats,
     shared: L4Shared,
+    clients?: ClientCells,
   ) {
     this.name = config.name;
     this.stats = stats;
@@ -51,16 +53,20 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
     this.config = config;
     this.#target = target;
     this.#countRoutes();
-    this.#clients = new ClientLimits(config.limits.perClient);
+    this.#clients = new ClientLimits(perClientOf(config), clients);
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
   }
 
   /** Adopts a new configuration, for sessions from now on; those that are open go on as they began. */
-  configure(config: TcpListenerConfig, target: TcpTarget | TlsRouter<TcpTarget>): void {
+  configure(
+    config: TcpListenerConfig,
+    target: TcpTarget | TlsRouter<TcpTarget>,
+    clients?: ClientCells,
+  ): void {
     this.config = config;
     this.#target = target;
     this.#countRoutes();
-    this.#clients.configure(config.limits.perClient);
+    this.#clients.configure(perClientOf(config), clients);
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
   }
 
@@ -84,11 +90,10 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
   }
 
   onIntroduced(connection: Connection): ConnectionHandler | undefined {
-    const client = this.#clients.keyOf(connection.remoteAddress);
-    const refusal = client === undefined ? undefined : this.#clients.enter(client, turnNowMs());
-    if (refusal !== undefined) return this.#reject(refusal);
+    const claim = this.#clients.enter(connection.remoteAddress, turnNowMs());
+    if (typeof claim === 'string') return this.#reject(claim);
     this.stats.connectionsTotal++;
-    const session = new TcpSession(this, connection, client);
+    const session = new TcpSession(this, connection, claim);
     this.#sessions.add(session);
     const target = this.#target;
     if (target instanceof TlsRouter) session.preread();
@@ -134,7 +139,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
   /** A session is over: counters and the access log. */
   finished(session: TcpSession): void {
     this.#sessions.delete(session);
-    if (session.clientKey !== undefined) this.#clients.leave(session.clientKey);
+    session.claim?.give();
     recordTcpSession(this, session);
   }
 

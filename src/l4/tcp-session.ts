@@ -3,6 +3,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
+import type { TallyClaim } from '../model/shared/tally-table.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import { Relay, type RelayEnding, type RelayMeter } from '../net/relay.ts';
@@ -53,8 +54,8 @@ export interface TcpSessionOwner {
  */
 export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadOwner, RelayMeter, Timed {
   readonly startMs: number = turnNowMs();
-  /** What the client is counted as; undefined when it is not. */
-  readonly clientKey: string | undefined;
+  /** What its client has of the limit for one; undefined when that is not counted. */
+  readonly claim: TallyClaim | undefined;
   /** Why it ended, as far as it was not by both sides. */
   failure: FailureCode | undefined = undefined;
   readonly #listener: TcpSessionOwner;
@@ -72,11 +73,11 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadO
   #relay: Relay | undefined = undefined;
   #over = false;
 
-  constructor(listener: TcpSessionOwner, client: Connection, clientKey: string | undefined) {
+  constructor(listener: TcpSessionOwner, client: Connection, claim: TallyClaim | undefined) {
     const { shared, config } = listener;
     this.#listener = listener;
     this.#client = client;
-    this.clientKey = clientKey;
+    this.claim = claim;
     this.#oldest = config.timeouts.session === 0 ? undefined : new Deadline(shared.wheel, this);
     this.#oldest?.start(config.timeouts.session);
   }

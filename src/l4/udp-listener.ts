@@ -2,13 +2,14 @@ import type { UdpListenerConfig } from '../config/schema/udp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
+import type { ClientCells } from '../model/shared/cells.ts';
 import { drawArm } from '../model/weighted-arms.ts';
 import type { Party } from '../net/datagram-socket.ts';
 import { isExhaustion } from '../net/exhaustion.ts';
 import { partyIp } from '../net/party.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
-import { ClientLimits } from './client-limits.ts';
+import { ClientLimits, perClientOf } from './client-limits.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { SessionRules } from './session-rules.ts';
 import { SessionTable } from './session-table.ts';
@@ -22,11 +23,6 @@ const LAST_WORDS_MS = 1000;
 const LAST_SESSION_MS = 30_000;
 /** Between two lines in the log about the same trouble, milliseconds. */
 const COMPLAIN_EVERY_MS = 10_000;
-
-function perClient({ limits }: UdpListenerConfig): ConstructorParameters<typeof ClientLimits>[0] {
-  const { sessions, rate, burst } = limits.perClient;
-  return { connections: sessions, rate, burst };
-}
 
 /** Serves the UDP clients of one listener. */
 export class UdpListener {
@@ -51,23 +47,29 @@ export class UdpListener {
   readonly #clients: ClientLimits;
   #complainedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(config: UdpListenerConfig, target: TcpTarget, stats: ListenerStats, shared: L4Shared) {
+  constructor(
+    config: UdpListenerConfig,
+    target: TcpTarget,
+    stats: ListenerStats,
+    shared: L4Shared,
+    clients?: ClientCells,
+  ) {
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
     this.#config = config;
     this.#target = target;
     this.#table = new SessionTable(shared.random);
-    this.#clients = new ClientLimits(perClient(config));
+    this.#clients = new ClientLimits(perClientOf(config), clients);
     this.rules = new SessionRules(config.session);
-    this.configure(config, target);
+    this.configure(config, target, clients);
   }
 
   /** Adopts a new configuration. Open sessions keep their endpoints; the next datagram of each counts by the new numbers. */
-  configure(config: UdpListenerConfig, target: TcpTarget): void {
+  configure(config: UdpListenerConfig, target: TcpTarget, clients?: ClientCells): void {
     this.#config = config;
     this.#target = target;
-    this.#clients.configure(perClient(config));
+    this.#clients.configure(perClientOf(config), clients);
     this.idleMs = config.timeouts.idle;
     this.amplification = config.limits.amplification ?? Number.POSITIVE_INFINITY;
     this.rules = new SessionRules(config.session);
@@ -90,17 +92,16 @@ export class UdpListener {
     if (this.#closed || way.closing) return this.#refuse('shutting_down');
     const { stats } = this;
     const most = this.#config.limits.sessions;
-    const key = this.#clients.limits ? this.#clients.keyOf(partyIp(party)) : undefined;
-    const refusal = key === undefined ? undefined : this.#clients.enter(key, turnNowMs());
-    if (refusal !== undefined) return this.#refuse(refusal);
+    const claim = this.#clients.limits ? this.#clients.enter(partyIp(party), turnNowMs()) : undefined;
+    if (typeof claim === 'string') return this.#refuse(claim);
     if (!stats.connections.take(most) && !(this.#evict() && stats.connections.take(most))) {
-      if (key !== undefined) this.#clients.leave(key);
+      claim?.give();
       return this.#refuse('session_limit');
     }
     stats.connectionsTotal++;
     const target = this.#target;
     const l4Pool = 'arms' in target ? drawArm(target, this.shared.random) : target;
-    const session = new UdpSession(this, l4Pool, way, party, key);
+    const session = new UdpSession(this, l4Pool, way, party, claim);
     this.#sessions.add(session);
     this.#unanswered.add(session);
     if (!this.rules.single) this.#table.add(session);
@@ -167,7 +168,7 @@ export class UdpListener {
     this.#unanswered.delete(session);
     this.stats.connections.give();
     if (failure !== undefined) this.stats.countFailure(failure);
-    if (session.clientKey !== undefined) this.#clients.leave(session.clientKey);
+    session.claim?.give();
     session.way.sessionEnded();
     const { accessLog, clock } = this.shared;
     if (accessLog === undefined) return;

@@ -3,6 +3,7 @@ import type { FailureCode } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { PoolView } from '../model/pool.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
+import type { TallyClaim } from '../model/shared/tally-table.ts';
 import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-socket.ts';
 import { partyIp, partyPort } from '../net/party.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
@@ -24,8 +25,8 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
   partyHash = 0;
   sameHash: UdpSession | undefined = undefined;
   readonly party: Party;
-  /** What the client is counted as; undefined when it is not. */
-  readonly clientKey: string | undefined;
+  /** What its client has of the limit for one; undefined when that is not counted. */
+  readonly claim: TallyClaim | undefined;
   /** By which its answers leave. */
   readonly way: UdpWay;
   readonly l4Pool: L4Pool;
@@ -55,13 +56,13 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     l4Pool: L4Pool,
     way: UdpWay,
     party: Party,
-    clientKey: string | undefined,
+    claim: TallyClaim | undefined,
   ) {
     this.#listener = listener;
     this.l4Pool = l4Pool;
     this.way = way;
     this.party = party.slice();
-    this.clientKey = clientKey;
+    this.claim = claim;
     this.hash = l4Pool.hashes ? l4Pool.hashOf(this.clientIp, this.clientPort) : -1;
     this.#deadline = new Deadline(listener.shared.wheel, this);
     l4Pool.pool.counts.activeRequests.add(1);

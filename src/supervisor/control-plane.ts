@@ -6,7 +6,6 @@ import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
-import { prepareFilterMemory } from '../filters/registry.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
@@ -24,7 +23,9 @@ import { CallPipes } from '../net/worker-calls.ts';
 import { tlsHandshake } from '../net/tls-handshake.ts';
 import { systemClock as clock } from '../util/clock.ts';
 import { systemRandom as random } from '../util/random.ts';
+import { seedTable } from '../util/table-seeds.ts';
 import { certificateViews } from './certificate-views.ts';
+import { clientRegions } from './client-memory.ts';
 import { StateNews, statesOf } from './endpoint-states.ts';
 import { FigureBook } from './figures.ts';
 import { FilterMemory } from './filter-memory.ts';
@@ -104,9 +105,7 @@ export class ControlPlane {
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
     this.#memory = createSharedMemory(sharedStateBytes(options.workers));
-    this.#owner = StateOwner.create(this.#memory, options.workers, (memory) =>
-      prepareFilterMemory(memory, random),
-    );
+    this.#owner = StateOwner.create(this.#memory, options.workers, (memory) => seedTable(memory, random));
     this.#cells = new SharedCells(this.#owner.state);
     this.#calls = options.workers > 1 ? new CallPipes(options.workers) : undefined;
     this.#sockets = new HeldListeners(options.workers, holdsSockets);
@@ -188,7 +187,9 @@ export class ControlPlane {
 
   /** What a configuration needs in the shared memory. */
   #keysOf(config: Config): SlotKeys {
-    return { ...slotKeysOf(config), regions: this.#filterMemory.regionsOf(config) };
+    const { workers } = this.#owner.state.layout;
+    const regions = [...this.#filterMemory.regionsOf(config), ...clientRegions(config, workers)];
+    return { ...slotKeysOf(config), regions };
   }
 
   /** @throws Error naming the pool whose TLS cannot be. */

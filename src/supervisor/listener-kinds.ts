@@ -159,9 +159,10 @@ function prepareTcp(
     routes === undefined
       ? targetOf(config, named)
       : new TlsRouter(routes, (index) => targetOf({ ...routes[index]!, protocol }, named));
-  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
+  const clients = cells.clients(config.name);
+  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target, clients) };
   const stats = listenerStats(cells, config.name);
-  return { served: new TcpListener(config, target, stats, shared), adopt: adoptsNothing };
+  return { served: new TcpListener(config, target, stats, shared, clients), adopt: adoptsNothing };
 }
 
 function prepareUdp(
@@ -171,9 +172,10 @@ function prepareUdp(
 ): PreparedListener {
   const same = known?.served instanceof UdpListener ? known.served : undefined;
   const target = targetOf(config, (name) => poolNamed(name, pools).l4);
-  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target) };
+  const clients = cells.clients(config.name);
+  if (same !== undefined) return { served: same, adopt: () => same.configure(config, target, clients) };
   const stats = listenerStats(cells, config.name);
-  return { served: new UdpListener(config, target, stats, shared), adopt: adoptsNothing };
+  return { served: new UdpListener(config, target, stats, shared, clients), adopt: adoptsNothing };
 }
 
 function targetOf(

@@ -2,8 +2,9 @@ import { httpRoutes } from '../config/pool-references.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
+import { MAX_CLIENTS } from '../l4/client-limits.ts';
 import { ListenerStats } from '../model/listener-stats.ts';
-import type { Cells, CellSource, Kind } from '../model/shared/cells.ts';
+import type { Cells, CellSource, ClientCells, Kind } from '../model/shared/cells.ts';
 import { KINDS } from '../model/shared/layout.ts';
 import type { Region } from '../model/shared/regions.ts';
 import type { SharedState } from '../model/shared/shared-state.ts';
@@ -54,6 +55,16 @@ export function filterKey(listener: string, route: number, place: number): strin
   return `${listener} ${route} ${place}`;
 }
 
+/** What the tokens of the clients of a listener are known by. */
+export function clientRatesKey(listener: string): string {
+  return `${listener} rates`;
+}
+
+/** What the counts of what its clients have open are known by. */
+export function openClientsKey(listener: string): string {
+  return `${listener} open`;
+}
+
 /** The memory of every object, by the slots that the supervisor gave out. */
 export class SharedCells implements CellSource {
   readonly #state: SharedState;
@@ -95,6 +106,15 @@ export class SharedCells implements CellSource {
   filter(listener: string, route: number, place: number): Uint8Array | undefined {
     const region = this.#regions.get(filterKey(listener, route, place));
     return region === undefined ? undefined : this.#state.region(region);
+  }
+
+  clients(listener: string): ClientCells {
+    const rates = this.#regions.get(clientRatesKey(listener));
+    const open = this.#regions.get(openClientsKey(listener));
+    return {
+      rates: rates === undefined ? undefined : this.#state.region(rates),
+      open: open === undefined ? undefined : this.#state.tally(open, MAX_CLIENTS),
+    };
   }
 
   #cells<K extends Kind>(kind: K, key: string): Cells<K> {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import * as fc from 'fast-check';
 
 import { seededRandom } from './random.ts';
-import { privateTokenTable, seedTokenTable, TokenTable, tokenTableBytes } from './token-table.ts';
+import { seedTable } from './table-seeds.ts';
+import { privateTokenTable, TokenTable, tokenTableBytes } from './token-table.ts';
 
 describe('a bucket', () => {
   test('gives a burst at once, then one token an interval', () => {
@@ -88,7 +89,7 @@ describe('a full table', () => {
 
 test('tables over the same memory count together', () => {
   const memory = new Uint8Array(tokenTableBytes(100));
-  seedTokenTable(memory, seededRandom(7));
+  seedTable(memory, seededRandom(7));
   const [first, second] = [0, 1].map(() => new TokenTable(100, 3, 100, memory));
   expect([first!.take('a', 0), second!.take('a', 0), first!.take('a', 0)]).toEqual([0, 0, 0]);
   expect([first!.take('a', 0), second!.take('a', 0), second!.take('b', 0)]).toEqual([100, 100, 0]);

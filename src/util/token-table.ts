@@ -1,9 +1,9 @@
 import { hashString } from './hash.ts';
-import { type Random, systemRandom } from './random.ts';
+import { systemRandom } from './random.ts';
+import { SEED_BYTES, seedTable } from './table-seeds.ts';
 
 /** Keys that share a place in the table; one of them makes room when another comes. */
 const WAYS = 8;
-const HEADER_WORDS = 2;
 /** Attempts to find a place while others change the same few. */
 const TRIES = 16;
 
@@ -26,7 +26,7 @@ function shapeOf(maxKeys: number): Shape {
 /** Bytes of memory that a table for so many keys needs. */
 export function tokenTableBytes(maxKeys: number): number {
   const { ways, buckets } = shapeOf(maxKeys);
-  return HEADER_WORDS * 8 + ways * buckets * 16;
+  return SEED_BYTES + ways * buckets * 16;
 }
 
 /**
@@ -57,7 +57,7 @@ export class TokenTable {
   /**
    * @param intervalMs Milliseconds a token takes to come back.
    * @param burst Tokens that a bucket holds, 1 or more.
-   * @param memory `tokenTableBytes(maxKeys)` of it, aligned to 8, all 0 or with what is remembered; `seedTokenTable` has been there.
+   * @param memory `tokenTableBytes(maxKeys)` of it, aligned to 8, all 0 or with what is remembered; `seedTable` has been there.
    */
   constructor(intervalMs: number, burst: number, maxKeys: number, memory: Uint8Array) {
     this.#intervalMs = intervalMs;
@@ -66,10 +66,10 @@ export class TokenTable {
     this.#ways = ways;
     this.#buckets = buckets;
     const { buffer, byteOffset } = memory;
-    const [placeSeed = 0, tagSeed = 0] = new Int32Array(buffer, byteOffset, HEADER_WORDS);
+    const [placeSeed = 0, tagSeed = 0] = new Int32Array(buffer, byteOffset, 2);
     this.#placeSeed = placeSeed;
     this.#tagSeed = tagSeed;
-    const arrivalsAt = byteOffset + HEADER_WORDS * 8;
+    const arrivalsAt = byteOffset + SEED_BYTES;
     this.#arrivals = new Float64Array(buffer, arrivalsAt, ways * buckets);
     this.#arrivalBits = new BigInt64Array(buffer, arrivalsAt, ways * buckets);
     this.#tags = new Int32Array(buffer, arrivalsAt + ways * buckets * 8, ways * buckets);
@@ -130,15 +130,9 @@ export class TokenTable {
   }
 }
 
-/** Makes memory ready for a table: secret seeds, so that nobody knows which keys share a place. */
-export function seedTokenTable(memory: Uint8Array, random: Random): void {
-  const seeds = new Int32Array(memory.buffer, memory.byteOffset, HEADER_WORDS);
-  for (let index = 0; index < HEADER_WORDS; index++) seeds[index] = (random.next() * 0x1_0000_0000) | 0;
-}
-
 /** A table of one process. */
 export function privateTokenTable(intervalMs: number, burst: number, maxKeys: number): TokenTable {
   const memory = new Uint8Array(tokenTableBytes(maxKeys));
-  seedTokenTable(memory, systemRandom);
+  seedTable(memory, systemRandom);
   return new TokenTable(intervalMs, burst, maxKeys, memory);
 }

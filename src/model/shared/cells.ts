@@ -2,6 +2,7 @@ import { OutcomeWindow } from './outcome-window.ts';
 import { Places } from './places.ts';
 import { privateWords, SharedCount, type WordsOfWorkers } from './shared-count.ts';
 import { SharedMark } from './shared-mark.ts';
+import type { TallyTable } from './tally-table.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What workers count and remember together of each kind of object: every name has words of its own for each worker. */
@@ -67,6 +68,13 @@ export interface Cells<K extends Kind> {
   readonly totals: Float64Array;
 }
 
+/** Memory of what each client of a listener takes; what is not limited, or counted by one process alone, has none. */
+export interface ClientCells {
+  /** For a `TokenTable`. */
+  readonly rates?: Uint8Array | undefined;
+  readonly open?: TallyTable | undefined;
+}
+
 /** Where the model gets the memory of its objects. What had the same name before gets the same cells. */
 export interface CellSource {
   pool(name: string): Cells<'pool'>;
@@ -80,6 +88,8 @@ export interface CellSource {
    * @param route Index of the route.
    */
   filter(listener: string, route: number, place: number): Uint8Array | undefined;
+  /** What all workers know of the clients of a listener. */
+  clients(listener: string): ClientCells;
 }
 
 /** Names of the counts of a kind, with how much memory they need and what they are. */

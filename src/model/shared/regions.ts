@@ -47,13 +47,18 @@ export class Regions {
       if (offset === undefined) {
         for (const one of fresh) this.#held.delete(one);
         throw new Error(
-          'the rate limits together remember more keys than there is shared memory for; lower maxKeys',
+          'rate limits and limits of clients together remember more keys than there is shared memory for; lower maxKeys',
         );
       }
       this.#held.set(key, { offset, sizeBytes, restingSinceMs: undefined });
       fresh.push(key);
     }
     return { regions: new Map(wanted.map(([key]) => [key, this.#held.get(key)!])), fresh };
+  }
+
+  /** Whether that one has its memory still, in use or resting. */
+  holds(key: string): boolean {
+    return this.#held.has(key);
   }
 
   /** Nobody uses others than these any more. */

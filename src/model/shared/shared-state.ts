@@ -3,6 +3,7 @@ import { type Layout, readLayout, TOTALS } from './layout.ts';
 import type { Region } from './regions.ts';
 import type { WordsOfWorkers } from './shared-count.ts';
 import type { SharedFile } from './shared-file.ts';
+import { TallyTable } from './tally-table.ts';
 
 const HEADER_BYTES = 64;
 
@@ -62,6 +63,11 @@ export class SharedState {
   /** The memory of a region. */
   region({ offset, sizeBytes }: Region): Uint8Array {
     return this.#file.map(offset, sizeBytes);
+  }
+
+  /** A region in which workers count together what each key has open. */
+  tally(region: Region, maxKeys: number): TallyTable {
+    return new TallyTable(this.region(region), maxKeys, { workers: this.layout.workers, own: this.#own });
   }
 
   /** Totals of one column; the one after the last worker holds what dead workers counted. */

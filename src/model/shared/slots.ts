@@ -7,10 +7,20 @@ export type SlotMap = Readonly<Record<Kind, readonly (readonly [key: string, slo
   readonly regions: readonly (readonly [key: string, region: Region])[];
 };
 
+/** A table of any size. */
+export interface RegionWish {
+  /** As it is asked for. */
+  readonly key: string;
+  /** What stays the same from one snapshot to the next. */
+  readonly id: string;
+  readonly sizeBytes: number;
+  /** It is a `TallyTable` for so many keys, of which the share of a dead worker is taken back. */
+  readonly tallyKeys?: number;
+}
+
 /** Keys of all objects of a snapshot. */
 export type SlotKeys = Readonly<Record<Kind, readonly string[]>> & {
-  /** Tables of any size; `key` as it is asked for, `id` what stays the same from one snapshot to the next. */
-  readonly regions: readonly { readonly key: string; readonly id: string; readonly sizeBytes: number }[];
+  readonly regions: readonly RegionWish[];
 };
 
 const CALLED: Readonly<Record<Kind, string>> = {

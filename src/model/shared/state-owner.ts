@@ -4,6 +4,7 @@ import { Regions } from './regions.ts';
 import type { SharedFile } from './shared-file.ts';
 import { SharedState } from './shared-state.ts';
 import { type SlotKeys, type SlotMap, SlotTable } from './slots.ts';
+import { TallyTable } from './tally-table.ts';
 
 /** Counts get memory in pieces of this. */
 const BACKED_BYTES = 4096;
@@ -29,6 +30,8 @@ export class StateOwner {
   readonly #file: SharedFile;
   readonly #slots: SlotTable;
   readonly #regions: Regions;
+  /** Regions that count what workers have open. */
+  readonly #tallies = new Map<string, TallyTable>();
   readonly #prepareRegion: (memory: Uint8Array) => void;
   readonly #columns: readonly Float64Array[];
   /** Pages of counts that have memory. */
@@ -73,10 +76,19 @@ export class StateOwner {
     const slots = this.#slots.assign(keys, nowMs);
     const wanted = keys.regions.map(({ id, sizeBytes }) => [id, sizeBytes] as const);
     const { regions, fresh } = this.#regions.assign(wanted, nowMs);
+    for (const id of this.#tallies.keys()) if (!this.#regions.holds(id)) this.#tallies.delete(id);
     for (const id of fresh) {
       const { offset, sizeBytes } = regions.get(id)!;
       this.#file.clear(offset, sizeBytes);
       this.#prepareRegion(this.#file.map(offset, sizeBytes));
+    }
+    const { workers } = this.state.layout;
+    for (const { id, tallyKeys } of keys.regions) {
+      if (tallyKeys === undefined) continue;
+      this.#tallies.set(
+        id,
+        new TallyTable(this.state.region(regions.get(id)!), tallyKeys, { workers, own: 0 }),
+      );
     }
     return { ...slots, regions: keys.regions.map(({ key, id }) => [key, regions.get(id)!]) };
   }
@@ -89,6 +101,7 @@ export class StateOwner {
 
   /** A worker is dead: what it had under way is not any more, what it counted is kept. */
   clearColumn(worker: number): void {
+    for (const tally of this.#tallies.values()) tally.clear(worker);
     const { layout, counts } = this.state;
     const totals = this.#columns[worker]!;
     const retired = this.#columns[layout.workers]!;
