@@ -18,7 +18,7 @@ const PATH = '/api/v1/changes';
 export function changesCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return addAdminOptions(
     new Command('changes')
-      .description('list what was changed at run time and is not in the configuration')
+      .description('list what was changed at run time and is not in the configuration; save or discard it')
       .option('--discard', 'go back to what the configuration says, in every pool')
       .addOption(
         new Option('--save', 'write them into the configuration file, comments are kept').conflicts(

@@ -10,7 +10,7 @@ import type { Terminal } from './terminal.ts';
 /** `pointsman status`: what a running instance does now. */
 export function statusCommand(terminal: Terminal, finish: (code: number) => void): Command {
   return addAdminOptions(
-    new Command('status').description('show the pools and endpoints of a running instance'),
+    new Command('status').description('show the pools, endpoints and workers of a running instance'),
   )
     .addHelpText(
       'after',

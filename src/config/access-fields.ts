@@ -29,7 +29,6 @@ export const ACCESS_FIELDS = [
   'reused',
   'userAgent',
   'referer',
-  'requestId',
   'path',
   'query',
   'commonTime',

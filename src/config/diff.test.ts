@@ -48,6 +48,12 @@ test.each<[what: string, before: Parts, after: Parts, changes: string[]]>([
     ],
   ],
   [
+    'where certificates come from',
+    {},
+    { rest: { acme: { email: 'ops@example.com' } } },
+    ['setting acme changed (acme)'],
+  ],
+  [
     'a switch to false',
     {},
     { rest: { admin: false } },

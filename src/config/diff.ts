@@ -25,7 +25,7 @@ export interface ConfigChange {
 
 /** Settings that a running process does not take over. */
 const RESTART_SETTINGS = ['workers', 'admin', 'accessLog', 'log', 'watch'] as const;
-const LIVE_SETTINGS = ['shutdown', 'workerWatchdog'] as const;
+const LIVE_SETTINGS = ['shutdown', 'workerWatchdog', 'acme'] as const;
 const SETTINGS = [...RESTART_SETTINGS, ...LIVE_SETTINGS] as const;
 
 /** `next`, as far as a process that runs with `running` takes it over. */

@@ -337,7 +337,6 @@ export class L7Listener
       reused: false,
       userAgent: request.fields.get(USER_AGENT) ?? '',
       referer: request.fields.get(REFERER) ?? '',
-      requestId: '',
       ...known,
     };
   }

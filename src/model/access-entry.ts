@@ -57,8 +57,6 @@ export interface AccessEntry {
   reused: boolean;
   userAgent: string;
   referer: string;
-  /** Id of the request, when one is given to requests; else empty. */
-  requestId: string;
 }
 
 /** Implemented by `telemetry/`; the data path holds one only when an access log is configured. */

@@ -55,7 +55,6 @@ const OF_REQUEST: Required<ValuesOf<AccessEntry>> = {
   reused: (entry) => entry.reused,
   userAgent: (entry) => entry.userAgent,
   referer: (entry) => entry.referer,
-  requestId: (entry) => entry.requestId,
   path: (entry) => pathOf(entry.target),
   query: (entry) => queryOf(entry.target),
   commonTime: (entry) => commonTime(entry.startWallMs),

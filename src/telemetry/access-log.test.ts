@@ -42,7 +42,6 @@ const ENTRY: AccessEntry = {
   reused: false,
   userAgent: 'curl/8.0 (x)',
   referer: '',
-  requestId: '',
 };
 
 /** A client's bytes, one character each: everything that could end a line or a quoted value. */
@@ -120,7 +119,7 @@ describe('formats', () => {
       'time=2023-11-14T22:13:20.007Z durationMs=12.346 listener=web route="routes[2]" pool=api endpoint=10.0.0.1:3000' +
         ' clientIp=2001:db8::7 clientPort=51234 peerIp=10.0.0.9 peerPort=50000 method=GET target="/items?id=7" host=www.example.com protocol=HTTP/1.1 tlsVersion="" tlsCipher="" serverName="" alpn=""' +
         ' status=200 requestBytes=0 responseBytes=1234 failure="" attempts=1 ttfbMs=11 queuedMs=0 connectMs=0.5' +
-        ' reused=false userAgent="curl/8.0 (x)" referer="" requestId=""\n',
+        ' reused=false userAgent="curl/8.0 (x)" referer=""\n',
     );
   });
 
