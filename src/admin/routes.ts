@@ -1,8 +1,9 @@
+import { positiveDuration } from '../config/schema/units.ts';
 import type { Readiness } from '../model/runtime-view.ts';
 import { ENDPOINT_ROUTES } from './endpoint-routes.ts';
 import { reportListener } from './listener-report.ts';
 import { readiness, readinessWithPools } from './readiness.ts';
-import { respondJson, respondText } from './respond.ts';
+import { respondError, respondJson, respondText } from './respond.ts';
 import type { AdminRequest, AdminRoute } from './route.ts';
 import { reportStatus } from './status-report.ts';
 
@@ -19,6 +20,16 @@ const RELOAD_STATUS = { config: 422, apply: 409, 'no-file': 409, stopping: 503 }
 async function answerReload({ state }: AdminRequest): Promise<Response> {
   const result = await state.control.reload();
   return respondJson(result, result.outcome === 'applied' ? 200 : RELOAD_STATUS[result.reason]);
+}
+
+/** Status of an upgrade that was refused. */
+const UPGRADE_STATUS = { failed: 502, busy: 409, unsupported: 501, stopping: 503 } as const;
+
+async function answerUpgrade({ state, query, by }: AdminRequest): Promise<Response> {
+  const timeout = positiveDuration.optional().safeParse(query.get('timeout') ?? undefined);
+  if (!timeout.success) return respondError('invalid_request', 'timeout: write a duration such as 30s');
+  const result = await state.upgrades.upgrade(by, timeout.data);
+  return respondJson(result, result.outcome === 'upgraded' ? 200 : UPGRADE_STATUS[result.reason]);
 }
 
 async function answerMetrics({ state, headers }: AdminRequest): Promise<Response> {
@@ -74,5 +85,11 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     path: '/api/v1/reload',
     summary: 'Reads the configuration again: all of it comes into force, or nothing.',
     answer: answerReload,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/upgrade',
+    summary: 'Replaces the running program by the one on disk. ?timeout=30s: until it must be ready.',
+    answer: answerUpgrade,
   },
 ];

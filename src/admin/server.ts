@@ -15,6 +15,8 @@ const MOST_BYTES_AT_ALL = 16 * MOST_BODY_BYTES;
 export interface AdminServer {
   /** Where it listens, `host:port` with the real port. */
   readonly address: string;
+  /** The real port. */
+  readonly port: number;
   /** Closes the listeners and, when `cut` is set, the connections too; else requests under way are finished. */
   stop(cut: boolean): Promise<void>;
 }
@@ -43,8 +45,10 @@ export async function startAdmin(config: AdminConfig, state: AdminState, log: Lo
       throw error;
     }
   }
+  const port = server.port ?? address.port;
   return {
-    address: formatAddress({ host: address.host, port: server.port ?? address.port }),
+    address: formatAddress({ host: address.host, port }),
+    port,
     stop: async (cut) => {
       await Promise.all(servers.map((one) => one.stop(cut)));
     },

@@ -1,4 +1,4 @@
-import type { Control } from '../model/control.ts';
+import type { Control, Upgrades } from '../model/control.ts';
 import type { EndpointControl } from '../model/endpoint-control.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { RuntimeView, TrafficWindow } from '../model/runtime-view.ts';
@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 export interface AdminState {
   readonly view: RuntimeView;
   readonly control: Control;
+  readonly upgrades: Upgrades;
   readonly endpoints: EndpointControl;
   readonly clock: Clock;
   /** Brings the counters that `view` shows up to now. */

@@ -41,7 +41,7 @@ interface Refusal {
   readonly error?: { readonly message?: string };
 }
 
-function unreachable(place: AdminPlace, error: unknown): AdminError {
+function unreachable(place: AdminPlace, error: unknown, timeoutMs: number): AdminError {
   const code = (error as { readonly code?: string } | null)?.code;
   if (code === 'ECONNREFUSED' || code === 'ConnectionRefused' || code === 'ENOENT') {
     return new AdminError(
@@ -51,7 +51,7 @@ function unreachable(place: AdminPlace, error: unknown): AdminError {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
   return new AdminError(
     name === 'TimeoutError'
-      ? `${place.shown} did not answer within ${TIMEOUT_MS / 1000} s`
+      ? `${place.shown} did not answer within ${timeoutMs / 1000} s`
       : `${place.shown} did not answer: ${code ?? message}`,
   );
 }
@@ -68,6 +68,7 @@ export class AdminClient {
 
   /**
    * @param allowed statuses outside 2xx that are an answer too
+   * @param timeoutMs how long the answer may take
    * @throws AdminError when nothing answers, or the answer is a refusal.
    */
   async ask(
@@ -75,6 +76,7 @@ export class AdminClient {
     path: string,
     json?: unknown,
     allowed: readonly number[] = [],
+    timeoutMs: number = TIMEOUT_MS,
   ): Promise<AdminAnswer> {
     const { baseUrl, unix } = this.place;
     const headers = new Headers();
@@ -87,14 +89,14 @@ export class AdminClient {
         method,
         headers,
         redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
         ...(unix === undefined ? {} : { unix }),
       });
       status = response.status;
       text = await response.text();
     } catch (error) {
-      throw unreachable(this.place, error);
+      throw unreachable(this.place, error, timeoutMs);
     }
     const body = parseJson(text);
     if ((status >= 200 && status < 300) || allowed.includes(status)) {

@@ -16,6 +16,7 @@ import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
+import { upgradeCommand } from './upgrade.ts';
 import { weightCommand } from './weight.ts';
 
 /** In the order of the help. */
@@ -25,6 +26,7 @@ const COMMANDS = [
   explainCommand,
   diffCommand,
   reloadCommand,
+  upgradeCommand,
   statusCommand,
   drainCommand,
   enableCommand,

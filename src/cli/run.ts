@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { Command } from 'commander';
 
+import { formatIssue } from '../config/issue.ts';
 import { configFromFlags } from '../config/flags.ts';
 import { POLICY_NAMES } from '../config/schema/pool.ts';
 import { EXIT } from './exit-code.ts';
@@ -44,8 +45,14 @@ Examples:
   pointsman run --listen :8080 --to localhost:3000,localhost:3001`,
     )
     .action(async (options: RunOptions, command: Command) => {
+      const { Predecessor } = await import('../supervisor/predecessor.ts');
+      const predecessor = Predecessor.meet(process.env);
       const { source, result, fromFile } = await sourceOf(terminal, options, command);
       if (!result.ok) {
+        await predecessor?.fail([
+          'the configuration is wrong',
+          ...result.issues.map((issue) => formatIssue(issue)),
+        ]);
         printIssues(terminal, result.issues);
         terminal.err(`${source}: ${counted(result.issues.length, 'problem')}; nothing was started\n`);
         return finish(EXIT.usage);
@@ -59,7 +66,7 @@ Examples:
         : undefined;
       // Loaded only here, so that the other commands start fast.
       const { runSupervisor } = await import('../supervisor/run.ts');
-      finish(await runSupervisor(result.config, { source, file }));
+      finish(await runSupervisor(result.config, { source, file, predecessor }));
     });
 }
 

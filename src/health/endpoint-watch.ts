@@ -70,7 +70,14 @@ export class EndpointWatch {
     this.#pool = pool;
     this.#endpoint = endpoint;
     this.#state = initialCheckState(endpoint.health);
-    this.#readmittedMs = deps.clock.nowMs();
+    const nowMs = deps.clock.nowMs();
+    this.#readmittedMs = nowMs;
+    const leftMs = endpoint.ejectedUntilMs - nowMs;
+    if (leftMs > 0) {
+      // Ejected by the process before this one: for the rest of its time, as far as that is known.
+      const cancelTimer = deps.clock.after(leftMs, () => this.#readmit('its time is over'));
+      this.#ejection = { sinceMs: nowMs, wasFailing: false, passed: 0, cancelTimer };
+    }
   }
 
   /** Adopts the pool's configuration; a check that is the same goes on undisturbed. */

@@ -352,9 +352,9 @@ export class L7Listener
    * Nobody comes in any more: every connection ends with its next response. Those that stay idle are closed only after a moment, for a
    * request may be on its way.
    */
-  leave(): void {
+  leave(idleMs: number = LAST_REQUEST_MS): void {
     this.#settings.draining = true;
-    this.shared.clock.after(LAST_REQUEST_MS, () => runTurn(() => this.drain()));
+    this.shared.clock.after(idleMs, () => runTurn(() => this.drain()));
   }
 
   /** Asks both ends of the tunnels to `endpoint` to close. */

@@ -41,6 +41,39 @@ export type SaveResult =
       readonly message: string;
     };
 
+/** What became of an upgrade. Plain data. */
+export type UpgradeResult =
+  | {
+      /** Another process carries the traffic now; this one finishes what it has. */
+      readonly outcome: 'upgraded';
+      readonly pid: number;
+      readonly version: string;
+      /** Of the snapshot that is in force there. */
+      readonly revision: number;
+    }
+  | {
+      /** Nothing was changed. */
+      readonly outcome: 'refused';
+      /**
+       * `failed`: the new program could not take over, `message` and `log` say why. `busy`: another upgrade is under way. `unsupported`: this
+       * process can never be replaced. `stopping`: it is shutting down.
+       */
+      readonly reason: 'failed' | 'busy' | 'unsupported' | 'stopping';
+      /** For people, one line. */
+      readonly message: string;
+      /** What the new program had to say, if anything. */
+      readonly log: readonly string[];
+    };
+
+/** Implemented by `supervisor/`: replaces the running program. */
+export interface Upgrades {
+  /**
+   * Starts the program that is on disk now and hands everything over to it. Never rejects.
+   * @param timeoutMs How long it may take until its workers accept; left out: half a minute.
+   */
+  upgrade(by: string, timeoutMs?: number): Promise<UpgradeResult>;
+}
+
 /** Implemented by `supervisor/`: what an operator may have changed while traffic flows. */
 export interface Control {
   /** Reads the configuration again and puts it into force, or leaves everything as it is. Never rejects. */

@@ -45,5 +45,7 @@ export interface DatagramListener {
   readonly port: number;
   /** Answers `party` from the address that it sent to. What waits leaves when the datagrams that arrived together are served. */
   send(party: Party, bytes: Buffer, length: number): void;
+  /** Hears no more and leaves what comes to others that have the socket; answers still leave. Only where descriptors are handed over. */
+  mute?(): void;
   stop(): void;
 }

@@ -101,6 +101,12 @@ export class DescriptorReceiver {
     this.#waiting.clear();
   }
 
+  /** Closes this end, and what nobody took. */
+  close(): void {
+    this.discard();
+    sys.close(this.#fd);
+  }
+
   /** Fetches one message; false when there is none. */
   #receive(): boolean {
     layOut(MOST_PER_MESSAGE);

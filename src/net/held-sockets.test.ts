@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
 import { DescriptorReceiver, DescriptorSender } from './descriptor-channel.ts';
-import { HeldSockets, type SocketType } from './held-sockets.ts';
+import { HeldSockets } from './held-sockets.ts';
+import type { SocketType } from './inherited-socket.ts';
 import { acceptFrom } from './listen.ts';
 import { usesDescriptors } from './sockets.ts';
 

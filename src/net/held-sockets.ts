@@ -7,10 +7,8 @@ import {
 } from './linux/bind-socket.ts';
 import { openBoundFd } from './linux/fd-datagram-listener.ts';
 import { sys } from './linux/libc.ts';
+import { duplicate, type InheritedSocket, type SocketType } from './inherited-socket.ts';
 import { resolveHost } from './resolve.ts';
-
-/** What a socket carries. */
-export type SocketType = 'tcp' | 'udp';
 
 function bind(type: SocketType, ip: string, port: number, sharing: Sharing): BoundSocket {
   if (type === 'tcp') return bindStream(ip, port, sharing);
@@ -57,6 +55,20 @@ export class HeldSockets {
     const descriptors = bound.map(({ fd }) => fd);
     if (type === 'tcp') listenOnAll(descriptors);
     return new HeldSockets(alone.port, descriptors);
+  }
+
+  /**
+   * Sockets of one address that were open before this process began: all of `descriptors` are owned from now on. When they are fewer than
+   * `count`, several processes take from one socket of TCP, which does no harm; of UDP further ones are bound beside them.
+   * @throws an error with `code` when that cannot be.
+   */
+  static adopt(inherited: InheritedSocket[], count: number): HeldSockets {
+    const [{ type, ip, port }] = inherited as [InheritedSocket];
+    const descriptors = inherited.map(({ fd }) => fd);
+    for (let index = 0; descriptors.length < count; index++) {
+      descriptors.push(type === 'tcp' ? duplicate(descriptors[index]!) : bind('udp', ip, port, 'shared').fd);
+    }
+    return new HeldSockets(port, descriptors);
   }
 
   /** Lets go of them. Whoever was given one still has it. */

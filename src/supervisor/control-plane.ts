@@ -30,6 +30,8 @@ import { StateNews, statesOf } from './endpoint-states.ts';
 import { FigureBook } from './figures.ts';
 import { FilterMemory } from './filter-memory.ts';
 import { HeldListeners, type SocketPlan } from './held-listeners.ts';
+import { type Inheritance, revive, survivors } from './inheritance.ts';
+import type { InheritedSockets } from './inherited-sockets.ts';
 import type { Ports, Snapshot } from './messages.ts';
 import { PoolDial } from './pool-dial.ts';
 import { listenerStats, routeNames, SharedCells, slotKeysOf } from './shared-cells.ts';
@@ -45,6 +47,10 @@ export interface ControlPlaneOptions {
   readonly workers: number;
   /** Sockets belong to the supervisor and are handed to workers. Otherwise the one worker opens them itself. */
   readonly holdsSockets: boolean;
+  /** Sockets that were open before. */
+  readonly inherited: InheritedSockets;
+  /** Of the process that this one takes over from. */
+  readonly inheritance: Inheritance | undefined;
 }
 
 /** What `apply` did. */
@@ -78,13 +84,17 @@ export class ControlPlane {
   /** How health checks reach the endpoints of a pool. */
   readonly #dials = new Map<string, PoolDial>();
   readonly #ticketKeys: TicketKeyring;
+  /** What was known of endpoints before this process, until the first configuration is in force. */
+  #survivors: Inheritance['endpoints'];
   #stats = new Map<string, ListenerStats>();
   #ports: Ports = {};
   #stopped = false;
 
   /** Starts the workers, which do nothing before the first `apply`. */
   constructor(options: ControlPlaneOptions, first: Config) {
-    const { log, transitions, instance, holdsSockets } = options;
+    const { log, transitions, instance, holdsSockets, inherited, inheritance } = options;
+    this.#revision = inheritance?.revision ?? 0;
+    this.#survivors = inheritance?.endpoints ?? [];
     this.#publisher = new Publisher({ clock, random }, log, (pool) => this.#tellStates(pool));
     const wheel = new TimerWheel();
     const publisher = this.#publisher;
@@ -104,11 +114,12 @@ export class ControlPlane {
     this.#ticketKeys = new TicketKeyring(clock, (listener, keys) =>
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
+    this.#ticketKeys.inherit(inheritance?.ticketKeys ?? {});
     this.#memory = createSharedMemory(sharedStateBytes(options.workers));
     this.#owner = StateOwner.create(this.#memory, options.workers, (memory) => seedTable(memory, random));
     this.#cells = new SharedCells(this.#owner.state);
     this.#calls = options.workers > 1 ? new CallPipes(options.workers) : undefined;
-    this.#sockets = new HeldListeners(options.workers, holdsSockets);
+    this.#sockets = new HeldListeners(options.workers, holdsSockets, inherited);
     this.#workers = new Workers(options.workers, {
       clock,
       log,
@@ -152,6 +163,7 @@ export class ControlPlane {
       plan.commit();
       adoptDials();
       this.#adopt(config);
+      this.#survivors = [];
       this.#ports = await this.#workers.begin();
     } else await this.#change(config, plan, adoptDials);
     return { revision: this.#revision, changes };
@@ -226,8 +238,10 @@ export class ControlPlane {
       const known = before.get(poolConfig.name);
       const pool = known ?? createPool(poolConfig, this.#publisher, this.#cells);
       this.#pools.set(pool.name, pool);
-      if (known === undefined) this.#health.watch(pool);
-      else this.#configurePool(pool, poolConfig);
+      if (known === undefined) {
+        this.#revive(pool);
+        this.#health.watch(pool);
+      } else this.#configurePool(pool, poolConfig);
     }
     for (const pool of before.values()) {
       if (this.#pools.get(pool.name) === pool) continue;
@@ -243,6 +257,12 @@ export class ControlPlane {
       stats.set(name, own);
     }
     this.#stats = stats;
+  }
+
+  #revive(pool: Pool): void {
+    if (this.#survivors.length === 0) return;
+    revive(pool, this.#survivors, clock.nowMs());
+    this.#publisher.publish(pool);
   }
 
   #configurePool(pool: Pool, config: PoolConfig): void {
@@ -285,6 +305,24 @@ export class ControlPlane {
       calls: this.#calls?.paths ?? [],
       states: this.pools().map((pool) => ({ pool: pool.name, states: statesOf(pool, nowMs) })),
     };
+  }
+
+  /** What another process goes on with, and the descriptors that belong to `sockets`. */
+  handOver(): {
+    readonly state: Pick<Inheritance, 'sockets' | 'revision' | 'endpoints' | 'ticketKeys'>;
+    readonly descriptors: readonly number[];
+  } {
+    const sockets: { readonly listener: string }[] = [];
+    const descriptors: number[] = [];
+    for (const [listener, { sockets: own }] of this.#sockets.held) {
+      for (const fd of own?.descriptors ?? []) {
+        sockets.push({ listener });
+        descriptors.push(fd);
+      }
+    }
+    const endpoints = survivors(this.pools(), clock.nowMs());
+    const ticketKeys = this.#ticketKeys.handOver();
+    return { state: { sockets, revision: this.#revision, endpoints, ticketKeys }, descriptors };
   }
 
   /** Number of the snapshot in force; 0 before the first. */
@@ -377,14 +415,15 @@ export class ControlPlane {
 
   /**
    * Accepts no more, lets what is under way finish within `deadlineMs`, and ends the workers.
+   * @param handedOver Another process takes from the same sockets.
    * @returns how many requests and tunnels were cut.
    */
-  async stop(deadlineMs: number): Promise<number> {
+  async stop(deadlineMs: number, handedOver = false): Promise<number> {
     this.#stopped = true;
     // First, so that what workers close is closed for good, and they fetch the last that came in.
     this.#sockets.close();
     this.#ticketKeys.stop();
-    const cut = await this.#workers.stop(deadlineMs);
+    const cut = await this.#workers.stop(deadlineMs, handedOver);
     this.#health.stop();
     this.#publisher.stop();
     return cut;

@@ -28,6 +28,7 @@ import { PoolDial } from './pool-dial.ts';
 import { poolParts } from './pool-parts.ts';
 import type { TicketKeySource } from './ticket-keyring.ts';
 import type { ServedListener } from './served-listener.ts';
+import { UdpDoor } from './udp-door.ts';
 
 /** What a data plane is told and tells. */
 export interface DataPlaneOptions {
@@ -294,6 +295,23 @@ export class DataPlane {
   stopListening(): void {
     this.#stopped = true;
     for (const listener of this.#listeners) listener.stopListening();
+  }
+
+  /** Hears no more datagrams of clients; sessions may still answer. */
+  muteDatagrams(): void {
+    for (const { door } of this.#listeners) if (door instanceof UdpDoor) door.mute();
+  }
+
+  /** Connections of clients that are open. */
+  get connections(): number {
+    return this.#served().reduce((sum, { stats }) => sum + stats.connections.own, 0);
+  }
+
+  /** Every connection ends with its next response; those that are idle for so long are closed. */
+  leave(idleMs: number): void {
+    runTurn(() => {
+      for (const served of this.#served()) served.leave(idleMs);
+    });
   }
 
   /** Takes no more requests; those under way go on. */

@@ -13,10 +13,13 @@ import type { AdminState, Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, LogFields, TransitionListener } from '../model/ports.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
+import type { Inheritance, SurvivingDrain } from './inheritance.ts';
 import { RuntimeOverlay } from './runtime-overlay.ts';
 
 /** How often it is looked whether an endpoint that is to leave is empty, milliseconds. */
 const LOOK_EVERY_MS = 50;
+/** A deadline that comes while changes are held waits for so long at a time, milliseconds. */
+const HELD_MS = 1000;
 
 /** What changes of endpoints are made with. */
 export interface EndpointControlDeps {
@@ -36,13 +39,29 @@ export interface ReloadableEndpointControl extends EndpointControl {
   overlay(config: Config): Config;
   /** Another file is in force (as `overlay` gave it): changes that do not stand over it are forgotten, and logged. */
   adopt(config: Config): void;
+  /** Every change is refused for this reason; undefined: no longer. */
+  hold(reason: string | undefined): void;
+  /** What another process is to go on with. */
+  handOver(): SavedChanges;
+  /** Sets the clocks of endpoints that the process before was taking out; to be called when they are there. */
+  resume(drains: SavedChanges['drains']): void;
   /** Ends all timers. */
   stop(): void;
 }
 
-/** @param config What the file says, and what is in force. */
-export function createEndpointControl(config: Config, deps: EndpointControlDeps): ReloadableEndpointControl {
-  return new RuntimeEndpoints(config, deps);
+/** Changes as one process hands them to the next. */
+type SavedChanges = Pick<Inheritance, 'changes' | 'overlay' | 'drains'>;
+
+/**
+ * @param config What the file says.
+ * @param saved Of the process before: `overlay` knows it from now on.
+ */
+export function createEndpointControl(
+  config: Config,
+  deps: EndpointControlDeps,
+  saved?: SavedChanges,
+): ReloadableEndpointControl {
+  return new RuntimeEndpoints(config, deps, saved);
 }
 
 /**
@@ -55,13 +74,48 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   readonly #timers = new Map<Endpoint, CancelTimer>();
   #version = 0;
   #stopped = false;
+  #held: string | undefined = undefined;
 
-  constructor(config: Config, deps: EndpointControlDeps) {
+  constructor(config: Config, deps: EndpointControlDeps, saved: SavedChanges | undefined) {
     this.#deps = deps;
     this.#overlay = new RuntimeOverlay(config);
+    if (saved === undefined) return;
+    this.#version = saved.changes;
+    for (const over of this.#overlay.restore(config, saved.overlay)) this.#noteOver(over);
+  }
+
+  hold(reason: string | undefined): void {
+    this.#held = reason;
+  }
+
+  handOver(): SavedChanges {
+    const nowMs = this.#deps.clock.nowMs();
+    const drains: SurvivingDrain[] = [];
+    for (const { name: pool, view } of this.#deps.pools()) {
+      for (const { name, drain } of view.all) {
+        if (drain === undefined) continue;
+        const { sinceMs, untilMs, leaves } = drain;
+        const leftMs = untilMs === Number.POSITIVE_INFINITY ? null : Math.max(0, untilMs - nowMs);
+        drains.push({ pool, name, sinceMs: nowMs - sinceMs, leftMs, leaves });
+      }
+    }
+    return { changes: this.#version, overlay: this.#overlay.save(), drains };
+  }
+
+  resume(drains: readonly SurvivingDrain[]): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const { pool: poolName, name, sinceMs, leftMs, leaves } of drains) {
+      const found = this.#find(poolName, name);
+      if ('code' in found || found.endpoint.admin === 'enabled') continue;
+      const { pool, endpoint } = found;
+      this.#drain(pool, endpoint, leftMs ?? undefined, leaves);
+      if (endpoint.drain !== undefined) endpoint.drain = { ...endpoint.drain, sinceMs: nowMs - sinceMs };
+      if (leaves) this.#lookWhetherEmpty(pool, endpoint, 'upgrade');
+    }
   }
 
   change(poolName: string, name: string, change: EndpointChange, by: string): ControlRefusal | undefined {
+    if (this.#held !== undefined) return conflict(this.#held);
     const found = this.#find(poolName, name);
     if ('code' in found) return found;
     const { pool, endpoint } = found;
@@ -88,6 +142,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   add(poolName: string, config: EndpointConfig, by: string): ControlRefusal | undefined {
+    if (this.#held !== undefined) return conflict(this.#held);
     const pool = this.#pool(poolName);
     if ('code' in pool) return pool;
     if (pool.view.all.some(({ name }) => name === config.name)) {
@@ -106,6 +161,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     { force, deadlineMs }: EndpointRemoval,
     by: string,
   ): ControlRefusal | undefined {
+    if (this.#held !== undefined) return conflict(this.#held);
     const found = this.#find(poolName, name);
     if ('code' in found) return found;
     const { pool, endpoint } = found;
@@ -133,6 +189,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   discard(by: string): number {
+    if (this.#held !== undefined) return 0;
     const count = this.#overlay.list().length;
     for (const pool of this.#overlay.clear()) this.#apply(pool);
     if (count > 0) this.#note('runtime-changes-discarded', { count, by });
@@ -148,9 +205,9 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   adopt(config: Config): void {
-    const reason = 'the configuration says otherwise';
-    for (const { pool, endpoint: name, kind } of this.#overlay.adopt(config)) {
-      this.#note('runtime-change-over', { pool, endpoint: name, kind, reason });
+    for (const change of this.#overlay.adopt(config)) {
+      this.#noteOver(change);
+      const { pool, endpoint: name, kind } = change;
       const found = this.#find(pool, name);
       // It is taken out as the file says now: without a deadline, and it does not leave.
       if (kind === 'state' && 'endpoint' in found) found.endpoint.drain = undefined;
@@ -163,6 +220,11 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#stopped = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+  }
+
+  #noteOver({ pool, endpoint, kind }: RuntimeChange): void {
+    const reason = 'the configuration says otherwise';
+    this.#note('runtime-change-over', { pool, endpoint, kind, reason });
   }
 
   #stamp(by: string) {
@@ -220,6 +282,14 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
   #onDeadline(pool: Pool, endpoint: Endpoint): void {
     this.#timers.delete(endpoint);
+    if (this.#held !== undefined) {
+      // The next process has that deadline, too; if there is to be none after all, it comes a little late.
+      this.#timers.set(
+        endpoint,
+        this.#deps.clock.after(HELD_MS, () => this.#onDeadline(pool, endpoint)),
+      );
+      return;
+    }
     const { drain } = endpoint;
     if (drain === undefined || !this.#isMember(endpoint)) return;
     const left = endpoint.work;
@@ -241,7 +311,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
   #lookWhetherEmpty(pool: Pool, endpoint: Endpoint, by: string): void {
     if (this.#stopped || endpoint.drain?.leaves !== true || !this.#isMember(endpoint)) return;
-    if (endpoint.inFlight === 0) this.#leave(pool, endpoint, by);
+    if (endpoint.inFlight === 0 && this.#held === undefined) this.#leave(pool, endpoint, by);
     else this.#deps.clock.after(LOOK_EVERY_MS, () => this.#lookWhetherEmpty(pool, endpoint, by));
   }
 

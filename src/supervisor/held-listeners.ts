@@ -2,6 +2,7 @@ import { formatAddress } from '../config/address.ts';
 import { type ListenerConfig, transportOf } from '../config/schema/listener.ts';
 import { HeldSockets } from '../net/held-sockets.ts';
 import { cannotListen } from './cannot-listen.ts';
+import type { InheritedSockets } from './inherited-sockets.ts';
 
 /** The sockets of one listener. */
 interface Held {
@@ -33,11 +34,16 @@ function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
 export class HeldListeners {
   readonly #workers: number;
   readonly #holds: boolean;
+  readonly #inherited: InheritedSockets;
   #held: ReadonlyMap<string, Held> = new Map();
   #lastId = 0;
 
-  /** @param holds False where workers open sockets themselves. */
-  constructor(workers: number, holds: boolean) {
+  /**
+   * @param holds False where workers open sockets themselves.
+   * @param inherited Taken before others are opened.
+   */
+  constructor(workers: number, holds: boolean, inherited: InheritedSockets) {
+    this.#inherited = inherited;
     this.#workers = workers;
     this.#holds = holds;
   }
@@ -93,7 +99,9 @@ export class HeldListeners {
     const id = ++this.#lastId;
     if (!this.#holds) return { id, config, sockets: undefined };
     try {
-      const sockets = await HeldSockets.open(transportOf(config), address.host, address.port, this.#workers);
+      const sockets =
+        (await this.#inherited.take(config, this.#workers)) ??
+        (await HeldSockets.open(transportOf(config), address.host, address.port, this.#workers));
       return { id, config, sockets };
     } catch (cause) {
       const error = cannotListen(name, address, cause);

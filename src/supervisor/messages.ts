@@ -59,7 +59,12 @@ export type ToWorker =
   /** Write the access log to a new file. */
   | { readonly type: 'reopen' }
   /** Accept no more, and end when everything under way has finished, after so many milliseconds at the latest. */
-  | { readonly type: 'stop'; readonly deadlineMs: number };
+  | {
+      readonly type: 'stop';
+      readonly deadlineMs: number;
+      /** Another process takes from the same sockets. */
+      readonly handedOver: boolean;
+    };
 
 /** What a worker tells. */
 export type FromWorker =

@@ -49,6 +49,7 @@ export class Reloader implements Control {
   /** The one that comes after it, for all who ask meanwhile. */
   #next: Promise<ReloadResult> | undefined = undefined;
   #stopped = false;
+  #held: string | undefined = undefined;
   /** What the file said when it was put into force. */
   #file: Config;
 
@@ -94,6 +95,7 @@ export class Reloader implements Control {
   async #saveChanges(by: string): Promise<SaveResult> {
     const { endpoints, path, log } = this.#deps;
     if (this.#stopped) return notSaved('Pointsman is shutting down');
+    if (this.#held !== undefined) return notSaved(this.#held);
     if (path === undefined) return notSaved('the configuration came from the command line; there is no file');
     if (isModule(path)) return notSaved(`${path} is a program; write the changes there yourself`);
     const count = endpoints.changes().length;
@@ -110,6 +112,12 @@ export class Reloader implements Control {
     return reloaded.outcome === 'applied'
       ? { outcome: 'saved', count, file: path }
       : notSaved(`the changes are in ${path}, but it could not be loaded: ${reloaded.message}`);
+  }
+
+  /** Every reload is refused for this reason; undefined: no longer. Resolves when the one under way is over. */
+  async hold(reason: string | undefined): Promise<void> {
+    this.#held = reason;
+    await this.#current;
   }
 
   /** Every reload is refused from now on. */
@@ -130,6 +138,7 @@ export class Reloader implements Control {
   async #tryReload(): Promise<ReloadResult> {
     const { load } = this.#deps;
     if (this.#stopped) return this.#refuse('stopping', 'Pointsman is shutting down');
+    if (this.#held !== undefined) return this.#refuse('apply', this.#held);
     if (load === undefined)
       return this.#refuse(
         'no-file',

@@ -25,9 +25,14 @@ import { AutomaticCertificates, withStoredCertificates } from './automatic-certi
 import { ConfigWatch } from './config-watch.ts';
 import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
+import { INHERITANCE_FORMAT, type Inheritance } from './inheritance.ts';
+import { InheritedSockets } from './inherited-sockets.ts';
+import type { Predecessor } from './predecessor.ts';
 import { Reloader } from './reloader.ts';
 import { ServiceManager } from './service-manager.ts';
 import { wait } from './shutdown.ts';
+import { activatedSockets } from './socket-activation.ts';
+import { Upgrader } from './upgrader.ts';
 import { workerCount } from './worker-count.ts';
 
 /** Without the admin interface traffic flows all the same: only one that was asked for must be there. */
@@ -70,6 +75,8 @@ function stopSignal(): Promise<NodeJS.Signals> {
 export interface RunOptions {
   /** For the log. */
   readonly source: string;
+  /** Who it takes over from; undefined at a start. */
+  readonly predecessor?: Predecessor | undefined;
   /** For reloads; undefined when it came from the command line. */
   readonly file?: { readonly path: string; readonly load: () => Promise<LoadResult> } | undefined;
 }
@@ -78,7 +85,10 @@ export interface RunOptions {
  * Runs a checked configuration until SIGTERM or SIGINT. SIGHUP reloads it.
  * @returns the exit code: 0 after an orderly stop, 1 when it could not start.
  */
-export async function runSupervisor(config: Config, { source, file }: RunOptions): Promise<number> {
+export async function runSupervisor(
+  config: Config,
+  { source, file, predecessor }: RunOptions,
+): Promise<number> {
   const clock = systemClock;
   const lines = LineWriter.open({ destination: 'stderr', clock, flushEveryMs: 10 });
   const log: Log = new AppLog({ level: config.log.level, format: config.log.format, clock, sink: lines });
@@ -93,14 +103,32 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
   // Before it runs there is nothing to reload, and no reason to die of it either.
   let onHangUp = (): void => {};
   process.on('SIGHUP', () => onHangUp());
+  let onUpgradeSignal = (): void => {};
+  process.on('SIGUSR2', () => onUpgradeSignal());
   try {
-    const workers = usesDescriptors ? workerCount(config.workers) : 1;
-    if (!usesDescriptors && workerCount(config.workers) > 1) {
+    const handed = await predecessor?.inherit();
+    const inheritance = handed?.inheritance;
+    const inherited = new InheritedSockets(
+      handed?.sockets ?? (usesDescriptors ? activatedSockets(process.env, process.pid, log) : []),
+    );
+    const wanted = workerCount(config.workers);
+    // Fewer would leave sockets behind which nobody takes connections from.
+    const workers = usesDescriptors ? Math.max(wanted, inherited.slots) : 1;
+    if (workers > wanted) log.warn('restart-needed', { settings: 'workers', workers });
+    if (!usesDescriptors && wanted > 1) {
       const reason = 'listening sockets cannot be handed to workers here';
       log.warn('one-worker', { asked: config.workers, reason });
     }
     const running = new ControlPlane(
-      { log, transitions: counters, instance: hostname(), workers, holdsSockets: usesDescriptors },
+      {
+        log,
+        transitions: counters,
+        instance: hostname(),
+        workers,
+        holdsSockets: usesDescriptors,
+        inherited,
+        inheritance,
+      },
       config,
     );
     plane = running;
@@ -123,15 +151,24 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
       listeners: () => running.listeners(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
     };
-    await running.apply(config);
-    const endpoints = createEndpointControl(config, {
-      pools: () => running.pools(),
-      updatePool: (pool) => running.updatePool(pool),
-      closeSessions: (endpoint) => running.closeSessions(endpoint),
-      transitions: counters,
-      clock,
-      log,
-    });
+    const endpoints = createEndpointControl(
+      config,
+      {
+        pools: () => running.pools(),
+        updatePool: (pool) => running.updatePool(pool),
+        closeSessions: (endpoint) => running.closeSessions(endpoint),
+        transitions: counters,
+        clock,
+        log,
+      },
+      inheritance,
+    );
+    await running.apply(endpoints.overlay(config));
+    endpoints.resume(inheritance?.drains ?? []);
+    for (const address of inherited.discard())
+      if (predecessor === undefined)
+        log.warn('socket-unused', { address, reason: 'no listener has this address and protocol' });
+    await predecessor?.relieve(manifest.version, running.revision);
     const certificates = new AutomaticCertificates({
       clock,
       random: systemRandom,
@@ -149,6 +186,22 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     });
     certificates.follow(config);
     onHangUp = () => void control.reload();
+    const upgrader = new Upgrader({
+      clock,
+      log,
+      obstacle: upgradeObstacle(),
+      hold: (reason) => {
+        endpoints.hold(reason);
+        return control.hold(reason);
+      },
+      inheritance: () => {
+        const { state, descriptors } = running.handOver();
+        const adminPort = admin?.port;
+        const inherits = { format: INHERITANCE_FORMAT, ...state, ...endpoints.handOver(), adminPort };
+        return { inheritance: inherits, descriptors };
+      },
+    });
+    onUpgradeSignal = () => void upgrader.upgrade('SIGUSR2');
     if (config.admin !== false) {
       const metrics = {
         view,
@@ -160,10 +213,11 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
         },
       };
       admin = await startAdminIfPossible(
-        config.admin,
+        adminPlace(config.admin, inheritance),
         {
           view,
           control,
+          upgrades: upgrader,
           endpoints,
           clock,
           refresh: () => running.collect(),
@@ -191,17 +245,28 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     const expiry = new CertificateExpiry(clock, log, () => running.listeners());
     expiry.start();
 
-    const signal = await stopSignal();
+    const successor = upgrader.relieved.then((pid) => ({ pid }));
+    const end = await Promise.race([stopSignal().then((signal) => ({ signal })), successor]);
+    const replaced = 'pid' in end;
     stopping.begun = true;
-    log.info('stopping', { signal, busy: running.busy });
-    service.stopping();
+    log.info('stopping', { signal: replaced ? 'upgrade' : end.signal, busy: running.busy });
+    if (replaced) {
+      service.handOver(end.pid);
+      // Its address is free at once; who asked for the upgrade still gets the answer.
+      void admin?.stop(false);
+      upgrader.release();
+    } else {
+      upgrader.stop();
+      service.stopping();
+    }
     watch?.stop();
     expiry.stop();
     control.stop();
     certificates.stop();
     const { delay, deadline } = running.config?.shutdown ?? config.shutdown;
-    if (delay > 0) await wait(clock, delay);
-    const cut = await running.stop(deadline);
+    // The next one is there already: nobody needs to be told to go elsewhere.
+    if (delay > 0 && !replaced) await wait(clock, delay);
+    const cut = await running.stop(deadline, replaced);
     if (cut > 0) log.warn('shutdown-cut', { exchanges: cut, reason: `still under way after ${deadline} ms` });
     service.stop();
     endpoints.stop();
@@ -211,8 +276,11 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
     log.info('stopped', { uptimeSeconds: Math.round((clock.wallMs() - startWallMs) / 1000) });
     return 0;
   } catch (error) {
-    log.error('cannot-start', { reason: error instanceof Error ? error.message : String(error) });
-    plane?.kill();
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error('cannot-start', { reason });
+    if (predecessor === undefined) plane?.kill();
+    // Workers that accepted something already finish it when this process ends.
+    else await predecessor.fail([reason]);
     return 1;
   } finally {
     await lines.close(LAST_LINES_MS);
@@ -222,4 +290,19 @@ export async function runSupervisor(config: Config, { source, file }: RunOptions
 function readiness(plane: ControlPlane, stopping: boolean): { ready: boolean; reasons: readonly string[] } {
   const reasons = stopping ? ['shutting down'] : plane.obstacles;
   return { ready: reasons.length === 0, reasons };
+}
+
+/** Why this process can never hand over to another; undefined when it can. */
+function upgradeObstacle(): string | undefined {
+  if (!usesDescriptors) return 'sockets cannot be handed over here';
+  return process.pid === 1
+    ? 'it is process 1, whose end is the end of its container: replace that'
+    : undefined;
+}
+
+/** Where the admin interface listens: at the same port as before, also where the configuration leaves that to the system. */
+function adminPlace(config: AdminConfig, inheritance: Inheritance | undefined): AdminConfig {
+  const { address } = config;
+  const port = address.port === 0 ? (inheritance?.adminPort ?? 0) : address.port;
+  return { ...config, address: { ...address, port }, required: config.required && inheritance === undefined };
 }

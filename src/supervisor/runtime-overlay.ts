@@ -24,6 +24,9 @@ interface Override {
   weight?: Standing<number, EndpointConfig> | undefined;
 }
 
+/** Changes by pool and endpoint, as they are handed from one process to the next. Plain JSON. */
+export type SavedOverlay = readonly (readonly [string, readonly (readonly [string, Override])[]])[];
+
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
@@ -47,6 +50,17 @@ function standing(override: Override, entry: EndpointConfig | undefined): Overri
 export class RuntimeOverlay {
   readonly #pools = new Map<string, Map<string, Override>>();
   #file: ReadonlyMap<string, PoolConfig>;
+
+  /** All changes, to be handed to another process. */
+  save(): SavedOverlay {
+    return [...this.#pools].map(([pool, overrides]) => [pool, [...overrides]]);
+  }
+
+  /** Goes on with changes of another process. Those that do not stand over the file are forgotten, and returned. */
+  restore(config: Config, saved: SavedOverlay): readonly RuntimeChange[] {
+    for (const [pool, overrides] of saved) this.#pools.set(pool, new Map(overrides));
+    return this.adopt(config);
+  }
 
   /** @param file What the file says, nothing changed yet. */
   constructor(file: Config) {

@@ -12,8 +12,11 @@ interface Driven {
   readonly busy: number;
   /** Takes no more requests; what is under way goes on. */
   drain(): void;
-  /** It is not in the configuration any more: whoever is there may finish. */
-  leave(): void;
+  /**
+   * It is not in the configuration any more: whoever is there may finish.
+   * @param idleMs How long connections may be idle until they are closed; left out: a moment.
+   */
+  leave(idleMs?: number): void;
   /** Asks both ends of the tunnels and sessions with `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void;
   /** Resets the tunnels and sessions with `endpoint`, which is down. */

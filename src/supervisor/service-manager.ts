@@ -46,6 +46,12 @@ export class ServiceManager {
     this.#tell('STOPPING=1\nSTATUS=finishing what is under way');
   }
 
+  /** Another process is the main one from now on; it speaks for itself. */
+  handOver(pid: number): void {
+    this.#tell(`MAINPID=${pid}`);
+    this.stop();
+  }
+
   /** Sends no more signs of life. */
   stop(): void {
     this.#cancelBeat();

@@ -16,12 +16,24 @@ export function wait(clock: Clock, ms: number): Promise<void> {
 /**
  * Ends the traffic of a worker in order: no new connections and no further request on those there are, until everything under way has
  * finished or `deadlineMs` has passed; what is then left is cut.
+ * @param idleMs How long connections that are idle stay open for one more request: a client that sends while its connection is closed
+ * loses the request. 0 when there is nobody else to connect to.
  * @returns how much was cut.
  */
-export async function finish(plane: DataPlane, deadlineMs: number, clock: Clock): Promise<number> {
-  plane.stopListening();
-  plane.drain();
+export async function finish(
+  plane: DataPlane,
+  deadlineMs: number,
+  clock: Clock,
+  idleMs = 0,
+): Promise<number> {
   const untilMs = clock.nowMs() + deadlineMs;
+  plane.stopListening();
+  if (idleMs > 0) {
+    plane.leave(idleMs);
+    const idleUntilMs = Math.min(untilMs, clock.nowMs() + idleMs);
+    while (plane.connections > 0 && clock.nowMs() < idleUntilMs) await wait(clock, LOOK_EVERY_MS);
+  }
+  plane.drain();
   while (plane.busy > 0 && clock.nowMs() < untilMs) await wait(clock, LOOK_EVERY_MS);
   let cut = 0;
   if (plane.busy > 0) {

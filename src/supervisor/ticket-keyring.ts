@@ -49,6 +49,8 @@ export class TicketKeyring implements TicketKeySource {
   readonly #clock: Clock;
   readonly #random: (bytes: number) => Buffer;
   readonly #rings = new Map<string, Ring>();
+  /** Keys of listeners that are not there yet. */
+  readonly #inherited = new Map<string, readonly TicketKey[]>();
 
   /** @param changed Told whenever a listener gets other keys; the first seals. */
   constructor(
@@ -61,6 +63,24 @@ export class TicketKeyring implements TicketKeySource {
     this.#random = random;
   }
 
+  /** Keys of the Pointsman before, as `handOver` gave them: its tickets are accepted, and sealed on with its newest key. */
+  inherit(byListener: Readonly<Record<string, readonly string[]>>): void {
+    for (const [listener, keys] of Object.entries(byListener)) {
+      const all = keys
+        .map((key) => Buffer.from(key, 'base64'))
+        .filter(({ length }) => length === TICKET_KEY_BYTES);
+      if (all.length > 0) this.#inherited.set(listener, all);
+    }
+  }
+
+  /** All keys that were made by chance, base64. Those of files are read again. */
+  handOver(): Record<string, readonly string[]> {
+    const chance = [...this.#rings].filter(([, { rotateMs }]) => rotateMs !== undefined);
+    return Object.fromEntries(
+      chance.map(([listener, { all }]) => [listener, all.map((key) => Buffer.from(key).toString('base64'))]),
+    );
+  }
+
   /** The keys of a listener by its name, by what its configuration says now. */
   keysOf(listener: string, { sessionTickets }: ListenerTlsConfig): TicketKeys {
     const ring = this.#rings.get(listener) ?? this.#create(listener);
@@ -69,7 +89,7 @@ export class TicketKeyring implements TicketKeySource {
       this.#set(ring, undefined, keysOfFile(Buffer.from(file.content, 'latin1')));
     } else if (sessionTickets !== false && ring.rotateMs !== sessionTickets.rotate) {
       // A file may have been in force before, which others have too.
-      this.#set(ring, sessionTickets.rotate, ring.rotateMs === undefined ? [this.#fresh()] : ring.all);
+      this.#set(ring, sessionTickets.rotate, ring.rotateMs === undefined ? this.#first(listener) : ring.all);
     }
     return ring.keys;
   }
@@ -80,6 +100,12 @@ export class TicketKeyring implements TicketKeySource {
     const ring: Ring = { listener, keys, all, rotateMs: undefined, cancelTimer: () => {} };
     this.#rings.set(listener, ring);
     return ring;
+  }
+
+  #first(listener: string): readonly TicketKey[] {
+    const inherited = this.#inherited.get(listener);
+    this.#inherited.delete(listener);
+    return inherited ?? [this.#fresh()];
   }
 
   #fresh(): TicketKey {

@@ -66,6 +66,11 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
     this.#to = listener;
   }
 
+  /** Hears no more, because another process takes from the same socket; those that are open may still answer. */
+  mute(): void {
+    this.#socket?.mute?.();
+  }
+
   /** Takes no new sessions; those that are open end soon. */
   stop(): void {
     if (this.closing) return;

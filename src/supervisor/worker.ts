@@ -24,6 +24,8 @@ type Order = Exclude<ToWorker, { readonly type: 'start' | 'prepare' }>;
 const SOCKET_CHANNEL = 3;
 /** How long the last log lines may take to be written, milliseconds. */
 const LAST_LINES_MS = 1000;
+/** After an upgrade, connections that are idle stay open for so long, milliseconds. */
+const HANDED_OVER_IDLE_MS = 5000;
 /** Without its supervisor a worker finishes what it can in so long, milliseconds. */
 const ORPHAN_MS = 1000;
 
@@ -108,7 +110,7 @@ export class Worker {
         accessLog?.reopen();
         break;
       case 'stop':
-        void this.#stop(running, message.deadlineMs);
+        void this.#stop(running, message.deadlineMs, message.handedOver);
         break;
     }
   }
@@ -167,10 +169,12 @@ export class Worker {
     this.#tell({ type: 'figures', figures: readFigures(plane, accessLog, lag.largestMs()) });
   }
 
-  async #stop(running: Running, deadlineMs: number): Promise<void> {
+  async #stop(running: Running, deadlineMs: number, handedOver: boolean): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    const cut = await finish(running.plane, deadlineMs, clock);
+    // Two that read from one UDP socket would take each other's datagrams.
+    if (handedOver) running.plane.muteDatagrams();
+    const cut = await finish(running.plane, deadlineMs, clock, handedOver ? HANDED_OVER_IDLE_MS : 0);
     this.#report(running);
     this.#tell({ type: 'stopped', cut });
     await this.#end(running);

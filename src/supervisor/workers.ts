@@ -159,9 +159,10 @@ export class Workers {
 
   /**
    * Has all finish what they have under way, within `deadlineMs`, and ends them.
+   * @param handedOver Another process takes from the same sockets.
    * @returns how many requests and tunnels were cut.
    */
-  async stop(deadlineMs: number): Promise<number> {
+  async stop(deadlineMs: number, handedOver: boolean): Promise<number> {
     this.#stopping = true;
     this.#cancelBeat();
     let cut = 0;
@@ -175,7 +176,7 @@ export class Workers {
       slot.retire();
       if (!slot.alive) continue;
       ends.push(this.#answerOf(slot, isEnd, false));
-      slot.send({ type: 'stop', deadlineMs });
+      slot.send({ type: 'stop', deadlineMs, handedOver });
     }
     const ended = Promise.all(ends).then(() => true);
     const inTime = await Promise.race([

@@ -81,6 +81,7 @@ export class Load {
   async #send(shot: Shot): Promise<void> {
     const fresh = ((this.shots.length * 3) % 10) / 10 < this.#options.freshShare;
     let wire: Wire | undefined;
+    let last = fresh;
     try {
       wire = fresh ? undefined : this.#idle.pop();
       if (wire !== undefined && wire.ending !== 'open') wire = undefined;
@@ -91,15 +92,18 @@ export class Load {
         `${shot.method} /work HTTP/1.1\r\nHost: load.test\r\nX-Id: ${shot.id}\r\n${framing}\r\n${post ? BODY : ''}`,
       );
       const parsed = await wire.response(shot.method, this.#options.timeoutMs);
-      if (parsed.kind === 'message') this.#note(shot, parsed.message);
-      else shot.error = parsed.kind === 'violation' ? parsed.reason : `incomplete, connection ${wire.ending}`;
+      if (parsed.kind === 'message') {
+        this.#note(shot, parsed.message);
+        last = valueOf(parsed.message, 'connection') === 'close';
+      } else
+        shot.error = parsed.kind === 'violation' ? parsed.reason : `incomplete, connection ${wire.ending}`;
     } catch (error) {
       shot.error = String(error);
     }
     shot.durationMs = this.elapsedMs - shot.startedMs;
     if (wire === undefined) return;
     wire.forget();
-    if (fresh || shot.status === 0 || wire.ending !== 'open') wire.close();
+    if (last || shot.status === 0 || wire.ending !== 'open') wire.close();
     else this.#idle.push(wire);
   }
 

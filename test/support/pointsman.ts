@@ -6,6 +6,8 @@ import type { ConfigInput } from '../../src/config/schema/config.ts';
 import type { HostPort } from './wire.ts';
 
 const ROOT = join(import.meta.dir, '../..');
+/** What is started unless a test says otherwise. */
+export const PROGRAM = join(ROOT, 'bin/pointsman');
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -84,7 +86,7 @@ export class Pointsman {
 
   constructor(directory: string, args: readonly string[], options: StartOptions) {
     this.#directory = directory;
-    const program = [join(ROOT, 'bin/pointsman'), ...args];
+    const program = [options.program ?? PROGRAM, ...args];
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...program];
     this.#process = Bun.spawn(options.openFiles === undefined ? program : limited, {
       cwd: directory,
@@ -244,6 +246,8 @@ export class Pointsman {
 export interface StartOptions {
   /** Files that the process may have open. Default: what the test may. */
   readonly openFiles?: number;
+  /** Another way to the program. */
+  readonly program?: string;
   /** Further environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Which sockets carry traffic. Default: descriptors where there are any. */

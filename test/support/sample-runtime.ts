@@ -97,6 +97,7 @@ export function sampleAdminState(view: RuntimeView, clock: Clock): AdminState {
       reload: () => Promise.reject(new Error('unused')),
       saveChanges: () => Promise.reject(new Error('unused')),
     },
+    upgrades: { upgrade: () => Promise.reject(new Error('unused')) },
     endpoints: {
       change: () => refusal,
       add: () => refusal,

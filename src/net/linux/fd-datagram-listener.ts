@@ -43,6 +43,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
   readonly #party: Party = new Int32Array(PARTY_WORDS);
   readonly #acceptor: DatagramAcceptor;
   #open = true;
+  #muted = false;
 
   constructor(fd: number, acceptor: DatagramAcceptor) {
     offerRoom();
@@ -74,7 +75,7 @@ class FdDatagramListener implements DatagramListener, PollTarget {
 
   /** Fetches what there is; a call that comes back short has emptied the socket. */
   #receive(): void {
-    if (!this.#open) return;
+    if (!this.#open || this.#muted) return;
     const batch = this.#input;
     for (let index = 0; index < BATCH; index++)
       batch.setLengths(index, FULL_NAME_BYTES, this.#wild ? FULL_CONTROL_BYTES : 0);
@@ -134,11 +135,17 @@ class FdDatagramListener implements DatagramListener, PollTarget {
     }
   }
 
+  mute(): void {
+    if (!this.#open) return;
+    this.#muted = true;
+    poller().change(this.#fd, 0);
+  }
+
   stop(): void {
     if (!this.#open) return;
     if (sender === this) flush();
     this.#open = false;
-    poller().close(this.#fd);
+    poller().release(this.#fd);
   }
 }
 

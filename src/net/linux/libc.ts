@@ -23,6 +23,7 @@ function load() {
     sendmsg: { args: [i32, pointer, i32], returns: i32 },
     recvmsg: { args: [i32, pointer, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
+    fcntl: { args: [i32, i32, i32], returns: i32 },
     epoll_create1: { args: [i32], returns: i32 },
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
     epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
@@ -116,13 +117,18 @@ export const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
 export const SOL = { SOCKET: 1, IP: 0, TCP: 6, IPV6: 41 } as const;
 export const SO = {
   REUSEADDR: 2,
+  TYPE: 3,
   ERROR: 4,
   SNDBUF: 7,
   RCVBUF: 8,
   KEEPALIVE: 9,
   LINGER: 13,
   REUSEPORT: 15,
+  ACCEPTCONN: 30,
 } as const;
+/** fcntl(2): flags of the descriptor, and of the open file. */
+export const F = { SETFD: 2, SETFL: 4, DUPFD_CLOEXEC: 1030 } as const;
+export const FD_CLOEXEC = 1;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
