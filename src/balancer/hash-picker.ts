@@ -21,8 +21,9 @@ interface TableRecipe {
   make(endpoints: readonly Endpoint[]): HashTable;
 }
 
-/** Slots looked at before the walk gives up on chance and asks each endpoint in turn. */
+/** Slots looked at before the walk gives up on chance and asks each endpoint in turn; none where slots have no owner. */
 function walkLimit(table: HashTable, endpoints: readonly Endpoint[]): number {
+  if (endpoints.length === 0) return 0;
   return Math.min(table.owners.length, 32 + 2 * endpoints.length);
 }
 

@@ -45,6 +45,16 @@ for (const policy of HASH_POLICIES) {
       expect(homes(subject)).toEqual(before);
     });
 
+    test('when all have left there is none, with a key or without', () => {
+      const subject = new PolicyPool({ policy, endpoints: equalEndpoints(2) });
+      for (const name of ['a', 'b']) subject.change(name, { health: 'unhealthy' });
+      expect([subject.pick(mix32(1)), subject.pick(0), subject.pick()]).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    });
+
     test('what one that leaves had is spread over all others', () => {
       const subject = new PolicyPool({ policy, endpoints: equalEndpoints(10) });
       const before = homes(subject);
