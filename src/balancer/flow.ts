@@ -22,7 +22,7 @@ export const balancer: Balancer = {
 
   acquire(_pool, endpoint) {
     if (!endpoint.counts.inFlight.take(endpoint.limit)) return false;
-    endpoint.peers.own++;
+    endpoint.peers.change(1);
     return true;
   },
 
@@ -30,6 +30,6 @@ export const balancer: Balancer = {
     const { inFlight } = endpoint.counts;
     if (inFlight.own === 0) return;
     inFlight.give();
-    endpoint.peers.own--;
+    endpoint.peers.change(-1);
   },
 };

@@ -1,6 +1,7 @@
-import { type Endpoint, PeerLoad } from '../model/endpoint.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, PoolPublisher } from '../model/ports.ts';
+import { PeerLoad } from '../model/shared/peer-load.ts';
 import type { CancelTimer } from '../util/clock.ts';
 import { LevelPicker, type PickerLevel } from './level-picker.ts';
 import { type Level, levelsOf } from './levels.ts';
@@ -11,6 +12,8 @@ import { SlowStart } from './slow-start.ts';
 /** Timers fire early by a fraction of a millisecond; asking again sooner than this would spin. */
 const MIN_DELAY_MS = 1;
 
+const NO_PEERS = new PeerLoad([]);
+
 /** What is remembered of a pool from one publication to the next. */
 interface PoolState {
   readonly slowStart: SlowStart;
@@ -19,6 +22,8 @@ interface PoolState {
   /** The one in `pool.view`, with what `explain` needs. */
   picker: PolicyPicker;
   panic: boolean;
+  /** Counts in the memory of all workers. */
+  peers: PeerLoad;
   cancelTimer: CancelTimer;
 }
 
@@ -55,7 +60,8 @@ export class Publisher implements PoolPublisher {
     const stepMs = state.slowStart.update(all, config.slowStart, nowMs);
     const levels = levelsOf(all, config.panicPercent, nowMs);
     const loaded = levels.filter((level) => level.sharePercent > 0);
-    groupPeers(all, levels);
+    state.peers.retire();
+    state.peers = groupPeers(pool, all, levels);
 
     const policy = POLICIES[config.policy];
     const pickers = new Map<number, PolicyPicker>();
@@ -87,7 +93,11 @@ export class Publisher implements PoolPublisher {
 
   /** The pool is gone; its timer with it. */
   forget(pool: Pool): void {
-    this.#states.get(pool)?.cancelTimer();
+    const state = this.#states.get(pool);
+    if (state === undefined) return;
+    state.cancelTimer();
+    state.peers.retire();
+    pool.counts.balanced.set(0);
     this.#states.delete(pool);
   }
 
@@ -105,6 +115,7 @@ export class Publisher implements PoolPublisher {
         pickers: new Map(),
         picker: new LevelPicker([], this.deps.random),
         panic: false,
+        peers: NO_PEERS,
         cancelTimer: () => {},
       };
       this.#states.set(pool, state);
@@ -139,11 +150,17 @@ function nextReadmissionMs(endpoints: readonly Endpoint[], nowMs: number): numbe
   return untilMs - nowMs;
 }
 
-/** Endpoints that are balanced together count their load together; one that is out counts for itself. */
-function groupPeers(all: readonly Endpoint[], levels: readonly Level[]): void {
-  for (const endpoint of all) endpoint.peers = new PeerLoad([endpoint]);
-  for (const { members } of levels) {
-    const peers = new PeerLoad(members);
+/**
+ * Endpoints that are balanced together count their load together; one that is out counts for itself. Returns the group that counts in
+ * the memory of all workers: that of the first priority, which carries the pool as a rule.
+ */
+function groupPeers(pool: Pool, all: readonly Endpoint[], levels: readonly Level[]): PeerLoad {
+  for (const endpoint of all) endpoint.peers = new PeerLoad([endpoint.counts.inFlight]);
+  const groups = levels.map(({ members }, index) => {
+    const places = members.map(({ counts }) => counts.inFlight);
+    const peers = new PeerLoad(places, index === 0 ? pool.counts.balanced : undefined);
     for (const endpoint of members) endpoint.peers = peers;
-  }
+    return peers;
+  });
+  return groups[0] ?? NO_PEERS;
 }

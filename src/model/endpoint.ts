@@ -1,6 +1,7 @@
 import type { EndpointConfig } from '../config/schema/pool.ts';
 import { ENDPOINT_TOTALS, EndpointStats } from './endpoint-stats.ts';
 import { type Cells, type CountsOf, privateCells } from './shared/cells.ts';
+import { PeerLoad } from './shared/peer-load.ts';
 import type { Places } from './shared/places.ts';
 
 /** The operator's will. */
@@ -22,27 +23,6 @@ export interface LatencyMetric {
   observeFailure(ms: number, nowMs: number): void;
   /** Expected cost of one more request; larger is worse. */
   cost(inFlight: number, nowMs: number): number;
-}
-
-/** What the endpoints that are balanced together carry, for policies that bound the share of one. */
-export class PeerLoad {
-  readonly #members: readonly Endpoint[];
-  /** Of this process, kept by acquire and release. */
-  own = 0;
-
-  constructor(members: readonly Endpoint[]) {
-    this.#members = members;
-    for (const { counts } of members) this.own += counts.inFlight.own;
-  }
-
-  /** Sum of the `inFlight` of all. */
-  get inFlight(): number {
-    let sum = this.own;
-    // With one worker there are no others, and nothing to add up.
-    if (this.#members[0]?.counts.inFlight.alone !== false) return sum;
-    for (const { counts } of this.#members) sum += counts.inFlight.others;
-    return sum;
-  }
 }
 
 /** What is under way on an endpoint, by kind: requests end by themselves, the others when their clients like. */
@@ -93,8 +73,6 @@ export class Endpoint {
   effectiveWeight: number;
   readonly counts: CountsOf<'endpoint'>;
   readonly #inFlight: Places;
-  /** Shared with the endpoints it is balanced with; set by publish. */
-  peers: PeerLoad;
   /** In flight at most, from `maxConnections` scaled by slow start; Infinity without a limit. */
   limit: number;
   latency: LatencyMetric | undefined = undefined;
@@ -114,7 +92,19 @@ export class Endpoint {
     this.counts = cells.counts;
     this.#inFlight = cells.counts.inFlight;
     this.stats = new EndpointStats(cells.totals);
-    this.peers = new PeerLoad([this]);
+    this.peers = new PeerLoad([cells.counts.inFlight]);
+  }
+
+  /**
+   * What it carries with the endpoints that it is balanced with; set by publish. Belongs to the places, so that what is given back after an
+   * endpoint went and came again counts where it was counted.
+   */
+  get peers(): PeerLoad {
+    return this.#inFlight.peers!;
+  }
+
+  set peers(peers: PeerLoad) {
+    this.#inFlight.peers = peers;
   }
 
   /** Requests and sessions under way in all workers, from the pick (so waiting connects count) to the end of the response or tunnel. */

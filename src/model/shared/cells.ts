@@ -10,6 +10,8 @@ export const COUNTS = {
   pool: {
     /** Exchanges and sessions routed to the pool that have not ended. */
     activeRequests: SharedCount,
+    /** Requests and sessions at the endpoints that are balanced together; of several priorities, at those of the first. */
+    balanced: SharedCount,
     /** Retries under way, for the budget. */
     activeRetries: Places,
     /** Requests that wait in the queue. */

@@ -1,3 +1,4 @@
+import type { PeerLoad } from './peer-load.ts';
 import { COUNT_MASK, type WordsOfWorkers } from './shared-count.ts';
 
 /** Stands in a worker's word while it tries to take a place; the count beside it includes that place. */
@@ -29,6 +30,8 @@ export class Places {
   #mine: number;
   /** There is one worker. */
   readonly alone: boolean;
+  /** What is counted together with other places; undefined where nothing is. */
+  peers: PeerLoad | undefined = undefined;
   /** What the last look at the words saw: places that are taken for good, ... */
   #settled = 0;
   /** ... those that are tried for, and ... */
