@@ -36,6 +36,7 @@ function workers() {
       listener: () => state.cells('listener', 0),
       route: () => state.cells('route', 0),
       filter: () => undefined,
+      clients: () => ({}),
     };
     const publisher = new Publisher({ clock: new FakeClock(), random: seededRandom(column) }, quiet);
     const pool = createPool(configOf(NAMES), publisher, cells);
