@@ -1,7 +1,8 @@
+import { routeNames } from '../config/route-names.ts';
 import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
-import { type ListenerStats, RouteStats } from '../model/listener-stats.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
 import type { ClientCells } from '../model/shared/cells.ts';
 import { drawArm, type WeightedArms } from '../model/weighted-arms.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
@@ -52,7 +53,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
     this.shared = shared;
     this.config = config;
     this.#target = target;
-    this.#countRoutes();
+    stats.nameRoutes(routeNames(config));
     this.#clients = new ClientLimits(perClientOf(config), clients);
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
   }
@@ -65,16 +66,9 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
   ): void {
     this.config = config;
     this.#target = target;
-    this.#countRoutes();
+    this.stats.nameRoutes(routeNames(config));
     this.#clients.configure(perClientOf(config), clients);
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
-  }
-
-  /** A route that keeps its name keeps its count. */
-  #countRoutes(): void {
-    const known = new Map(this.stats.routes.map((route) => [route.name, route]));
-    const routes = this.#target instanceof TlsRouter ? this.#target.routes : [];
-    this.stats.routes = routes.map(({ name }) => known.get(name) ?? new RouteStats(name));
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {

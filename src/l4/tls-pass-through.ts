@@ -20,6 +20,8 @@ export class TlsPassThrough implements TcpSessionOwner {
   readonly shared: L4Shared;
   config: SessionSettings;
   #routes: TlsRouter<TcpTarget> | undefined;
+  /** Place of its first route among those of the listener. */
+  #firstRoute = 0;
   readonly #sessions = new Set<TcpSession>();
 
   /** @param stats Those of the listener. */
@@ -30,10 +32,14 @@ export class TlsPassThrough implements TcpSessionOwner {
     this.config = config;
   }
 
-  /** Adopts other routes, undefined for none, for clients from now on. */
-  configure(config: SessionSettings, routes: TlsRouter<TcpTarget> | undefined): void {
+  /**
+   * Adopts other routes, undefined for none, for clients from now on.
+   * @param firstRoute Place of the first of them among all routes of the listener.
+   */
+  configure(config: SessionSettings, routes: TlsRouter<TcpTarget> | undefined, firstRoute: number): void {
     this.config = config;
     this.#routes = routes;
+    this.#firstRoute = firstRoute;
   }
 
   get busy(): number {
@@ -43,6 +49,8 @@ export class TlsPassThrough implements TcpSessionOwner {
   take(connection: Connection, hello: ClientHello, bytes: Buffer): TcpSession | undefined {
     const route = this.route(hello);
     if (route === undefined) return undefined;
+    const counted = this.stats.routes[this.#firstRoute + route.index];
+    if (counted !== undefined) counted.requests++;
     const session = new TcpSession(this, connection, undefined);
     this.#sessions.add(session);
     session.resume(hello, bytes, route);

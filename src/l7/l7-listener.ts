@@ -4,6 +4,7 @@ import { H2RequestReader } from '../http/h2-request.ts';
 import { H2ServerConnection } from '../http/h2-server.ts';
 import { H3ServerStream } from '../http/h3-server.ts';
 import { CloseCode } from '../http/websocket-frames.ts';
+import { routeNames } from '../config/route-names.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import type { AccessEntry } from '../model/access-entry.ts';
@@ -98,7 +99,7 @@ export class L7Listener
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
     this.#cleartextHttp2 = config.http2.cleartext;
     this.#settings = this.#settingsOf(config, forwarding);
-    this.#countRoutes();
+    this.stats.nameRoutes(routeNames(config));
   }
 
   /**
@@ -121,7 +122,7 @@ export class L7Listener
     this.#maxConnections = config.limits.connections;
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
     this.#cleartextHttp2 = config.http2.cleartext;
-    this.#countRoutes();
+    this.stats.nameRoutes(routeNames(config));
   }
 
   #settingsOf(
@@ -149,10 +150,6 @@ export class L7Listener
       successor: undefined,
       contextOf: ({ remoteAddress, tls }, secure) => forwarding.forPeer(remoteAddress, secure, tls),
     };
-  }
-
-  #countRoutes(): void {
-    this.stats.nameRoutes(this.router.routes.map(({ name }) => name));
   }
 
   /** How TLS is spoken to clients; undefined when it is not. */

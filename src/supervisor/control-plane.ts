@@ -3,6 +3,7 @@ import { Publisher } from '../balancer/publish.ts';
 import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
 import { onlyDatagrams, poolsOf } from '../config/pool-references.ts';
 import { formatAddress } from '../config/address.ts';
+import { routeNames } from '../config/route-names.ts';
 import type { Config } from '../config/schema/config.ts';
 import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
@@ -34,7 +35,7 @@ import { type Inheritance, revive, survivors } from './inheritance.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
 import type { Ports, Snapshot } from './messages.ts';
 import { PoolDial } from './pool-dial.ts';
-import { listenerStats, routeNames, SharedCells, slotKeysOf } from './shared-cells.ts';
+import { listenerStats, SharedCells, slotKeysOf } from './shared-cells.ts';
 import { TicketKeyring } from './ticket-keyring.ts';
 import { type InForce, Workers } from './workers.ts';
 

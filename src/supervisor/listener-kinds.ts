@@ -1,3 +1,4 @@
+import { routeNames } from '../config/route-names.ts';
 import type { HttpListenerConfig, ListenerConfig } from '../config/schema/listener.ts';
 import type { TcpListenerConfig } from '../config/schema/tcp-listener.ts';
 import type { UdpListenerConfig } from '../config/schema/udp-listener.ts';
@@ -95,14 +96,19 @@ function prepareHttp(
 
 /** Which clients of a listener are passed on. Sessions that are open go on, whatever becomes of the routes. */
 function preparePassThrough(
-  { passThrough, name, timeouts, tls }: HttpListenerConfig,
+  config: HttpListenerConfig,
   { pools, shared }: ListenerParts,
 ): (listener: L7Listener) => void {
+  const { passThrough, name, timeouts, tls } = config;
+  const firstRoute = config.routes.length;
+  const names = routeNames(config);
   const routes =
     passThrough === undefined
       ? undefined
-      : new TlsRouter(passThrough, (index) =>
-          targetOf({ ...passThrough[index]!, protocol: 'tcp' }, (pool) => poolNamed(pool, pools).l4),
+      : new TlsRouter(
+          passThrough.map(({ match }, index) => ({ match, name: names[firstRoute + index] })),
+          (index) =>
+            targetOf({ ...passThrough[index]!, protocol: 'tcp' }, (pool) => poolNamed(pool, pools).l4),
         );
   const settings: SessionSettings = {
     timeouts: { clientHello: tls?.handshakeTimeout ?? 0, idle: timeouts.tunnel, session: 0 },
@@ -114,7 +120,7 @@ function preparePassThrough(
     if (known === undefined && routes === undefined) return;
     const passing =
       known instanceof TlsPassThrough ? known : new TlsPassThrough(name, listener.stats, shared, settings);
-    passing.configure(settings, routes);
+    passing.configure(settings, routes, firstRoute);
     listener.passThrough = passing;
   };
 }

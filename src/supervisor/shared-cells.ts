@@ -1,7 +1,6 @@
-import { httpRoutes } from '../config/pool-references.ts';
 import { formatAddress } from '../config/address.ts';
+import { routeNames } from '../config/route-names.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
 import { MAX_CLIENTS } from '../l4/client-limits.ts';
 import { ListenerStats } from '../model/listener-stats.ts';
 import type { Cells, CellSource, ClientCells, Kind } from '../model/shared/cells.ts';
@@ -30,11 +29,6 @@ export function slotKeysOf({ pools, listeners }: Config): Omit<SlotKeys, 'region
     listener: listeners.map(({ name }) => name),
     route,
   };
-}
-
-/** What the routes of a listener are called, in their order. */
-export function routeNames(listener: ListenerConfig): string[] {
-  return httpRoutes(listener).map((route, index) => route?.name ?? `routes[${index}]`);
 }
 
 /** The counters of a listener. */

@@ -251,9 +251,19 @@ describe('TLS by name, not decrypted', () => {
     }
     expect(await curlTo('mixed', 'gone.example')).toMatch(/reset|SSL/i);
     await logged('mixed theirs a.example http/1.1 127.0.0.1:');
-    await logged('mixed routes[1] gone.example');
+    await logged('mixed passThrough[1] gone.example');
     const metrics = await (await fetch(`${pointsman.admin}/metrics`)).text();
     expect(metrics).toMatch(/pointsman_listener_open_connections\{listener="mixed"\} 0/);
+    expect(metrics).toMatch(/pointsman_route_requests_total\{listener="tls",route="a"\} [1-9]/);
+    const routes = metrics.matchAll(
+      /pointsman_route_requests_total\{listener="mixed",route="([^"]*)"\} (\d+)/g,
+    );
+    expect([...routes].map(([, route, count]) => `${route} ${count}`)).toEqual([
+      'routes[0] 3',
+      'theirs 6',
+      'passThrough[1] 1',
+      'introduced 0',
+    ]);
   });
 
   test('... with a header before TLS, and behind it what came in', async () => {
