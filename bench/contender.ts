@@ -57,6 +57,7 @@ export class Contender {
       port,
       endpointPorts,
       http2Endpoints: item.http2Endpoints ?? false,
+      grpc: item.grpc ?? false,
       routeCount: item.routeCount,
       connections: options.idleConnections + options.connections + 200,
       largeBodies: item.largeBodies ?? false,

@@ -1,3 +1,4 @@
+import { GRPC_METHOD } from './h2load.ts';
 import { nginxConfiguration } from './proxies/nginx.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -44,6 +45,20 @@ ${listens}
       proxy_set_header Connection "";
       proxy_set_header Content-Length "";
       proxy_pass_request_body off;
+    }
+    # As above: an answer before the end of the call would have nginx, as a proxy, give up the connection.
+    location = ${GRPC_METHOD} {
+      add_trailer grpc-status 0;
+      proxy_pass http://small/grpc-answer;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Content-Length "";
+      proxy_pass_request_body off;
+    }
+    # What the message says nobody looks at.
+    location = /grpc-answer {
+      default_type application/grpc;
+      return 200 "${SMALL_BODY.trimEnd()}\\n";
     }
   }`,
       workspace,

@@ -10,7 +10,12 @@ export interface H2Load {
   readonly connections: number;
   readonly streams: number;
   readonly seconds: number;
+  /** Requests are unary calls of gRPC with this message; GET when absent. */
+  readonly message?: Uint8Array;
 }
+
+/** Every call is of this method; endpoints answer it with trailers. */
+export const GRPC_METHOD = '/bench.Echo/Unary';
 
 /** Runs h2load on one thread, on the core of the load. */
 export async function runH2load(load: H2Load, workspace: Workspace): Promise<LoadResult> {
@@ -22,12 +27,22 @@ export async function runH2load(load: H2Load, workspace: Workspace): Promise<Loa
     `--max-concurrent-streams=${load.streams}`,
     `--duration=${load.seconds}`,
     `--log-file=${log}`,
-    `https://127.0.0.1:${load.port}/`,
+    ...(load.message === undefined ? [] : callOf(load.message, workspace)),
+    `https://127.0.0.1:${load.port}${load.message === undefined ? '/' : GRPC_METHOD}`,
   ];
   const printed = await workspace.run(pinned('load', command), (load.seconds + 30) * 1000);
   const times = readFileSync(log, 'latin1');
   rmSync(log);
   return parseH2load(printed, times);
+}
+
+/** What makes a request a call: a message is its flag, its length and itself. */
+function callOf(message: Uint8Array, workspace: Workspace): string[] {
+  const framed = Buffer.alloc(5 + message.length);
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, 5);
+  const fields = ['content-type: application/grpc', 'te: trailers', 'grpc-timeout: 10S'];
+  return [`--data=${workspace.write('call', framed)}`, ...fields.map((line) => `--header=${line}`)];
 }
 
 /**

@@ -32,7 +32,8 @@ export async function runScenario(
     for (const item of scenario.cases) {
       for (const kind of kinds) {
         if (item.protocol === 'udp' && kind.withoutUdp === true) continue;
-        if (item.http2Endpoints === true && kind.withoutHttp2Endpoints === true) continue;
+        if (item.http2Endpoints === true && item.grpc !== true && kind.withoutHttp2Endpoints === true)
+          continue;
         const ports = item.http2Endpoints === true ? http2Ports : endpointPorts;
         contenders.push(await Contender.start(kind, item, ports, options, workspace));
       }

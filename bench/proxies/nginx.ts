@@ -102,6 +102,7 @@ function proxyConfiguration(job: Job, workspace: Workspace): string {
   const locations = routePaths(job.routeCount).map(
     (path) => `    location ${path} { proxy_pass http://endpoints; }`,
   );
+  if (job.grpc) return grpcConfiguration(job, endpoints, workspace);
   // Bodies are streamed from memory: never a temporary file, in either direction. The sizes are those of several tried
   // that cost nginx the least CPU.
   return nginxConfiguration(
@@ -126,6 +127,28 @@ ${endpoints}
     proxy_set_header Host $http_host;${job.sameHeaders ? FORWARDING : ''}
 ${locations.join('\n')}
     location / { proxy_pass http://endpoints; }
+  }`,
+    workspace,
+  );
+}
+
+function grpcConfiguration(job: Job, endpoints: string, workspace: Workspace): string {
+  const forwarding = job.sameHeaders ? FORWARDING.replaceAll('proxy_set_header', 'grpc_set_header') : '';
+  return nginxConfiguration(
+    `
+  upstream endpoints {
+${endpoints}
+    # A connection carries one call at a time here: fewer than there are calls, and they are opened anew all the time.
+    keepalive 1024;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${job.port} backlog=4096${tlsOf(job)}
+    client_header_timeout 10s;
+    grpc_connect_timeout 2s;
+    grpc_read_timeout 30s;
+    grpc_set_header Host $http_host;${forwarding}
+    location / { grpc_pass grpc://endpoints; }
   }`,
     workspace,
   );

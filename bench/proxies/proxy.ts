@@ -13,6 +13,8 @@ export interface Job {
   readonly endpointPorts: readonly number[];
   /** Endpoints speak HTTP/2 without TLS. */
   readonly http2Endpoints: boolean;
+  /** All requests are calls of gRPC. */
+  readonly grpc: boolean;
   /** Path prefixes `/route-00000/` and so on, all leading to the same endpoints; any other path goes there too. */
   readonly routeCount: number;
   /** Client connections to have room for. */
@@ -30,7 +32,7 @@ export interface ProxyKind {
   readonly install: string;
   /** It cannot pass on datagrams. */
   readonly withoutUdp?: boolean;
-  /** It cannot speak HTTP/2 to endpoints. */
+  /** It cannot speak HTTP/2 to endpoints, calls of gRPC excepted. */
   readonly withoutHttp2Endpoints?: boolean;
   /** Its version, or undefined when it is not installed. */
   version(): Promise<string | undefined>;

@@ -1,4 +1,5 @@
 import { fixedRate } from './fixed-rate.ts';
+import { grpc } from './grpc.ts';
 import { http2, http2BothSides } from './http2.ts';
 import { idleConnections } from './idle-connections.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   tls,
   http2,
   http2BothSides,
+  grpc,
   tcp,
   udp,
 ];

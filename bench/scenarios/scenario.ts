@@ -33,6 +33,8 @@ export interface Case {
   readonly tls?: boolean;
   /** Endpoints speak HTTP/2 without TLS; proxies that cannot are left out. */
   readonly http2Endpoints?: boolean;
+  /** Requests are unary calls of gRPC; endpoints speak HTTP/2, and nginx can pass these on. */
+  readonly grpc?: boolean;
   readonly routeCount: number;
   readonly largeBodies?: boolean;
   /** The load of the counted rounds. */
