@@ -1,6 +1,7 @@
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
+import { residentBytes } from '../telemetry/resident-memory.ts';
 
 /** What a process uses and how it is. */
 export interface ProcessFigures {
@@ -53,7 +54,7 @@ export function readFigures(
     process: {
       userCpuSeconds: user / 1e6,
       systemCpuSeconds: system / 1e6,
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes: residentBytes(),
       eventLoopLagMs,
     },
     connections: figured.listeners().reduce((sum, { stats }) => sum + stats.connections.own, 0),

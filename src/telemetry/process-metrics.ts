@@ -1,5 +1,6 @@
 import type { WorkerView } from '../model/runtime-view.ts';
 import type { Metric, MetricsSource, SampleSink } from './metric.ts';
+import { residentBytes } from './resident-memory.ts';
 
 function processMetric(
   name: string,
@@ -82,7 +83,7 @@ export const PROCESS_METRICS: readonly Metric[] = [
     'pointsman_resident_memory_bytes',
     'gauge',
     'Memory of the supervisor and all workers that is resident.',
-    ({ view }) => process.memoryUsage.rss() + sumOf(view.workers(), ({ residentBytes }) => residentBytes),
+    ({ view }) => residentBytes() + sumOf(view.workers(), (worker) => worker.residentBytes),
   ),
   plain(
     'pointsman_event_loop_lag_seconds',

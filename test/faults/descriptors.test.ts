@@ -55,4 +55,24 @@ describe('out of file descriptors', () => {
     await Bun.sleep(500);
     expect((await ask(pointsman.address(), get('/after'))).status).toBe(200);
   }, 30_000);
+
+  test('workers go on to answer the supervisor and are not killed', async () => {
+    await using endpoint = await ScriptedEndpoint.start();
+    await using pointsman = await startPointsman(
+      {
+        workers: 2,
+        workerWatchdog: { warnAfter: '1s', killAfter: '2s' },
+        listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
+        pools: [{ name: 'web', endpoints: [endpoint.name], timeouts: { idle: '60s' } }],
+      },
+      { openFiles: 120 },
+    );
+    const crowd: Wire[] = [];
+    for (let count = 0; count < 400; count++) crowd.push(await dial(pointsman.address()));
+    await Bun.sleep(4000);
+    for (const other of crowd) other.close();
+    await Bun.sleep(500);
+    expect((await ask(pointsman.address(), get('/after'))).status).toBe(200);
+    expect(pointsman.lines('worker-stuck', 'worker-died', 'defect')).toEqual([]);
+  }, 30_000);
 });
