@@ -143,7 +143,7 @@ function connect(): { client: MemoryPeer; server: H1ServerConnection } {
   runTurn(() => {
     server = new H1ServerConnection(client.connection, settings);
     client.connection.handler = server;
-    client.connection.released = () => server.recycle();
+    client.connection.keeper = { released: () => server.recycle() };
   });
   return { client, server };
 }

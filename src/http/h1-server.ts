@@ -94,7 +94,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   readonly #deadline: Deadline;
   #consumer: RequestConsumer = ignoring;
   #reading: ReadingState = Reading.Head;
-  readonly #held = new HeadBuffer();
+  /** What has come of a head; undefined until the first that does not come whole. */
+  #held: HeadBuffer | undefined = undefined;
   /** Bytes that came behind the request being served. */
   #pipelined: Buffer | undefined = undefined;
   #processing = false;
@@ -130,18 +131,23 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   /** Nothing is being served and nothing of a request has come. */
   get idle(): boolean {
-    return this.#reading === Reading.Head && !this.#responding && this.#held.empty;
+    return this.#reading === Reading.Head && !this.#responding && this.#holdsNothing;
+  }
+
+  get #holdsNothing(): boolean {
+    return this.#held === undefined || this.#held.empty;
   }
 
   // ---- reading ----
 
   onData(bytes: Buffer): void {
-    if (this.#reading !== Reading.Head || this.#held.empty) {
+    const held = this.#held;
+    if (held === undefined || held.empty || this.#reading !== Reading.Head) {
       this.#process(bytes, 0, bytes.length);
       return;
     }
-    if (!this.#held.append(bytes, 0, bytes.length, this.#settings.headerBytes)) return;
-    const whole = this.#held.take();
+    if (!held.append(bytes, 0, bytes.length, this.#settings.headerBytes)) return;
+    const whole = held.take();
     this.#process(whole, 0, whole.length);
   }
 
@@ -194,6 +200,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       // An empty line is not the beginning of a request (RFC 9112 section 2.2).
       if (bytes[start] === CR && end - start === 2) return end;
       const first = this.#deadlineIsIdle;
+      this.#held ??= new HeadBuffer();
       this.#held.append(bytes, start, end, this.#settings.headerBytes);
       if (first) {
         this.#deadlineIsIdle = false;
@@ -541,7 +548,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     }
     switch (this.#reading) {
       case Reading.Head:
-        if (this.#held.empty) {
+        if (this.#holdsNothing) {
           this.#over();
         } else {
           // What was read of it when a line ended is not there any more.

@@ -19,6 +19,8 @@ import { hostOf } from './route-values.ts';
 
 /** Ready lines that are kept, one block for each client and host. */
 const MAX_BLOCKS = 4096;
+/** Peers that are remembered. */
+const MAX_PEERS = 4096;
 /** `received-protocol` of Via: the name is left out where it is HTTP (RFC 9110 section 7.6.3). */
 const VIA_VERSIONS: readonly (readonly [protocol: Protocol, version: string])[] = [
   ['HTTP/1.0', '1.0'],
@@ -50,6 +52,11 @@ export class ForwardingPolicy {
   readonly #protos: readonly [http: FieldLine, https: FieldLine];
   #lastHost: FieldLine = fieldLine('X-Forwarded-Host', '');
   readonly #blocks = new Map<string, FieldBlock>();
+  /** Peers without TLS of ours, by address: clients come back, and all their connections are told the same. */
+  readonly #peers: readonly [http: Map<string, ClientForwarding>, https: Map<string, ClientForwarding>] = [
+    new Map(),
+    new Map(),
+  ];
 
   /**
    * @param instance Tells this Pointsman from all others, and is the same in all its workers and after a restart: a
@@ -77,12 +84,19 @@ export class ForwardingPolicy {
   }
 
   /**
-   * For the requests of one client connection.
+   * For the requests of one client connection; without TLS, of all connections of that peer.
    * @param peerAddress As the socket tells it.
    * @param tls What was agreed on with it, when that is known.
    */
   forPeer(peerAddress: string, secure: boolean, tls?: TlsInfo): ClientForwarding {
-    return new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure, tls);
+    const peers = this.#peers[secure ? 1 : 0];
+    const known = tls === undefined ? peers.get(peerAddress) : undefined;
+    if (known !== undefined) return known;
+    const made = new ClientForwarding(this, canonicalIp(peerAddress) ?? peerAddress, secure, tls);
+    if (tls !== undefined) return made;
+    if (peers.size >= MAX_PEERS) peers.clear();
+    peers.set(peerAddress, made);
+    return made;
   }
 
   protoLine(secure: boolean): FieldLine {
@@ -129,8 +143,8 @@ function sameAddresses(left: readonly Hop[], right: readonly Hop[]): boolean {
 }
 
 /**
- * The requests of one client connection: drops what the peer may not claim, adds who it is. The lines are made once for
- * a host and used again, so that the next request on the connection costs next to nothing.
+ * The requests of one client: drops what the peer may not claim, adds who it is. The lines are made once for a host and used
+ * again, so that the next request costs next to nothing. Keeps nothing of a request but `ip`, which is to be read at once.
  */
 export class ClientForwarding {
   /** Address of the client of the latest request: the peer, or what trusted proxies say. */

@@ -231,7 +231,7 @@ describe('the end', () => {
   test('close writes what was collected, and tells only who keeps count', () => {
     const { peer, connection, notes } = open();
     let released = 0;
-    peer.connection.released = () => released++;
+    peer.connection.keeper = { released: () => released++ };
     runTurn(() => {
       write(connection, 'last words');
       connection.close();
@@ -356,8 +356,10 @@ describe('a defect in whoever serves a connection', () => {
 
   test('when it is released: the turn ends', () => {
     const one = open();
-    one.peer.connection.released = () => {
-      throw new Error('broken');
+    one.peer.connection.keeper = {
+      released() {
+        throw new Error('broken');
+      },
     };
     one.peer.reset();
     expect(String(defects)).toBe('Error: broken');

@@ -24,6 +24,12 @@ function flushOwner(): void {
 
 setTurnFlush(flushOwner);
 
+/** Who keeps account of connections. */
+export interface ConnectionKeeper {
+  /** The connection that was served by `handler` first is gone. */
+  released(handler: ConnectionHandler): void;
+}
+
 /** A connection over a socket: joins what is written within a turn, keeps what the kernel does not take. */
 export class SocketConnection implements Connection, TransportEvents {
   handler: ConnectionHandler;
@@ -33,11 +39,14 @@ export class SocketConnection implements Connection, TransportEvents {
   bufferedBytes = 0;
   closed = false;
   readEnded = false;
-  /** Told when the socket is gone, whoever closed it. */
-  released: (() => void) | undefined = undefined;
+  /** Is told when the socket is gone, whoever closed it; undefined for nobody. */
+  keeper: ConnectionKeeper | undefined = undefined;
+  /** Who served it first. */
+  admitted: ConnectionHandler | undefined = undefined;
   tls: TlsInfo | undefined = undefined;
   #transport: Transport;
-  #waiting: Buffer[] = [];
+  /** Output that the kernel had no room for; undefined while there was none, as with most connections. */
+  #waiting: Buffer[] | undefined = undefined;
   #shutdownWanted = false;
   #paused = false;
 
@@ -111,7 +120,7 @@ export class SocketConnection implements Connection, TransportEvents {
       from += this.#transport.write(bytes, start, end);
       if (from === end) return;
     }
-    this.#waiting.push(Buffer.from(bytes.subarray(from, end)));
+    (this.#waiting ??= []).push(Buffer.from(bytes.subarray(from, end)));
     const first = this.bufferedBytes === 0;
     this.bufferedBytes += end - from;
     if (first) {
@@ -159,7 +168,7 @@ export class SocketConnection implements Connection, TransportEvents {
 
   #forget(): void {
     this.closed = true;
-    this.#waiting = [];
+    this.#waiting = undefined;
     this.bufferedBytes = 0;
   }
 
@@ -190,15 +199,16 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   #sendWaiting(): void {
-    while (this.#waiting.length > 0) {
-      const piece = this.#waiting[0]!;
+    const waiting = this.#waiting ?? [];
+    while (waiting.length > 0) {
+      const piece = waiting[0]!;
       const taken = this.#transport.write(piece, 0, piece.length);
       this.bufferedBytes -= taken;
       if (taken < piece.length) {
-        if (taken > 0) this.#waiting[0] = piece.subarray(taken);
+        if (taken > 0) waiting[0] = piece.subarray(taken);
         return;
       }
-      this.#waiting.shift();
+      waiting.shift();
     }
     this.#transport.wantRoom(false);
     if (this.#shutdownWanted) this.#transport.shutdown();
@@ -235,10 +245,10 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   #release(): void {
-    const { released } = this;
-    this.released = undefined;
+    const { keeper } = this;
+    this.keeper = undefined;
     try {
-      released?.();
+      keeper?.released(this.admitted!);
     } catch (error) {
       reportDefect(error);
     }

@@ -12,8 +12,8 @@ export function welcome(acceptor: Acceptor, connection: SocketConnection): boole
     reportDefect(error);
   }
   if (handler === undefined) return false;
-  const served = handler;
-  connection.handler = served;
-  connection.released = () => acceptor.released(served);
+  connection.handler = handler;
+  connection.admitted = handler;
+  connection.keeper = acceptor;
   return true;
 }

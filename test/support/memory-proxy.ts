@@ -140,9 +140,11 @@ export class MemoryProxy {
       const handler = this.listener.accept(connection)!;
       this.accepted++;
       connection.handler = handler;
-      connection.released = () => {
-        this.accepted--;
-        this.listener.released(handler);
+      connection.keeper = {
+        released: () => {
+          this.accepted--;
+          this.listener.released(handler);
+        },
       };
     });
     return peer;

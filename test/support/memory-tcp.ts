@@ -118,9 +118,11 @@ export class MemoryTcp {
       }
       this.accepted++;
       connection.handler = handler;
-      connection.released = () => {
-        this.accepted--;
-        this.listener.released(handler);
+      connection.keeper = {
+        released: () => {
+          this.accepted--;
+          this.listener.released(handler);
+        },
       };
     });
     return peer;
