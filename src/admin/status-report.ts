@@ -15,6 +15,8 @@ export interface WorkerReport {
   readonly restarts: number;
   /** Has not answered for so long; 0 when it does. */
   readonly stuckSeconds: number;
+  /** The worker that accepts for it while it is away; null when none does. */
+  readonly coveredBy: number | null;
   /** Client connections open now. */
   readonly connections: number;
   /** Since the start, in this place. */
@@ -24,8 +26,8 @@ export interface WorkerReport {
 }
 
 function reportWorker(view: WorkerView): WorkerReport {
-  const { pid = null, userCpuSeconds, systemCpuSeconds, ...rest } = view;
-  return { ...rest, pid, cpuSeconds: userCpuSeconds + systemCpuSeconds };
+  const { pid = null, coveredBy = null, userCpuSeconds, systemCpuSeconds, ...rest } = view;
+  return { ...rest, pid, coveredBy, cpuSeconds: userCpuSeconds + systemCpuSeconds };
 }
 
 /** What GET /api/v1/status says. */

@@ -75,10 +75,12 @@ function workerRow({
   upSeconds,
   restarts,
   stuckSeconds,
+  coveredBy,
   connections,
 }: WorkerReport): Row {
   const word = stuckSeconds > 0 ? `no answer for ${stuckSeconds} s` : state;
-  const cells = [String(worker), word, pid === null ? '-' : durationText(upSeconds)];
+  const covered = coveredBy === null ? word : `${word}, covered by ${coveredBy}`;
+  const cells = [String(worker), covered, pid === null ? '-' : durationText(upSeconds)];
   return {
     cells: [...cells, String(connections), String(restarts), pid === null ? '-' : String(pid)],
     style: word === 'ready' ? 'green' : 'red',

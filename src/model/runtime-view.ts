@@ -41,6 +41,8 @@ export interface WorkerView {
   readonly restarts: number;
   /** It has not answered for so long, seconds; 0 when it does. */
   readonly stuckSeconds: number;
+  /** The worker that accepts for it while it is away; undefined when none does. */
+  readonly coveredBy: number | undefined;
   /** Client connections open now. */
   readonly connections: number;
   /** Of all processes that had the place. */

@@ -94,16 +94,24 @@ export class DescriptorReceiver {
     return fd;
   }
 
-  /** Closes what was sent and nobody took. */
-  discard(): void {
+  /** Closes the one that was sent as `id`. */
+  drop(id: number): void {
+    sys.close(this.take(id));
+  }
+
+  /** Closes what was sent and nobody took, of those numbers. */
+  discard(concerns: (id: number) => boolean): void {
     while (this.#receive());
-    for (const fd of this.#waiting.values()) sys.close(fd);
-    this.#waiting.clear();
+    for (const [id, fd] of this.#waiting) {
+      if (!concerns(id)) continue;
+      sys.close(fd);
+      this.#waiting.delete(id);
+    }
   }
 
   /** Closes this end, and what nobody took. */
   close(): void {
-    this.discard();
+    this.discard(() => true);
     sys.close(this.#fd);
   }
 

@@ -128,6 +128,7 @@ export class ControlPlane {
       handsSockets: holdsSockets,
       watchdog: () => (this.#config ?? first).workerWatchdog,
       inForce: () => this.#inForce(),
+      held: () => this.#sockets.held,
       onFigures: (slot, figures) => this.#book.set(slot, figures),
       onDied: (slot) => {
         this.#owner.clearColumn(slot);
@@ -372,6 +373,7 @@ export class ControlPlane {
       upSeconds: slot.upMs / 1000,
       restarts: slot.restarts,
       stuckSeconds: slot.link.missed,
+      coveredBy: this.#workers.coverOf(slot),
       connections: this.#book.connectionsOf(slot.index),
       userCpuSeconds: slot.pastCpu.user + slot.figures.userCpuSeconds,
       systemCpuSeconds: slot.pastCpu.system + slot.figures.systemCpuSeconds,

@@ -265,6 +265,16 @@ export class DataPlane {
     return this.#listeners.map(({ name, served }) => ({ name, stats: served.stats }));
   }
 
+  /** The door with the socket of that number; undefined when no listener in force has it. */
+  doorOf(id: number): ListenerPlan['door'] {
+    return this.#listeners.find(({ door }) => door?.id === id)?.door;
+  }
+
+  /** Takes no more from the sockets of the worker of that slot. */
+  uncover(slot: number): void {
+    for (const { door } of this.#listeners) door?.uncover(slot);
+  }
+
   /** Another worker has made room, or says that it is the turn of those who wait here. */
   wakeQueues(): void {
     for (const { l7 } of this.#pools.values()) l7.queue.called();

@@ -18,6 +18,8 @@ export class Door implements Acceptor {
   /** Listeners that it led to before, as long as they have connections. */
   #former: ConnectionListener[] = [];
   #socket: ListeningSocket | undefined = undefined;
+  /** Sockets of other workers that are away, by slot. */
+  readonly #covered = new Map<number, ListeningSocket>();
 
   private constructor(id: number, address: Address, to: ConnectionListener) {
     this.id = id;
@@ -66,8 +68,24 @@ export class Door implements Acceptor {
     this.#to = listener;
   }
 
+  /**
+   * Accepts for the worker of `slot` too.
+   * @param fd Its listening socket, which is owned from now on.
+   */
+  async cover(slot: number, fd: number): Promise<void> {
+    this.uncover(slot);
+    this.#covered.set(slot, acceptFrom(fd, this.port, this));
+  }
+
+  /** Leaves what is still to come to that worker. */
+  uncover(slot: number): void {
+    this.#covered.get(slot)?.stop();
+    this.#covered.delete(slot);
+  }
+
   /** Accepts no more; connections go on. */
   stop(): void {
+    for (const slot of this.#covered.keys()) this.uncover(slot);
     this.#socket?.stop();
     this.#socket = undefined;
   }

@@ -26,6 +26,14 @@ export interface PoolStates {
   readonly states: readonly EndpointState[];
 }
 
+/** The socket of another worker. */
+export interface CoveredSocket {
+  /** Number of the listener's sockets, as in a snapshot. */
+  readonly id: number;
+  /** Number by which its descriptor comes. */
+  readonly handle: number;
+}
+
 /** What the supervisor tells a worker. Messages arrive in the order in which they were sent. */
 export type ToWorker =
   | {
@@ -54,6 +62,10 @@ export type ToWorker =
   | { readonly type: 'close-sessions'; readonly pool: string; readonly endpoint: string }
   /** A listener seals session tickets with other keys from now on. */
   | { readonly type: 'ticket-keys'; readonly listener: string; readonly keys: readonly Uint8Array[] }
+  /** Accept for another worker too, which is away. */
+  | { readonly type: 'cover'; readonly slot: number; readonly sockets: readonly CoveredSocket[] }
+  /** Leave its connections to that worker again. */
+  | { readonly type: 'uncover'; readonly slot: number }
   /** Answered by `figures`. */
   | { readonly type: 'report' }
   /** Write the access log to a new file. */

@@ -20,6 +20,8 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
   /** Listeners that it led to before, as long as they have sessions. */
   #former: UdpListener[] = [];
   #socket: DatagramListener | undefined = undefined;
+  /** Sockets of other workers that are away, by slot. Answers leave by our own, which has the same address. */
+  readonly #covered = new Map<number, DatagramListener>();
   #sessions = 0;
 
   private constructor(id: number, address: Address, to: UdpListener) {
@@ -66,8 +68,24 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
     this.#to = listener;
   }
 
+  /**
+   * Receives for the worker of `slot` too.
+   * @param fd Its socket, which is owned from now on.
+   */
+  async cover(slot: number, fd: number): Promise<void> {
+    this.uncover(slot);
+    this.#covered.set(slot, await serveDatagrams({ fd }, this));
+  }
+
+  /** Leaves what is still to come to that worker. Sessions that came by its socket still get their answers. */
+  uncover(slot: number): void {
+    this.#covered.get(slot)?.stop();
+    this.#covered.delete(slot);
+  }
+
   /** Hears no more, because another process takes from the same socket; those that are open may still answer. */
   mute(): void {
+    for (const slot of this.#covered.keys()) this.uncover(slot);
     this.#socket?.mute?.();
   }
 
@@ -112,6 +130,7 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
 
   #closeIfUnused(): void {
     if (!this.closing || this.#sessions > 0) return;
+    for (const slot of this.#covered.keys()) this.uncover(slot);
     this.#socket?.stop();
     this.#socket = undefined;
   }

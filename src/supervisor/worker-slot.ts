@@ -28,6 +28,8 @@ export interface SlotEvents {
   onMessage(slot: WorkerSlot, message: FromWorker): void;
   /** Its process has ended; `reason` for people. */
   onDied(slot: WorkerSlot, reason: string): void;
+  /** The next process is only started later. */
+  onWaiting(): void;
 }
 
 export interface SlotDeps {
@@ -179,5 +181,6 @@ export class WorkerSlot {
     this.state = 'waiting';
     this.#retryAtMs = clock.nowMs() + delayMs;
     this.#cancel = clock.after(delayMs, () => this.spawn());
+    this.#events.onWaiting();
   }
 }

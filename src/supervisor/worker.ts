@@ -12,13 +12,15 @@ import { DataPlane, type PreparedConfig } from './data-plane.ts';
 import { readFigures } from './figures.ts';
 import type { Offers } from './handed-socket.ts';
 import type { FromWorker, Snapshot, ToWorker } from './messages.ts';
+import { FIRST_COVER_HANDLE } from './covers.ts';
 import { SharedCells } from './shared-cells.ts';
 import { finish } from './shutdown.ts';
 import { ToldTicketKeys } from './ticket-keyring.ts';
 
 type Start = Extract<ToWorker, { readonly type: 'start' }>;
+type CoverOrder = Extract<ToWorker, { readonly type: 'cover' }>;
 /** What is done at once. */
-type Order = Exclude<ToWorker, { readonly type: 'start' | 'prepare' }>;
+type Order = Exclude<ToWorker, { readonly type: 'start' | 'prepare' | 'cover' }>;
 
 /** Descriptor of the channel that sockets come by, as the supervisor starts workers. */
 const SOCKET_CHANNEL = 3;
@@ -74,6 +76,7 @@ export class Worker {
     const running = this.#running;
     if (running === undefined) return undefined;
     if (message.type === 'prepare') return this.#prepare(running, message.snapshot);
+    if (message.type === 'cover') return this.#cover(running, message);
     this.#act(running, message);
     return undefined;
   }
@@ -88,7 +91,7 @@ export class Worker {
       case 'abandon':
         this.#prepared?.abandon();
         this.#prepared = undefined;
-        sockets?.discard();
+        sockets?.discard((id) => id < FIRST_COVER_HANDLE);
         break;
       case 'pool':
         cells.learn(message.slots);
@@ -102,6 +105,9 @@ export class Worker {
         break;
       case 'ticket-keys':
         this.#ticketKeys.tell(message.listener, message.keys);
+        break;
+      case 'uncover':
+        plane.uncover(message.slot);
         break;
       case 'report':
         this.#report(running);
@@ -162,6 +168,15 @@ export class Worker {
       this.#tell({ type: 'prepared', revision, ports: this.#prepared.ports });
     } catch (error) {
       this.#tell({ type: 'refused', revision, message: messageOf(error) });
+    }
+  }
+
+  /** A listener that a reload has closed meanwhile needs no cover. */
+  async #cover({ plane, sockets }: Running, { slot, sockets: offered }: CoverOrder): Promise<void> {
+    for (const { id, handle } of offered) {
+      const door = plane.doorOf(id);
+      if (door === undefined) sockets?.drop(handle);
+      else if (sockets !== undefined) await door.cover(slot, sockets.take(handle));
     }
   }
 

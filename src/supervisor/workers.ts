@@ -3,6 +3,7 @@ import type { Log } from '../model/ports.ts';
 import type { CallPath } from '../net/worker-calls.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { WorkerFigures } from './figures.ts';
+import { Covers } from './covers.ts';
 import type { SocketPlan } from './held-listeners.ts';
 import type { FromWorker, PoolStates, Ports, Snapshot, ToWorker } from './messages.ts';
 import { PARTING_MS, wait } from './shutdown.ts';
@@ -47,6 +48,8 @@ export interface WorkersDeps {
   watchdog(): Watchdog;
   /** What is in force now; asked for when a worker starts. */
   inForce(): InForce;
+  /** The sockets in force. */
+  held(): HeldByListener;
   onFigures(slot: number, figures: WorkerFigures): void;
   /** The worker is gone, and with it all that it had under way. */
   onDied(slot: number): void;
@@ -64,6 +67,7 @@ interface Waiting {
 export class Workers {
   readonly slots: readonly WorkerSlot[];
   readonly #deps: WorkersDeps;
+  readonly #covers: Covers;
   #begun = false;
   #stopping = false;
   #waiting: Waiting[] = [];
@@ -77,11 +81,13 @@ export class Workers {
       onSpawned: (slot: WorkerSlot) => this.#onSpawned(slot),
       onMessage: (slot: WorkerSlot, message: FromWorker) => this.#onMessage(slot, message),
       onDied: (slot: WorkerSlot, reason: string) => this.#onDied(slot, reason),
+      onWaiting: () => this.#cover(),
     };
     this.slots = Array.from(
       { length: count },
       (_, index) => new WorkerSlot(index, { clock, log, handsSockets }, events),
     );
+    this.#covers = new Covers(this.slots, { log, held: () => deps.held() });
     for (const slot of this.slots) slot.spawn();
   }
 
@@ -133,6 +139,12 @@ export class Workers {
       if (slot.link.prepared !== snapshot.revision) this.#offer(slot, { type: 'prepare', snapshot }, held);
       slot.send({ type: 'commit' });
     }
+    this.#covers.refresh();
+  }
+
+  /** The worker that accepts for the one of `slot`, which is away, as people count; undefined when none does. */
+  coverOf(slot: WorkerSlot): number | undefined {
+    return this.#covers.of(slot);
   }
 
   abandon(): void {
@@ -258,6 +270,7 @@ export class Workers {
   #onMessage(slot: WorkerSlot, message: FromWorker): void {
     const { link } = slot;
     if (message.type === 'suspect') this.#deps.onSuspect(message.pool, message.endpoint, message);
+    else if (message.type === 'ready') this.#cover();
     else if (message.type === 'prepared') link.prepared = message.revision;
     else if (message.type === 'figures') {
       link.received++;
@@ -277,13 +290,19 @@ export class Workers {
 
   #onDied(slot: WorkerSlot, reason: string): void {
     this.#deps.onDied(slot.index);
+    this.#cover();
     for (const waiting of this.#waiting) if (waiting.slot === slot) waiting.onDied(reason);
   }
 
   #beat(): void {
     if (this.#stopping) return;
     for (const slot of this.slots) this.#look(slot);
+    this.#cover();
     this.#cancelBeat = this.#deps.clock.after(BEAT_MS, () => this.#beat());
+  }
+
+  #cover(): void {
+    if (!this.#stopping) this.#covers.look();
   }
 
   /** Whether the worker has answered since the last look. One miss a look: a supervisor that was held up itself blames nobody. */

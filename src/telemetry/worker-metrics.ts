@@ -46,6 +46,12 @@ export const WORKER_METRICS: readonly Metric[] = [
     ({ stuckSeconds }) => stuckSeconds,
   ),
   perWorker(
+    'pointsman_worker_covered',
+    'gauge',
+    '1 while another worker accepts connections for this one, which is away or does not answer.',
+    ({ coveredBy }) => (coveredBy === undefined ? 0 : 1),
+  ),
+  perWorker(
     'pointsman_worker_open_connections',
     'gauge',
     'Client connections of the worker open now.',

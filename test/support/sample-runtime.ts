@@ -38,6 +38,7 @@ export class SampleRuntime implements RuntimeView {
       upSeconds: 60,
       restarts: 0,
       stuckSeconds: 0,
+      coveredBy: undefined,
       connections: 3,
       userCpuSeconds: 2,
       systemCpuSeconds: 1,
