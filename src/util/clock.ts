@@ -23,13 +23,38 @@ export function alignSystemClock(nowMs: number): void {
   originMs = nowMs - performance.now();
 }
 
+/** When the timers that are set are due, by the machine's own clock. */
+const dues = new Set<{ readonly dueMs: number }>();
+/** No timer is due before. */
+let soonestMs = Number.POSITIVE_INFINITY;
+
+/**
+ * A time before which no timer of the machine's own clock is due, for who sleeps; Infinity without timers. It may be too early, once, when
+ * the timer was cancelled.
+ */
+export function nextDueMs(): number {
+  if (soonestMs > systemClock.nowMs()) return soonestMs;
+  soonestMs = Number.POSITIVE_INFINITY;
+  for (const { dueMs } of dues) soonestMs = Math.min(soonestMs, dueMs);
+  return soonestMs;
+}
+
 /** The machine's own clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   nowMs: () => originMs + performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    const due = { dueMs: systemClock.nowMs() + delayMs };
+    dues.add(due);
+    soonestMs = Math.min(soonestMs, due.dueMs);
+    const timer = setTimeout(() => {
+      dues.delete(due);
+      run();
+    }, delayMs);
     timer.unref();
-    return () => clearTimeout(timer);
+    return () => {
+      dues.delete(due);
+      clearTimeout(timer);
+    };
   },
 };

@@ -42,9 +42,8 @@ const FAULTS: readonly Fault[] = [
     name: 'frozen (SIGSTOP)',
     strike: (endpoint) => endpoint.signal('SIGSTOP'),
     heal: (endpoint) => endpoint.signal('SIGCONT'),
-    // Half of a third of 200 a second are POST to this endpoint, until the second check has failed. The timers of the checks may be late
-    // by 20 ms each.
-    failures: { get: 0, post: 30 },
+    // Half of a third of 200 a second are POST to this endpoint, until the second check has failed.
+    failures: { get: 0, post: 25 },
     noticedWithinMs: 1500,
     usedWithinMs: 1000,
   },
@@ -52,7 +51,7 @@ const FAULTS: readonly Fault[] = [
     name: 'hung',
     strike: (endpoint) => endpoint.behave('hang'),
     heal: (endpoint) => endpoint.behave('ok'),
-    failures: { get: 0, post: 30 },
+    failures: { get: 0, post: 25 },
     noticedWithinMs: 1500,
     usedWithinMs: 1000,
   },

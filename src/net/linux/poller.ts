@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
-import { systemClock } from '../../util/clock.ts';
+import { nextDueMs, systemClock } from '../../util/clock.ts';
 import { reportDefect } from '../defects.ts';
 import { beginBatch, endBatch } from '../turn.ts';
 import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
@@ -25,7 +25,7 @@ const QUIET_TURNS = 4;
 /** ... and before we may sleep long. */
 const IDLE_TURNS = 20;
 const NAP_MS = 1;
-/** The longest sleep: timers of the runtime are late by this at most, milliseconds. */
+/** The longest sleep: timers of the runtime that are not those of our clock are late by this at most, milliseconds. */
 const SLEEP_MS = 20;
 
 const events = fixed(MAX_EVENTS * WORDS * 4);
@@ -41,6 +41,14 @@ function serve(target: PollTarget, mask: number): void {
   } catch (error) {
     reportDefect(error);
   }
+}
+
+/**
+ * How long we may sleep when there is nothing to do. The runtime has no descriptor for its timers, so that nothing would wake us for them: we
+ * wake when the next one is due.
+ */
+function sleepMs(): number {
+  return Math.max(NAP_MS, Math.min(SLEEP_MS, Math.ceil(nextDueMs() - systemClock.nowMs())));
 }
 
 /** Descriptors of the epoll instances that the runtime sleeps in. */
@@ -134,7 +142,7 @@ class Poller {
 
   #turn(): void {
     const quiet = this.#quiet;
-    let ready = this.#poll(quiet < QUIET_TURNS ? 0 : quiet < IDLE_TURNS ? NAP_MS : SLEEP_MS);
+    let ready = this.#poll(quiet < QUIET_TURNS ? 0 : quiet < IDLE_TURNS ? NAP_MS : sleepMs());
     if (ready > 0) {
       const untilMs = systemClock.nowMs() + SLICE_MS;
       // Without waiting: going round by the runtime takes about as long as the next event to come, and is cheaper than to sleep and be woken.
