@@ -172,11 +172,16 @@ export class Worker {
   }
 
   /** A listener that a reload has closed meanwhile needs no cover. */
-  async #cover({ plane, sockets }: Running, { slot, sockets: offered }: CoverOrder): Promise<void> {
+  async #cover({ plane, sockets, log }: Running, { slot, sockets: offered }: CoverOrder): Promise<void> {
     for (const { id, handle } of offered) {
       const door = plane.doorOf(id);
-      if (door === undefined) sockets?.drop(handle);
-      else if (sockets !== undefined) await door.cover(slot, sockets.take(handle));
+      try {
+        if (door === undefined) sockets?.drop(handle);
+        else if (sockets !== undefined) await door.cover(slot, sockets.take(handle));
+      } catch (error) {
+        // This process may open no more descriptors: those clients wait for their worker, as if nobody covered it.
+        log.error('cover-failed', { covered: slot + 1, reason: messageOf(error) });
+      }
     }
   }
 
