@@ -1,11 +1,17 @@
-import { describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import { TestCa } from '../../test/support/certificates.ts';
+import { testWith } from '../../test/support/programs.ts';
 import { type Config, config as schema } from '../config/schema/config.ts';
+import { loadYaml } from '../config/load.ts';
 import { isHttp } from '../config/schema/listener.ts';
 import type { EndpointReport } from '../admin/pool-report.ts';
 import { type Decision, decide } from './explain-decision.ts';
 import type { LiveState } from './explain-live.ts';
 import { askedRequest } from './explain-request.ts';
+import { decisionText } from './explain-text.ts';
+
+const testOpenssl = testWith('openssl');
 
 const config: Config = schema.parse({
   listeners: [
@@ -271,4 +277,59 @@ test('a split gives the shares, and keeps a bound client on its arm', async () =
   const bound = ask('/split', [await cookieOf('sticky', 'a')]);
   expect(bound.pool?.name).toBe('sticky');
   expect(bound.result).toMatchObject({ endpoint: 'a' });
+});
+
+describe('over TLS', () => {
+  let ca: TestCa;
+  beforeAll(() => {
+    ca = new TestCa();
+  });
+  afterAll(() => ca[Symbol.dispose]());
+
+  function over(url: string, strictSni: boolean, ...headers: string[]): Decision {
+    const certificates = [ca.issue('a.test', { names: ['a.test', '*.a.test'] }), ca.issue('b.test')];
+    const text = JSON.stringify({
+      listeners: [
+        {
+          name: 'tls',
+          address: ':443',
+          tls: { certificates, strictSni },
+          routes: [{ reply: { status: 200 } }],
+        },
+      ],
+    });
+    const loaded = loadYaml(text, ca.file('pointsman.yaml'));
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.issues));
+    const asked = askedRequest('GET', url, headers);
+    if (typeof asked === 'string') throw new Error(asked);
+    const listener = loaded.config.listeners.find(isHttp)!;
+    return decide(loaded.config, asked, { listener, peerIp: '192.0.2.7', instance: 'here' });
+  }
+
+  testOpenssl('the certificate is told', () => {
+    expect(over('https://x.A.test./', false)).toMatchObject({
+      tls: { serverName: 'x.a.test', certificate: ['a.test', '*.a.test'] },
+      result: { kind: 'reply', status: 200 },
+    });
+    expect(over('https://10.0.0.1/', false).tls).toEqual({
+      serverName: '',
+      certificate: ['a.test', '*.a.test'],
+    });
+    expect(over('http://a.test/', false).tls).toBeUndefined();
+  });
+
+  testOpenssl('a Host of another certificate is misdirected, one of the same is not', () => {
+    expect(over('https://a.test/', false, 'Host: b.test').result).toMatchObject({
+      code: 'misdirected',
+      status: 421,
+    });
+    expect(over('https://a.test/', false, 'Host: x.a.test').result).toMatchObject({ kind: 'reply' });
+  });
+
+  testOpenssl('a name without certificate gets the first, or with strictSni none', () => {
+    expect(over('https://c.test/', false).tls!.certificate).toEqual(['a.test', '*.a.test']);
+    const refused = over('https://c.test/', true);
+    expect(refused.result).toEqual({ kind: 'refused', reason: 'unknown-name', serverName: 'c.test' });
+    expect(decisionText(refused, false)).toContain('there is no certificate for c.test');
+  });
 });

@@ -9,6 +9,7 @@ import { type FailureCode, FAILURES } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { Log } from '../model/ports.ts';
 import type { WeightedArms } from '../model/weighted-arms.ts';
+import type { HandshakeFailureReason } from '../model/tls-stats.ts';
 import { systemClock } from '../util/clock.ts';
 import { type Random, seededRandom } from '../util/random.ts';
 import { type FilterEffect, headLines, runFilters } from './explain-filters.ts';
@@ -21,12 +22,20 @@ import {
 } from './explain-pool.ts';
 import type { LiveState } from './explain-live.ts';
 import { type AskedRequest, readRequest } from './explain-request.ts';
+import { askedHandshake } from './explain-tls.ts';
 
 /** Everything that is decided about one request, and why. Printed as it is by `--json`. */
 export interface Decision {
   readonly listener: { readonly name: string; readonly address: string };
   /** Who connects, where there is no request. */
   readonly client?: string;
+  /** The handshake, where the URL begins with https. */
+  readonly tls?: {
+    /** Empty when the client names none. */
+    readonly serverName: string;
+    /** Names of the certificate that is shown. */
+    readonly certificate: readonly string[];
+  };
   /** What the listener read; absent when it refuses the request. */
   readonly request?: {
     readonly method: string;
@@ -57,6 +66,8 @@ export type Result =
   /** Waits until an endpoint is below its `maxConnections`. */
   | { readonly kind: 'queue'; readonly size: number; readonly timeoutMs: number }
   | { readonly kind: 'reply'; readonly status: number; readonly by: string }
+  /** The handshake fails, as counted by `pointsman_tls_handshake_failures_total`. */
+  | { readonly kind: 'refused'; readonly reason: HandshakeFailureReason; readonly serverName: string }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
   | {
       readonly kind: 'failure';
@@ -110,11 +121,17 @@ function decideWith(
   const request = readRequest(asked, listener);
   if ('code' in request) return { ...at, ...nothing, result: failed(request.code) };
 
-  const client = new ForwardingPolicy(listener, instance).forPeer(peerIp, asked.secure);
+  const { serverName } = asked;
+  const handshake = asked.secure ? askedHandshake(listener, serverName) : undefined;
+  if (handshake !== undefined && handshake.certificate === undefined)
+    return { ...at, ...nothing, result: { kind: 'refused', reason: 'unknown-name', serverName } };
+
+  const client = new ForwardingPolicy(listener, instance).forPeer(peerIp, asked.secure, handshake?.info);
   const refused = client.apply(request, 'HTTP/1.1');
   const clientIp = client.ip;
   const { method, authority: host, path, query } = request;
-  const read = { ...at, request: { method, host, path, query, clientIp } };
+  const tls = handshake === undefined ? {} : { tls: { serverName, certificate: handshake.certificate! } };
+  const read = { ...at, ...tls, request: { method, host, path, query, clientIp } };
   if (refused !== undefined) return { ...read, ...nothing, result: failed(refused) };
 
   const router = compileRoutes<LinkedPool>(listener.routes, {

@@ -2,6 +2,8 @@ import { RequestParser } from '../http/h1-request.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import { failure, type Failure } from '../model/failures.ts';
 import { RequestHead } from '../model/message.ts';
+import { hostOf } from '../l7/route-values.ts';
+import { canonicalIp } from '../util/ip.ts';
 import { normalisePath } from '../util/uri-path.ts';
 
 /** A request as the user describes it, ready for the codec. */
@@ -11,6 +13,8 @@ export interface AskedRequest {
   /** Port that the client would connect to, where the URL says so. */
   readonly port: number | undefined;
   readonly secure: boolean;
+  /** Name that the client would ask for by TLS; empty where the URL names none. */
+  readonly serverName: string;
 }
 
 const URL_PARTS = /^(?:(https?):\/\/([^/?#]*))?([^#]*)(?:#.*)?$/is;
@@ -45,7 +49,14 @@ export function askedRequest(method: string, url: string, headers: readonly stri
     bytes: Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'),
     port: portOf(authority, secure),
     secure,
+    serverName: serverNameOf(authority),
   };
+}
+
+/** RFC 6066 section 3: a name without its dot at the end, and no address. */
+function serverNameOf(authority: string): string {
+  const name = hostOf(authority).replace(/\.$/, '');
+  return name.startsWith('[') || canonicalIp(name) !== undefined ? '' : name;
 }
 
 function portOf(authority: string, secure: boolean): number | undefined {

@@ -73,6 +73,10 @@ function resultRows(result: Result, isSession: boolean, color: boolean): string 
   const say = (text: string, style: 'green' | 'red' | 'bold') => rows('result', [styled(style, text, color)]);
   if (result.kind === 'reply') return say(`answer ${result.status} by the ${result.by}`, 'bold');
   if (result.kind === 'redirect') return say(`redirect ${result.status} to ${result.location}`, 'bold');
+  if (result.kind === 'refused') {
+    const asked = result.serverName === '' ? 'a client that names none' : result.serverName;
+    return say(`the handshake fails (${result.reason}): there is no certificate for ${asked}`, 'red');
+  }
   if (result.kind === 'queue')
     return say(
       `waits in the queue (${result.size} places) for ${result.timeoutMs} ms at most: all are full`,
@@ -89,8 +93,12 @@ function resultRows(result: Result, isSession: boolean, color: boolean): string 
 
 /** A decision, for people. */
 export function decisionText(decision: Decision, color: boolean): string {
-  const { listener, client, request, filters, split, pool, result } = decision;
+  const { listener, client, tls, request, filters, split, pool, result } = decision;
   const parts = [rows('listener', [`${listener.name} (${listener.address})`])];
+  if (tls !== undefined) {
+    const asked = tls.serverName === '' ? 'no name asked for' : `${tls.serverName} asked for`;
+    parts.push(rows('tls', [`${asked}, the certificate of ${tls.certificate.join(', ')} shown`]));
+  }
   if (request !== undefined) {
     const { method, host, path, query, clientIp } = request;
     parts.push(rows('request', [`${method} ${path}${query} for ${host || 'no host'} from ${clientIp}`]));

@@ -93,10 +93,13 @@ export class ServerContext {
   readonly handle: Handle;
   /** Protocols in order of preference, as they are on the wire. */
   readonly offered: Buffer;
+  /** Names that the certificates are used for. */
+  readonly names: readonly string[];
 
-  constructor(handle: Handle, offered: Buffer) {
+  constructor(handle: Handle, offered: Buffer, names: readonly string[]) {
     this.handle = handle;
     this.offered = offered;
+    this.names = names;
     contexts.register(this, handle);
   }
 }
@@ -160,7 +163,7 @@ export class ServerTls {
     const { ssl } = openSsl();
     const settings = this.#settings;
     const handle = createContext(settings, true);
-    const context = new ServerContext(handle, this.#offered);
+    const context = new ServerContext(handle, this.#offered, [...new Set(group.flatMap(namesOf))]);
     for (const { cert, key, passphrase } of group) useCertificate(handle, cert, key, passphrase);
     const staple = group.find((one) => one.staple !== undefined)?.staple;
     if (staple !== undefined) staplesWith(handle, staple);
@@ -211,7 +214,7 @@ export class ServerTls {
     if (pem === undefined) return undefined;
     const { ssl } = openSsl();
     const handle = createContext(this.#settings, true);
-    const context = new ServerContext(handle, CHALLENGE_OFFERED);
+    const context = new ServerContext(handle, CHALLENGE_OFFERED, [name]);
     useCertificate(handle, pem, pem, '');
     ssl.SSL_CTX_set_options(handle, NO_TICKET);
     ssl.SSL_CTX_set_num_tickets(handle, 0);
