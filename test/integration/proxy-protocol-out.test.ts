@@ -221,6 +221,40 @@ describe('in front of endpoints that want to know the client', () => {
     });
   }
 
+  testWith('nginx')('HTTP/2 to endpoints: one connection for each of a client, never shared', async () => {
+    const [port = 0] = await freePorts(1);
+    await using _nginx = await startNginx(
+      `http { ${HTTP_PATHS} server { listen 127.0.0.1:${port} proxy_protocol http2; location / { return 200 "$server_protocol $proxy_protocol_port $connection"; } } }`,
+      port,
+    );
+    await using one = await startPointsman({
+      listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
+      pools: [
+        {
+          name: 'web',
+          protocol: 'h2c',
+          proxyProtocol: 'v2',
+          endpoints: [`127.0.0.1:${port}`],
+          healthCheck: { http: { path: '/' }, interval: '200ms', timeout: '200ms' },
+        },
+      ],
+    });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => dial(one.address())));
+    const connections = new Set<string>();
+    for (let turn = 0; turn < 3; turn++) {
+      for (const client of clients) client.send(get('/'));
+      for (const client of clients) {
+        const [protocol, source, connection = ''] = (await client.answer()).body.toString().split(' ');
+        expect([protocol, source]).toEqual(['HTTP/2.0', String(client.localPort)]);
+        connections.add(connection);
+      }
+    }
+    expect(connections.size).toBe(20);
+    for (const client of clients) client.close();
+    const pools = JSON.stringify(await (await fetch(`${one.admin}/api/v1/pools`)).json());
+    expect(pools).toContain('"healthy"');
+  });
+
   testWith('haproxy', 'nginx')('HAProxy (accept-proxy) and nginx (proxy_protocol) behind us', async () => {
     const [haproxyPort = 0, nginxPort = 0] = await freePorts(2);
     await using _haproxy = await startHaproxy(
