@@ -113,7 +113,7 @@ export class PoolQueue {
   wake(): void {
     const { line } = this.#pool.counts;
     if (line.alone) this.#serve();
-    else if (!this.#waking && !line.callOlder()) this.called();
+    else if (!this.#waking && !line.callOlder() && this.#tickets.size > 0) this.called();
   }
 
   /** Another worker calls: it is the turn of this one. */

@@ -111,6 +111,16 @@ describe('a peer that is not trusted', () => {
     expect(second.fields.block).toBe(first.fields.block);
   });
 
+  test('is told apart from others, and by what it speaks, whichever of its connections it uses', () => {
+    const policy = new ForwardingPolicy(listener(), 'here');
+    const told = (peer: string, secure: boolean) => applied(policy.forPeer(peer, secure));
+    for (let round = 0; round < 2; round++) {
+      expect(told('192.0.2.7', false)).toEqual(ours);
+      expect(told('192.0.2.8', false)).toMatchObject({ 'x-forwarded-for': ['192.0.2.8'] });
+      expect(told('192.0.2.7', true)).toMatchObject({ 'x-forwarded-proto': ['https'] });
+    }
+  });
+
   test('without a host, nothing is said of it', () => {
     const request = requestHead('GET', '/');
     request.authority = '';
