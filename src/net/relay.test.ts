@@ -169,6 +169,19 @@ describe('time', () => {
     expect(time.clock.pending).toBe(0);
   });
 
+  test.each(['client', 'endpoint'] as const)('after a FIN of the %s an hour is five minutes', (side) => {
+    const rig = open();
+    rig[side].fin();
+    const other = side === 'client' ? rig.endpoint : rig.client;
+    for (let piece = 0; piece < 10; piece++) {
+      time.advance(299_000);
+      other.send('still here');
+    }
+    expect(rig.finished()).toBe(0);
+    time.advance(300_000 + TICK_MS);
+    expect([rig.finished(), rig.relay.ending]).toEqual([1, 'idle']);
+  });
+
   test('asked to end, both get a FIN and a moment; what they still say does not prolong it', () => {
     const rig = open();
     runTurn(() => rig.relay.shutdown());

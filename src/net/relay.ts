@@ -4,6 +4,12 @@ import { Deadline, type TimerWheel } from './timer-wheel.ts';
 /** How long one direction may stay open after the other has ended because of an error or a drain, milliseconds. */
 const CLOSE_GRACE_MS = 5000;
 
+/**
+ * Longest idle time once one side has sent FIN, milliseconds. What is half closed usually has nobody there any more, and each would keep
+ * two descriptors for as long as an idle session may.
+ */
+const HALF_CLOSED_IDLE_MS = 300_000;
+
 /** One side of a relay. */
 export interface RelaySide {
   /** Bytes that came before the relay began and belong to it. */
@@ -171,12 +177,21 @@ export class Relay {
 
   /** A byte passed. */
   active(): void {
-    if (this.ending === undefined && !this.closing) this.#deadline.start(this.#idleMs);
+    if (this.ending === undefined && !this.closing) this.#deadline.start(this.#idleLimitMs);
+  }
+
+  get #idleLimitMs(): number {
+    const halfClosed = this.#toEndpoint.ended || this.#toClient.ended;
+    return halfClosed ? Math.min(this.#idleMs, HALF_CLOSED_IDLE_MS) : this.#idleMs;
   }
 
   /** One direction has ended, or drained; when both have, so has the relay. */
   ended(): void {
-    if (this.ending !== undefined || !this.#toEndpoint.ended || !this.#toClient.ended) return;
+    if (this.ending !== undefined) return;
+    if (!this.#toEndpoint.ended || !this.#toClient.ended) {
+      this.active();
+      return;
+    }
     if (!this.#toEndpoint.drained || !this.#toClient.drained) return;
     this.#over(this.closing ? 'asked' : 'ended');
     this.#client.close();
