@@ -64,6 +64,8 @@ export type Result =
       readonly sends: readonly string[];
     }
   /** Waits until an endpoint is below its `maxConnections`. */
+  /** No route passes the TLS of the client on: the listener ends it, and what comes then are requests. */
+  | { readonly kind: 'tls-ended' }
   | { readonly kind: 'queue'; readonly size: number; readonly timeoutMs: number }
   | { readonly kind: 'reply'; readonly status: number; readonly by: string }
   /** The handshake fails, as counted by `pointsman_tls_handshake_failures_total`. */

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema/config.ts';
 import { compileArms, drawArm } from '../model/weighted-arms.ts';
 import { seededRandom } from '../util/random.ts';
 import { type Decision, failed, NOBODY_LISTENS, SEED, shares } from './explain-decision.ts';
-import type { Peer, SessionListenerConfig } from './explain-listener.ts';
+import type { Peer, SessionListener } from './explain-listener.ts';
 import type { LiveState } from './explain-live.ts';
 import { AskedPools, type Choice, chooseEndpoint, type LinkedPool } from './explain-pool.ts';
 
@@ -51,7 +51,7 @@ function refusal(
  */
 export function decideSession(
   config: Config,
-  listener: SessionListenerConfig,
+  listener: SessionListener,
   client: Peer,
   live: LiveState | undefined,
   greeting: TlsGreeting,
@@ -60,8 +60,7 @@ export function decideSession(
   const pools = new AskedPools(config.pools, { random, log: NOBODY_LISTENS, live });
   try {
     const { name, address } = listener;
-    const routed =
-      'routes' in listener && listener.routes !== undefined ? judged(listener.routes, greeting) : undefined;
+    const routed = listener.routes !== undefined ? judged(listener.routes, greeting) : undefined;
     const at = {
       listener: { name, address: formatAddress(address) },
       client: client.ip,
@@ -69,7 +68,7 @@ export function decideSession(
       filters: [],
     };
     if (routed !== undefined && routed.chosen === undefined)
-      return { ...at, result: failed('hello_no_route') };
+      return { ...at, result: listener.endsTls ? { kind: 'tls-ended' } : failed('hello_no_route') };
     const { pool: poolName, split } = routed?.chosen ?? listener;
     const arms = split === undefined ? undefined : compileArms<LinkedPool>(split, (arm) => pools.get(arm));
     const linked = arms === undefined ? pools.get(poolName!) : drawArm(arms, random);

@@ -72,6 +72,8 @@ function poolRows(pool: PoolDecision): string {
 function resultRows(result: Result, isSession: boolean, color: boolean): string {
   const say = (text: string, style: 'green' | 'red' | 'bold') => rows('result', [styled(style, text, color)]);
   if (result.kind === 'reply') return say(`answer ${result.status} by the ${result.by}`, 'bold');
+  if (result.kind === 'tls-ended')
+    return say('the listener ends TLS; ask again with a method and a URL for what follows', 'bold');
   if (result.kind === 'redirect') return say(`redirect ${result.status} to ${result.location}`, 'bold');
   if (result.kind === 'refused') {
     const asked = result.serverName === '' ? 'a client that names none' : result.serverName;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { TestCa } from '../../test/support/certificates.ts';
 import type { Decision } from './explain-decision.ts';
 import { runCommandLine } from './program.ts';
 
@@ -158,6 +159,26 @@ pools: [ { name: web, policy: first, endpoints: [ 10.0.0.1:80 ] } ]
     expect(code).toBe(0);
     expect(out).toContain('* grpc  chosen');
     expect(out).toContain('endpoint 10.0.0.1:80: first picks it');
+  });
+
+  test('of a listener for HTTP is passed on by name, or ended there', async () => {
+    using ca = new TestCa();
+    const { cert, key } = ca.issue('own.test');
+    writeFileSync(
+      join(directory, 'mixed.yaml'),
+      `listeners:
+  - name: mixed
+    address: :443
+    tls: { certificates: [ { cert: ${cert}, key: ${key} } ] }
+    passThrough: [ { match: { sni: a.test }, pool: web } ]
+    routes: [ { pool: web } ]
+pools: [ { name: web, policy: first, endpoints: [ 10.0.0.1:80 ] } ]
+`,
+    );
+    const outOf = async (name: string) =>
+      (await explain('tcp', 'mixed', '-c', 'mixed.yaml', '--sni', name)).out;
+    expect(await outOf('a.test')).toMatch(/\* passThrough\[0\] +chosen[^]*endpoint 10\.0\.0\.1:80/);
+    expect(await outOf('own.test')).toMatch(/sni is own\.test, wanted is a\.test[^]*the listener ends TLS/);
   });
 
   test('is refused, and why', async () => {

@@ -151,7 +151,7 @@ test('explain foretells what happens', async () => {
     seen.set(result.kind, (seen.get(result.kind) ?? 0) + 1);
     if (result.kind === 'endpoint') {
       expect({ next, ...got }).toEqual({ next, name: result.endpoint, head: [...result.sends] });
-    } else if (result.kind === 'queue' || result.kind === 'refused') {
+    } else if (result.kind === 'queue' || result.kind === 'refused' || result.kind === 'tls-ended') {
       throw new Error(`nobody is full, and nothing is TLS: ${JSON.stringify(next)}`);
     } else {
       expect({ next, status: answer.status, got }).toEqual({ next, status: result.status, got: undefined });
