@@ -312,9 +312,12 @@ export class DataPlane {
     for (const { door } of this.#listeners) if (door instanceof UdpDoor) door.mute();
   }
 
-  /** Connections of clients that are open. */
+  /** Connections of clients that are open; sessions of UDP are none. */
   get connections(): number {
-    return this.#served().reduce((sum, { stats }) => sum + stats.connections.own, 0);
+    return this.#served().reduce(
+      (sum, { transport, stats }) => (transport === 'udp' ? sum : sum + stats.connections.own),
+      0,
+    );
   }
 
   /** Every connection ends with its next response; those that are idle for so long are closed. */

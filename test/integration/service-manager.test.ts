@@ -72,3 +72,25 @@ test('one that is not there is no reason not to run', async () => {
   expect(await pointsman.line('service-manager-unreachable')).toContain('ENOENT');
   expect((await fetch(`http://127.0.0.1:${pointsman.address().port}/`)).status).toBe(200);
 });
+
+test('after an upgrade it is told who is the main process now, which then speaks for itself', async () => {
+  await using manager = new Manager(false);
+  const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '200000' };
+  await using pointsman = await startPointsman(CONFIG, { env });
+  await manager.until(() => manager.told.length > 0);
+  const response = await fetch(`${pointsman.admin}/api/v1/upgrade`, { method: 'POST' });
+  const { pid } = (await response.json()) as { pid: number };
+  try {
+    await manager.until(() => manager.told.some((line) => line.includes('revision 2')));
+    await pointsman.exited();
+    const count = manager.told.length;
+    await manager.until(() => manager.told.length > count + 2);
+    expect(manager.told.filter((line) => line !== 'WATCHDOG=1')).toEqual([
+      'READY=1\nSTATUS=revision 1, 2 workers',
+      `MAINPID=${pid}`,
+      'READY=1\nSTATUS=revision 2, 2 workers',
+    ]);
+  } finally {
+    process.kill(pid, 'SIGKILL');
+  }
+});

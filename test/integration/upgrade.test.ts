@@ -15,8 +15,10 @@ import { HeldEndpoint } from '../support/held-endpoint.ts';
 import { failed, Load, summary } from '../support/load.ts';
 import { type Pointsman, PROGRAM, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
+import { cli } from '../support/cli.ts';
 import { freePorts } from '../support/rivals.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { UdpClient, UdpEndpoint } from '../support/udp-peers.ts';
 import { ask, dial } from '../support/wire.ts';
 
 function configOf(endpoints: readonly string[], more: Partial<TestConfig> = {}): TestConfig {
@@ -205,6 +207,49 @@ describe('upgrade', () => {
     expect([await changes(), await told()]).toEqual(before);
     // It is told as a length: a little is lost on the way.
     expect(Math.abs((await deadline()) - deadlineMs)).toBeLessThan(2000);
+  });
+
+  test('datagrams are answered all the while, by one process or the other', async () => {
+    await using endpoint = await UdpEndpoint.start('u');
+    const listener = { name: 'in', address: '127.0.0.1:0', protocol: 'udp', pool: 'p' } as const;
+    const pools = [{ name: 'p', endpoints: [endpoint.address] }];
+    await using pointsman = await startPointsman({ workers: 2, listeners: [listener], pools });
+    using successors = new Successors();
+    const { port } = pointsman.address('in');
+    const load = { stopped: false };
+    const clients = Array.from({ length: 8 }, async (_, index) => {
+      using client = await UdpClient.open(port);
+      let asked = 0;
+      for (; !load.stopped; asked++) {
+        expect(await client.ask(`${index}-${asked}`)).toBe(`u:${index}-${asked}`);
+        await Bun.sleep(2);
+      }
+      return asked;
+    });
+    await Bun.sleep(100);
+    expect((await successors.upgrade(pointsman)).outcome).toBe('upgraded');
+    await Bun.sleep(300);
+    load.stopped = true;
+    for (const asked of await Promise.all(clients)) expect(asked).toBeGreaterThan(50);
+    expect(await pointsman.exited()).toBe(0);
+  }, 30_000);
+
+  test('by the command line; a port that is set stays the same for everything', async () => {
+    const [web = 0, admin = 0] = await freePorts(2);
+    const address = `127.0.0.1:${admin}`;
+    const unix = join(mkdtempSync(join(tmpdir(), 'pointsman-upgrade-')), 'admin.sock');
+    const listener = { name: 'web', address: `127.0.0.1:${web}`, routes: [{ reply: { status: 200 } }] };
+    await using pointsman = await startPointsman({ admin: { address, unix }, listeners: [listener] });
+    using successors = new Successors();
+    const first = await cli(['upgrade', '--admin', address, '--json']);
+    expect([first.code, first.err]).toEqual([0, '']);
+    const { pid } = JSON.parse(first.out) as { pid: number };
+    successors.add(pid);
+    await until(() => adminOf(pointsman, pid));
+    const second = await cli(['upgrade', '--admin', `unix:${unix}`]);
+    expect(second.out).toMatch(/^process \d+ has taken over: version .*, revision 3\n$/);
+    successors.add(Number(/\d+/.exec(second.out)![0]));
+    expect((await ask({ host: '127.0.0.1', port: web }, get('/'))).status).toBe(200);
   });
 
   testWith('openssl')('a TLS session is resumed by the next process', async () => {

@@ -87,8 +87,15 @@ export class Pointsman {
   constructor(directory: string, args: readonly string[], options: StartOptions) {
     this.#directory = directory;
     const program = [options.program ?? PROGRAM, ...args];
-    const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...program];
-    this.#process = Bun.spawn(options.openFiles === undefined ? program : limited, {
+    const before = [
+      ...(options.openFiles === undefined ? [] : [`ulimit -n ${options.openFiles}`]),
+      // The process that is to take the sockets must be named: it is this shell, until it is replaced.
+      ...(options.activated === undefined
+        ? []
+        : [`export LISTEN_PID=$$ LISTEN_FDS=${options.activated.length}`]),
+    ];
+    const shell = ['sh', '-c', [...before, 'exec "$@"'].join('; '), 'sh', ...program];
+    this.#process = Bun.spawn(before.length === 0 ? program : shell, {
       cwd: directory,
       env: {
         ...process.env,
@@ -97,9 +104,7 @@ export class Pointsman {
       },
       // A group of its own, so that a signal can be sent to all of it, as a terminal does.
       detached: true,
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.activated ?? [])],
     });
     this.pid = this.#process.pid;
     void this.#read(this.#process.stdout);
@@ -248,6 +253,8 @@ export interface StartOptions {
   readonly openFiles?: number;
   /** Another way to the program. */
   readonly program?: string;
+  /** Descriptors that it is started with from 3 on, as systemd does. */
+  readonly activated?: readonly number[];
   /** Further environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Which sockets carry traffic. Default: descriptors where there are any. */
