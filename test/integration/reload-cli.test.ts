@@ -40,7 +40,7 @@ test('pointsman reload puts it into force, or says why not', async () => {
   const { file } = pointsman;
   const directory = dirname(file);
   const write = (config: TestConfig) =>
-    writeFileSync(file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...config }));
+    writeFileSync(file, JSON.stringify({ workers: 1, admin: { address: '127.0.0.1:0' }, ...config }));
   write(configOf({ policy: 'first' }));
   const admin = ['--admin', pointsman.admin];
   expect(await command(directory, 'reload', ...admin)).toEqual({
