@@ -14,6 +14,7 @@ import type { H2ServerSettings } from './h2-settings.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from './streams.ts';
+import { ignoring } from './ignoring-consumer.ts';
 import { CR } from './tables.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
@@ -69,16 +70,6 @@ const NO_BYTES = Buffer.alloc(0);
 
 const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
 type ReadingState = (typeof Reading)[keyof typeof Reading];
-
-const ignoring: RequestConsumer = {
-  onRequestBody() {},
-  onRequestEnd() {},
-  onRequestFailed() {},
-  onClientCongested() {},
-  onClientDrain() {},
-  onClientEnd() {},
-  onCut() {},
-};
 
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {

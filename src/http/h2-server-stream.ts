@@ -9,6 +9,7 @@ import { StreamTunnelSide } from './h2-tunnel-side.ts';
 import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
+import { ignoring } from './ignoring-consumer.ts';
 import { webSocketAccept } from './websocket-handshake.ts';
 
 /** Stands for the request of a stream that serves none. */
@@ -26,17 +27,6 @@ const statusLines: (readonly [PseudoLine] | undefined)[] = [];
 function statusLine(status: number): readonly [PseudoLine] {
   return (statusLines[status] ??= [pseudoLine(':status', String(status))]);
 }
-
-/** Hears nothing: for streams that are over. */
-export const ignoring: RequestConsumer = {
-  onRequestBody() {},
-  onRequestEnd() {},
-  onRequestFailed() {},
-  onClientCongested() {},
-  onClientDrain() {},
-  onClientEnd() {},
-  onCut() {},
-};
 
 /** One request of an HTTP/2 client and the way back to it. Used again for other requests. */
 export class H2ServerStream implements ClientStream, StreamOutputOwner {

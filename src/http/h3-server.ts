@@ -9,6 +9,7 @@ import { hasBody } from './h1-request.ts';
 import type { ServerSettings } from './h1-server.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
+import { ignoring } from './ignoring-consumer.ts';
 
 /** Lines about the connection: meaningless here (RFC 9114 section 4.2). */
 const CONNECTION_FIELDS = new Set([
@@ -18,16 +19,6 @@ const CONNECTION_FIELDS = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
-
-const ignoring: RequestConsumer = {
-  onRequestBody() {},
-  onRequestEnd() {},
-  onRequestFailed() {},
-  onClientCongested() {},
-  onClientDrain() {},
-  onClientEnd() {},
-  onCut() {},
-};
 
 /**
  * The head as HTTP/1.1 would have it, so that it is checked by the rules that hold for all: no second parser to be fooled.
