@@ -1,3 +1,4 @@
+import { triesOn } from '../connector/reach.ts';
 import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { type FailureCode, FAILURES } from '../model/failures.ts';
@@ -44,6 +45,8 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   #acquired = false;
   #ticket: QueueTicket | undefined = undefined;
   #cancelDial: (() => void) | undefined = undefined;
+  /** What attempts in vain took together, milliseconds. */
+  #lostMs = 0;
   /** When the latest wait or attempt began. */
   #sinceMs = 0;
 
@@ -150,7 +153,10 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
       this.#shared.observer.observe(pool, endpoint, code, 0);
     }
     this.#release();
-    const failure = pool.config.retry.attempts === 0 ? code : this.#attempt();
+    this.#lostMs += this.connectMs;
+    const { retry } = pool.config;
+    const reach = { failures: this.#tried.length, lostMs: this.#lostMs };
+    const failure = retry.attempts === 0 || !triesOn(reach, retry) ? code : this.#attempt();
     // The last failure says more than that there is no other endpoint.
     if (failure !== undefined) this.#owner.onGivenUp(failure === 'no_endpoint' ? code : failure);
   }

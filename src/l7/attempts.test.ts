@@ -47,6 +47,33 @@ describe('another attempt', () => {
     expect(proxy.held).toEqual(NOTHING);
   });
 
+  test('is not made for ever when endpoints cannot be reached: so many, or for so long', () => {
+    const endpoints = Array.from({ length: 20 }, () => 1);
+    proxy = new MemoryProxy({ pool: { endpoints, retry: { connectAttempts: 4, connectDeadline: '5s' } } });
+    const refused = proxy.connect().send(withBody('POST', 'x'));
+    while (proxy.network.pendingDials.length > 0) proxy.network.pendingDials[0]!.fail('connect_refused');
+    expect([statusOf(refused), proxy.log]).toEqual([503, [[503, 'no_endpoint', 4]]]);
+    expect(refused.received).toContain('last attempt: connect_refused');
+    const late = proxy.connect().send(GET);
+    for (let dials = 0; proxy.network.pendingDials.length > 0; dials++) {
+      expect(dials).toBeLessThan(3);
+      proxy.advance(2000);
+      proxy.network.pendingDials[0]!.fail('connect_timeout');
+    }
+    expect([statusOf(late), proxy.log[1]]).toEqual([503, [503, 'no_endpoint', 3]]);
+    expect(proxy.held).toEqual(NOTHING);
+  });
+
+  test('of a request that was sent does not count those that could not be reached', () => {
+    proxy = new MemoryProxy({ pool: { endpoints: [1, 1, 1, 1], retry: { attempts: 1 } } });
+    const client = proxy.connect().send(GET);
+    proxy.network.pendingDials[0]!.fail('connect_refused');
+    proxy.network.pendingDials[0]!.fail('connect_refused');
+    proxy.acceptDial().reset();
+    proxy.acceptDial().send(OK);
+    expect([statusOf(client), proxy.log]).toEqual([200, [[200, '', 4]]]);
+  });
+
   test('follows an endpoint that does not answer, for methods that may be sent twice', () => {
     for (const [request, tried] of [
       [GET, true],
@@ -150,6 +177,20 @@ describe('another attempt', () => {
     expect([statusOf(patient), proxy.pool.stats.retriesDenied]).toEqual([502, 1]);
     expect(proxy.held).toEqual(NOTHING);
     expect(proxy.pool.stats.retries).toBe(0);
+  });
+
+  test('waits for no place in the budget when its client has ended, or its deadline comes', () => {
+    const endpoints = [1, 1, 1];
+    proxy = new MemoryProxy({
+      pool: { endpoints, retry: { minRetries: 0, budgetPercent: 0, deadline: '1s' } },
+    });
+    const ended = proxy.connect().send(GET).fin();
+    const late = proxy.connect().send(GET);
+    for (const dial of proxy.network.pendingDials) dial.accept().reset();
+    expect([statusOf(ended), statusOf(late)]).toEqual([502, 0]);
+    proxy.advance(1000 + TICK_MS);
+    expect([statusOf(late), proxy.log[1]]).toEqual([504, [504, 'deadline', 1]]);
+    expect(proxy.held).toEqual(NOTHING);
   });
 
   test('takes the first place in the budget that comes free', () => {
@@ -270,6 +311,26 @@ describe('a request that waits for a place', () => {
     const endpoint = proxy.acceptDial();
     endpoint.send(OK).send(OK);
     expect(statusOf(waits)).toBe(200);
+    expect(proxy.held).toEqual(NOTHING);
+  });
+
+  test('does not begin to wait when its client ended while an endpoint was dialled', () => {
+    proxy = new MemoryProxy({
+      pool: { endpoints: [1, { maxConnections: 1 }], queue: { size: 2, timeout: '5s' } },
+    });
+    const client = proxy.connect().send(GET);
+    const [toFirst] = proxy.network.pendingDials;
+    proxy.balanced.change('a', { admin: 'disabled' });
+    proxy.connect().send(GET);
+    client.fin();
+    expect(client.standing).toBe('open');
+    toFirst!.fail('connect_refused');
+    expect([proxy.pool.queued, client.standing, proxy.log]).toEqual([
+      0,
+      'reset',
+      [[499, 'client_closed', 1]],
+    ]);
+    proxy.acceptDial().send(OK);
     expect(proxy.held).toEqual(NOTHING);
   });
 

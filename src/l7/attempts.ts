@@ -9,7 +9,7 @@ import type { Origin } from '../net/origin.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
-import { backoffMs, isFree, judgeRetry, retryBudget, type RetryVerdict } from './retry.ts';
+import { backoffMs, isFree, judgeRetry, nothingSent, retryBudget, type RetryVerdict } from './retry.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
 
@@ -27,6 +27,8 @@ export interface AttemptsOwner {
   readonly origin: Origin;
   /** The body can be sent again from its beginning. */
   readonly replayable: boolean;
+  /** The client has sent FIN: it may be gone, or waiting for its answer. */
+  readonly clientEnded: boolean;
   /** An endpoint is reached: the request is to be sent now. */
   onReached(session: EndpointStream): void;
   /** No attempt is left; none is held. */
@@ -60,6 +62,9 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #retries = 0;
   /** Those of them that followed a connection which was dead already. */
   #freeRetries = 0;
+  /** Attempts in which nothing was sent, and what they took together, milliseconds. */
+  #unsent = 0;
+  #lostMs = 0;
   /** Those of them that added to the work of an endpoint. */
   #costlyRetries = 0;
   /** Holds a place in the retry budget. */
@@ -145,15 +150,18 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     const { pool, queue } = this.#l7Pool;
     if (this.#strict && !this.#boundUsable) {
       this.#owner.onGivenUp('affinity_unavailable', '');
-    } else if (this.#boundUsable || this.#anyUntried(pool.view.available)) {
+    } else if (!this.#boundUsable && !this.#anyUntried(pool.view.available)) {
+      this.#giveUpWithoutEndpoint();
+    } else if (this.#owner.clientEnded) {
+      // Nobody waits in a queue for someone who may be gone.
+      this.#owner.onGivenUp('client_closed', '');
+    } else {
       const { size, timeout } = pool.config.queue;
       this.#ticket = queue.enter(this, size, timeout);
       this.#sinceMs = turnNowMs();
       if (this.#ticket !== undefined) return;
       pool.stats.queueFull++;
       this.#owner.onGivenUp('queue_full', '');
-    } else {
-      this.#giveUpWithoutEndpoint();
     }
   }
 
@@ -272,6 +280,10 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
       this.count--;
       this.#release();
     } else {
+      if (nothingSent(code)) {
+        this.#unsent++;
+        this.#lostMs += this.elapsedMs;
+      }
       this.blame(code);
       (this.#tried ??= []).push(this.endpoint!);
     }
@@ -293,7 +305,8 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     return judgeRetry(this.#l7Pool.pool, {
       code,
       method: this.#owner.request.method,
-      attempts: this.count,
+      attempts: this.count - this.#unsent,
+      reach: { failures: this.#unsent, lostMs: this.#lostMs },
       replayable: this.#owner.replayable,
       charged: this.#charged,
     });
@@ -302,6 +315,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #retryOrGiveUp(code: FailureCode, detail: string): void {
     const verdict = this.#judge(code);
     if (verdict === 'no') this.#owner.onGivenUp(code, detail);
+    else if (verdict === 'unreachable') this.#giveUpWithoutEndpoint();
     else if (verdict === 'now' && this.#retry(code)) return;
     else this.#waitForBudget(code, detail);
   }
@@ -309,7 +323,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #waitForBudget(code: FailureCode, detail: string): void {
     const nowMs = turnNowMs();
     if (this.#budgetSinceMs < 0) this.#budgetSinceMs = nowMs;
-    if (nowMs - this.#budgetSinceMs > BUDGET_PATIENCE_MS) {
+    if (nowMs - this.#budgetSinceMs > BUDGET_PATIENCE_MS || this.#owner.clientEnded) {
       this.#l7Pool.pool.stats.retriesDenied++;
       this.#owner.onGivenUp(code, detail);
       return;

@@ -51,6 +51,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   failure: FailureCode | '' = '';
   ttfbMs = -1;
   reused = false;
+  clientEnded = false;
   responseBytes = 0;
   route: CompiledRoute<L7Pool> | undefined = undefined;
   l7Pool: L7Pool | undefined = undefined;
@@ -239,7 +240,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   onGivenUp(code: FailureCode, detail: string): void {
-    this.#fail(code, detail);
+    if (code === 'client_closed') this.#abandon();
+    else this.#fail(code, detail);
   }
 
   get replayable(): boolean {
@@ -293,7 +295,11 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   onClientEnd(): void {
     // A client that has closed cannot be told from one that waits for its answer; but nobody waits in a queue for someone who may be gone.
-    if (this.attempts?.queued !== true) return;
+    this.clientEnded = true;
+    if (this.attempts?.queued === true) this.#abandon();
+  }
+
+  #abandon(): void {
     this.onRequestFailed('client_closed');
     this.client.abort();
   }

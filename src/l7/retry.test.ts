@@ -26,6 +26,7 @@ function judge(situation: Partial<RetrySituation>, retry: Record<string, unknown
     code: 'endpoint_closed',
     method: 'GET',
     attempts: 1,
+    reach: { failures: 1, lostMs: 0 },
     replayable: true,
     charged: false,
     ...situation,
@@ -79,7 +80,14 @@ describe('the budget', () => {
   test('leaves room for a share of the requests under way, and for a few always', () => {
     const one = pool({ budgetPercent: 20, minRetries: 3 });
     const verdict = (charged = false): RetryVerdict =>
-      judgeRetry(one, { code: 'endpoint_closed', method: 'GET', attempts: 1, replayable: true, charged });
+      judgeRetry(one, {
+        code: 'endpoint_closed',
+        method: 'GET',
+        attempts: 1,
+        reach: { failures: 0, lostMs: 0 },
+        replayable: true,
+        charged,
+      });
     for (const [activeRequests, activeRetries, expected] of [
       [1, 0, 'now'],
       [1, 2, 'now'],

@@ -1,3 +1,4 @@
+import { type Reach, triesOn } from '../connector/reach.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Random } from '../util/random.ts';
@@ -8,14 +9,16 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 const BACKOFF_BASE_MS = 25;
 const BACKOFF_CAP_MS = 250;
 
-export type RetryVerdict = 'no' | 'now' | 'later';
+export type RetryVerdict = 'no' | 'now' | 'later' | 'unreachable';
 
 /** What the decision depends on besides the pool. */
 export interface RetrySituation {
   readonly code: FailureCode;
   readonly method: string;
-  /** Attempts that count, so far. */
+  /** Attempts so far in which the request was sent. */
   readonly attempts: number;
+  /** Attempts so far in which nothing was sent. */
+  readonly reach: Reach;
   /** The body can be sent again from its beginning. */
   readonly replayable: boolean;
   /** This exchange holds a place in the budget already. */
@@ -28,22 +31,23 @@ export function isFree(code: FailureCode): boolean {
 }
 
 /** Nothing was sent, so nothing can have been done twice and no work is added to an endpoint in trouble. */
-function nothingSent(code: FailureCode): boolean {
+export function nothingSent(code: FailureCode): boolean {
   return FAILURES[code].retry === 'safe';
 }
 
 /**
  * Whether a failed attempt may be followed by another (RFC 9110 section 9.2.2, and the budget of the pool).
- * `later`: it may, but too many retries are under way; ask again after `backoffMs`.
+ * `later`: it may, but too many retries are under way; ask again after `backoffMs`. `unreachable`: it might, but enough endpoints were
+ * tried in vain.
  */
 export function judgeRetry(pool: Pool, situation: RetrySituation): RetryVerdict {
   const { retry } = pool.config;
-  const { code, method, attempts, replayable, charged } = situation;
+  const { code, method, attempts, reach, replayable, charged } = situation;
   const proof = FAILURES[code].retry;
   if (retry.attempts === 0 || proof === 'never' || !replayable) return 'no';
   if (proof === 'idempotent' && !IDEMPOTENT.has(method)) return 'no';
   if (isFree(code)) return 'now';
-  if (nothingSent(code)) return 'now';
+  if (nothingSent(code)) return triesOn(reach, retry) ? 'now' : 'unreachable';
   if (attempts > retry.attempts) return 'no';
   return charged || pool.activeRetries < retryBudget(pool) ? 'now' : 'later';
 }

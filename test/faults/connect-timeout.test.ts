@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import net from 'node:net';
 
+import { DeafPort } from '../support/deaf-port.ts';
 import { startEndpoints } from '../support/endpoint-process.ts';
-import { get } from '../support/front.ts';
+import { get, post, startFront } from '../support/front.ts';
 import { startPointsman } from '../support/pointsman.ts';
 import { valueOf } from '../support/strict-fields.ts';
+import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { dial } from '../support/wire.ts';
 import { expectTime } from './expect-time.ts';
 
@@ -39,5 +41,56 @@ describe('limit of a connect', () => {
     });
     for (const filler of fillers) filler.destroy();
     client.close();
+  });
+
+  test('twenty endpoints that answer nothing: the client does not wait for all of them', async () => {
+    using deaf = await DeafPort.open();
+    await using proxy = await startFront([], {
+      pool: {
+        endpoints: deaf.names(20),
+        timeouts: { connect: '500ms' },
+        retry: { connectDeadline: '1200ms' },
+        outlierDetection: false,
+      },
+    });
+    const client = await dial(proxy.address());
+    client.send(get('/x'));
+    await expectTime(1500, async () => {
+      const answer = await client.answer();
+      expect(answer.status).toBe(503);
+      expect(valueOf(answer, 'proxy-status')).toContain('last attempt: connect_timeout');
+    });
+    client.close();
+  });
+
+  test('one that answers behind two that do not is found by requests of every method, and by sessions', async () => {
+    using deaf = await DeafPort.open();
+    await using endpoint = await ScriptedEndpoint.start();
+    const pool = {
+      policy: 'first' as const,
+      endpoints: [...deaf.names(2), endpoint.name],
+      timeouts: { connect: '300ms' },
+      outlierDetection: false as const,
+    };
+    await using proxy = await startPointsman({
+      listeners: [
+        { name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] },
+        { name: 'raw', address: '127.0.0.1:0', protocol: 'tcp', pool: 'web' },
+        { name: 'hasty', address: '127.0.0.1:0', protocol: 'tcp', pool: 'hasty' },
+      ],
+      pools: [
+        { name: 'web', ...pool },
+        { name: 'hasty', ...pool, retry: { connectAttempts: 2 } },
+      ],
+    });
+    for (const name of ['web', 'raw']) {
+      const client = await dial(proxy.address(name));
+      client.send(post('/x', 'hello'));
+      expect((await client.answer()).status).toBe(200);
+      client.close();
+    }
+    const client = await dial(proxy.address('hasty'));
+    await expectTime(600, () => client.untilEnd(5000));
+    expect(client.ending).toBe('reset');
   });
 });

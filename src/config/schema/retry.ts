@@ -17,13 +17,17 @@ const RETRYABLE_GRPC = [
 
 /** Which failed attempts are tried again. Only what is proven safe ever is. */
 export const retry = z.strictObject({
-  attempts: z
-    .number()
-    .int()
-    .min(0)
-    .max(10)
-    .default(2)
-    .meta({ description: 'Attempts beyond the first; 0 switches retries off.' }),
+  attempts: z.number().int().min(0).max(10).default(2).meta({
+    description: 'Attempts beyond the first, of those in which the request was sent; 0 switches retries off.',
+  }),
+  connectAttempts: z.number().int().min(1).max(1000).default(10).meta({
+    description:
+      'Endpoints that may fail to connect, or refuse to look at the request, before it is given up.',
+  }),
+  connectDeadline: positiveDuration.prefault('5s').meta({
+    description:
+      'Time that failing to connect may take for one request, queues not counted. Once it is over no other endpoint is tried.',
+  }),
   budgetPercent: z
     .number()
     .min(0)
