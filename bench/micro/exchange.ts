@@ -43,6 +43,9 @@ class Sink implements Transport {
     this.writes++;
     return end - start;
   }
+  silent(): boolean {
+    return true;
+  }
   wantRoom(): void {}
   read(): void {}
   keepAlive(): void {}

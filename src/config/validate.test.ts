@@ -170,7 +170,7 @@ describe('validate', () => {
       }),
       { numRuns: 1000 },
     );
-  });
+  }, 60_000);
 
   test('keys of the prototype are keys like others', () => {
     const input: unknown = JSON.parse('{"__proto__": {"workers": 5}, "constructor": 1, "listeners": []}');

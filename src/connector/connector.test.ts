@@ -26,6 +26,7 @@ afterEach(() => time.restore());
 /** A connection as a codec would keep it. */
 class Line implements Session {
   readonly openedMs = turnNowMs();
+  untouched = true;
   state: 'fresh' | 'idle' | 'retired' = 'fresh';
   readonly failures: FailureCode[] = [];
   readonly #connection: Connection;
@@ -56,6 +57,7 @@ class Line implements Session {
 }
 
 class Waiter implements SessionWaiter<Line> {
+  careful = false;
   readonly heard: string[] = [];
   line: Line | undefined = undefined;
 
@@ -91,12 +93,12 @@ describe('reuse', () => {
     const connector = connectorWith();
     const lines = Array.from({ length: 3 }, () => dialled(connector).line);
     for (const line of lines) expect(connector.onIdle(line)).toBe(true);
-    expect([connector.take(), connector.take(), connector.take(), connector.take()]).toEqual([
-      lines[2],
-      lines[1],
-      lines[0],
-      undefined,
-    ]);
+    expect([
+      connector.take(false),
+      connector.take(false),
+      connector.take(false),
+      connector.take(false),
+    ]).toEqual([lines[2], lines[1], lines[0], undefined]);
     expect(endpoint.stats.connectionsReused).toBe(3);
     expect(endpoint.stats.connectionsOpened).toBe(3);
   });
@@ -109,9 +111,26 @@ describe('reuse', () => {
     expect([...old, young].map((line) => connector.onIdle(line))).toEqual([true, true, false]);
     expect(connector.idleCount).toBe(2);
     time.advance(500);
-    expect(connector.take()).toBeUndefined();
+    expect(connector.take(false)).toBeUndefined();
     expect(old.map(({ state }) => state)).toEqual(['retired', 'retired']);
     expect(connector.idleCount).toBe(0);
+  });
+
+  test('gives to the careful only what nothing has come on; what something has come on is closed', () => {
+    const connector = connectorWith();
+    const [good, doubtful] = Array.from({ length: 2 }, () => dialled(connector).line);
+    for (const line of [good!, doubtful!]) connector.onIdle(line);
+    doubtful!.untouched = false;
+    expect(connector.take(true)).toBe(good);
+    expect([doubtful!.state, connector.take(false)]).toEqual(['retired', undefined]);
+    const waiter = new Waiter();
+    waiter.careful = true;
+    connector.dial(waiter);
+    good!.untouched = false;
+    expect(connector.onIdle(good!)).toBe(false);
+    network.pendingDials[0]!.accept();
+    expect(waiter.heard).toEqual(['session']);
+    expect(waiter.line).not.toBe(good);
   });
 
   test('with no idle connections allowed, still serves who waits', () => {
@@ -130,7 +149,11 @@ describe('reuse', () => {
     connector.onIdle(one.line);
     connector.onIdle(two.line);
     one.peer.reset();
-    expect([connector.idleCount, connector.take(), connector.take()]).toEqual([1, two.line, undefined]);
+    expect([connector.idleCount, connector.take(false), connector.take(false)]).toEqual([
+      1,
+      two.line,
+      undefined,
+    ]);
   });
 });
 
@@ -263,7 +286,7 @@ test('whatever happens, each waiter hears one thing, and only while it waits', (
             break;
           }
           case 'take': {
-            const line = connector.take();
+            const line = connector.take(false);
             if (line !== undefined) used.push(line);
             break;
           }

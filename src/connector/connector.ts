@@ -9,6 +9,8 @@ import type { EndpointConnector, SessionWaiter } from './endpoint-connector.ts';
 /** A connection to an endpoint as a codec keeps it between exchanges. */
 export interface Session extends ConnectionHandler {
   readonly openedMs: number;
+  /** Looked at now, nothing has come on it that was not asked for, nor its end; the system is asked. */
+  readonly untouched: boolean;
   /** Is kept idle from now on. */
   rest(): void;
   /** Is not wanted any more. */
@@ -65,9 +67,10 @@ export class Connector<S extends Session> implements EndpointConnector<S> {
     return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#dialling === 0;
   }
 
-  take(): S | undefined {
+  take(careful: boolean): S | undefined {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
-      if (turnNowMs() - session.openedMs < this.#settings.maxAgeMs) {
+      const young = turnNowMs() - session.openedMs < this.#settings.maxAgeMs;
+      if (young && (!careful || session.untouched)) {
         this.endpoint.stats.connectionsReused++;
         return session;
       }
@@ -115,8 +118,11 @@ export class Connector<S extends Session> implements EndpointConnector<S> {
 
   /** A session became free: it serves whoever waits, or is kept. False when it is not wanted. */
   onIdle(session: S): boolean {
-    const waiter = this.#waiting.shift();
+    const waiter = this.#waiting[0];
+    // Whoever is careful has a dial of its own on its way.
+    if (waiter?.careful === true && !session.untouched) return false;
     if (waiter !== undefined) {
+      this.#waiting.shift();
       waiter.onSession(session);
       return true;
     }

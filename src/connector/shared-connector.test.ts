@@ -95,6 +95,7 @@ class Line implements SharedSession<Use> {
 }
 
 class Waiter implements SessionWaiter<Use> {
+  readonly careful = false;
   readonly heard: string[] = [];
   use: Use | undefined = undefined;
 

@@ -71,6 +71,7 @@ export class SharedConnector<C extends SharedSession<S>, S> implements EndpointC
     return this.#sessions.length === 0 && this.#waiting.length === 0 && this.#dialling === 0;
   }
 
+  /** On a shared connection an endpoint says which requests it has not looked at (GOAWAY): nobody need be careful. */
   take(): S | undefined {
     const sessions = this.#sessions;
     for (let index = 0; index < sessions.length; index++) {

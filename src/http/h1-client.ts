@@ -93,6 +93,11 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
     return this.exchanges > 1;
   }
 
+  /** A new connection is not looked at: if it ends, then not for having been idle. */
+  get untouched(): boolean {
+    return this.exchanges === 0 || this.#connection.silent();
+  }
+
   /** Starts the time after which an idle connection is closed. The owner calls it when it keeps the connection. */
   rest(): void {
     this.#deadline.start(this.#idleMs);

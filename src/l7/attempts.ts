@@ -1,5 +1,6 @@
 import type { EndpointConnector, SessionWaiter } from '../connector/endpoint-connector.ts';
 import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
+import { hasBody } from '../http/h1-request.ts';
 import type { EndpointStream } from '../http/streams.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
@@ -9,7 +10,15 @@ import type { Origin } from '../net/origin.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
-import { backoffMs, isFree, judgeRetry, nothingSent, retryBudget, type RetryVerdict } from './retry.ts';
+import {
+  backoffMs,
+  isFree,
+  isIdempotent,
+  judgeRetry,
+  nothingSent,
+  retryBudget,
+  type RetryVerdict,
+} from './retry.ts';
 
 const NONE_TRIED: readonly Endpoint[] = [];
 
@@ -224,7 +233,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     if (this.#retries > 0) endpoint.stats.retries++;
     this.#sinceMs = turnNowMs();
     const connector = this.#l7Pool.connectorFor(endpoint, this.#owner.origin);
-    const session = connector.take();
+    const session = connector.take(this.careful);
     if (session === undefined) {
       this.#connector = connector;
       connector.dial(this);
@@ -232,6 +241,11 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
       this.connectMs = 0;
       this.#owner.onReached(session);
     }
+  }
+
+  get careful(): boolean {
+    const { request } = this.#owner;
+    return !isIdempotent(request.method) || hasBody(request);
   }
 
   onSession(session: EndpointStream): void {

@@ -40,6 +40,8 @@ export interface Connection extends Origin {
   write(bytes: Buffer, start: number, end: number): void;
   /** Writes now what `open` collected. Returns whether the kernel has taken everything. */
   flush(): boolean;
+  /** Whether the peer has sent nothing, FIN and reset included, that the handler was not told of yet. One system call. */
+  silent(): boolean;
   /** Stops reading: the peer is held back by TCP. */
   pause(): void;
   resume(): void;

@@ -129,6 +129,10 @@ export class SocketConnection implements Connection, TransportEvents {
     }
   }
 
+  silent(): boolean {
+    return !this.closed && !this.readEnded && this.#transport.silent();
+  }
+
   pause(): void {
     if (this.#paused || this.closed) return;
     this.#paused = true;

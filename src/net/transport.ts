@@ -10,6 +10,11 @@ export interface Transport {
   readonly localPort: number;
   /** Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost. */
   write(bytes: Buffer, start: number, end: number): number;
+  /**
+   * Whether nothing has come that was not told yet: no bytes, no FIN, no reset. Asks the system, where it can be asked, and so knows what
+   * events will only say later.
+   */
+  silent(): boolean;
   /** Whether to be told when the kernel has room again. */
   wantRoom(wanted: boolean): void;
   /** Whether to read. */

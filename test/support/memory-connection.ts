@@ -62,6 +62,10 @@ class MemoryTransport implements Transport {
     return taken;
   }
 
+  silent(): boolean {
+    return this.alive && !this.finRead && this.inbox.length === 0;
+  }
+
   wantRoom(wanted: boolean): void {
     this.wantsRoom = wanted;
   }

@@ -26,6 +26,8 @@ const FIRST_READ_BYTES = 64 * 1024;
 /** What every read goes into; what is to be kept is copied by who keeps it. */
 const input = fixed(READ_BYTES);
 const option = fixed(8);
+/** What is looked at without taking it. */
+const glimpse = fixed(1);
 
 function setOption(fd: number, level: number, name: number, value: number, second = 0): void {
   option.writeInt32LE(value, 0);
@@ -110,6 +112,11 @@ export class FdTransport implements Transport, PollTarget {
     const error = errno();
     // Dead: the event that says so follows.
     return error === E.AGAIN || error === E.INTR ? 0 : end - start;
+  }
+
+  silent(): boolean {
+    if (!this.#open || this.#finSeen) return false;
+    return sys.recv(this.#fd, glimpse, 1, MSG.PEEK | MSG.DONTWAIT) < 0 && errno() === E.AGAIN;
   }
 
   wantRoom(wanted: boolean): void {

@@ -138,6 +138,12 @@ export const IPV6_V6ONLY = 26;
 export const IP_PKTINFO = 8;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
-export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x40000000 } as const;
+export const MSG = {
+  PEEK: 0x2,
+  TRUNC: 0x20,
+  DONTWAIT: 0x40,
+  NOSIGNAL: 0x4000,
+  CMSG_CLOEXEC: 0x40000000,
+} as const;
 export const SCM_RIGHTS = 1;
 export const SHUT_WR = 1;

@@ -40,6 +40,11 @@ export class RuntimeTransport implements Transport {
   }
 
   /** The runtime tells it unasked. */
+  /** The runtime reads as soon as it can, and cannot be asked what it has not read. */
+  silent(): boolean {
+    return true;
+  }
+
   wantRoom(): void {}
 
   read(wanted: boolean): void {

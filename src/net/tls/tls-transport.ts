@@ -298,6 +298,11 @@ export class TlsTransport implements Transport, TransportEvents {
     return taken;
   }
 
+  /** What waits to be opened may be no more than a ticket, but it may be the end. */
+  silent(): boolean {
+    return !this.#ended && this.#inner.silent();
+  }
+
   onRoom(): void {
     if (this.#sealed.onRoom() && this.#finWanted) this.#sendFin();
     if (this.#phase === Phase.Open) this.#events.onRoom();
