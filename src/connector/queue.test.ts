@@ -9,7 +9,8 @@ import { Layout } from '../model/shared/layout.ts';
 import { PrivateFile } from '../model/shared/shared-file.ts';
 import { SharedState } from '../model/shared/shared-state.ts';
 import { StateOwner } from '../model/shared/state-owner.ts';
-import { PoolQueue, type QueueTicket, type QueueWaiter } from './queue.ts';
+import type { QueueTicket, QueueWaiter } from './queue-lines.ts';
+import { PoolQueue } from './queue.ts';
 
 let time: FakeTime;
 let queue: PoolQueue;
@@ -23,12 +24,16 @@ beforeEach(() => {
 });
 afterEach(() => time.restore());
 
-/** Places that are free. */
+/** Places that are free, and the endpoint that has them, for those who are bound to it. */
 let room = 0;
+let roomAt: Endpoint | undefined;
+const config = poolSchema.parse({ name: 'pool', endpoints: ['127.0.0.1:1', '127.0.0.1:2'] });
+const [one, two] = config.endpoints.map((endpoint) => new Endpoint('pool', endpoint));
 
 class Waiter implements QueueWaiter {
   readonly name: string;
-  waitsForOne = false;
+  waitsFor: Endpoint | undefined = undefined;
+  asked = 0;
   onServed: () => void = () => {};
 
   constructor(name: string) {
@@ -36,8 +41,10 @@ class Waiter implements QueueWaiter {
   }
 
   onRoom(): boolean {
+    this.asked++;
     events.push(`${this.name} asked`);
-    if (room === 0 || this.waitsForOne) return false;
+    const own = this.waitsFor;
+    if (room === 0 || (own !== undefined && own !== roomAt)) return false;
     events.pop();
     room--;
     events.push(`${this.name} served`);
@@ -57,7 +64,21 @@ function enter(name: string, timeoutMs = 1000): { waiter: Waiter; ticket: QueueT
 
 function wake(places: number): void {
   room = places;
+  roomAt = undefined;
   queue.wake();
+}
+
+function wakeAt(endpoint: Endpoint, places: number): void {
+  room = places;
+  roomAt = endpoint;
+  queue.wake(endpoint);
+}
+
+function bound(name: string, endpoint: Endpoint | undefined, size = 10_000): Waiter {
+  const waiter = new Waiter(name);
+  waiter.waitsFor = endpoint;
+  queue.enter(waiter, size, 1000);
+  return waiter;
 }
 
 describe('the queue', () => {
@@ -70,7 +91,7 @@ describe('the queue', () => {
   });
 
   test('stops at the first that gets none, but goes past those that want a certain endpoint', () => {
-    enter('a').waiter.waitsForOne = true;
+    enter('a').waiter.waitsFor = one;
     enter('b');
     enter('c');
     wake(1);
@@ -79,6 +100,48 @@ describe('the queue', () => {
     wake(0);
     enter('d');
     expect(events).toEqual(['a asked', 'c asked']);
+  });
+
+  test('room at an endpoint is for who waits for it and who waits for any, in their order', () => {
+    bound('a', one);
+    bound('b', two);
+    bound('c', undefined);
+    bound('d', two);
+    wakeAt(two!, 3);
+    expect(events).toEqual(['b served', 'c served', 'd served']);
+    wakeAt(one!, 1);
+    expect([events.at(-1), queue.length]).toEqual(['a served', 0]);
+  });
+
+  test('who waits for an endpoint that may not be used any more goes wherever there is room, in order', () => {
+    const waiters = ['a', 'b'].map((name) => bound(name, one));
+    bound('c', undefined);
+    for (const waiter of waiters) waiter.waitsFor = undefined;
+    // It is told of when the set of endpoints changes.
+    wake(0);
+    events = [];
+    wakeAt(two!, 1);
+    wakeAt(two!, 2);
+    expect(events.filter((event) => event.endsWith('served'))).toEqual(['a served', 'b served', 'c served']);
+  });
+
+  test('who is bound to an endpoint that may be used again does not hold up those behind it', () => {
+    const back = bound('a', undefined);
+    bound('b', undefined);
+    back.waitsFor = one;
+    wakeAt(two!, 1);
+    wakeAt(one!, 1);
+    expect(events).toEqual(['a asked', 'b served', 'a served']);
+  });
+
+  test('however many wait for one endpoint, room elsewhere does not look at them', () => {
+    const waiters = Array.from({ length: 5000 }, (_, index) => bound(`${index}`, one));
+    for (let round = 0; round < 5000; round++) wakeAt(two!, 1);
+    expect(waiters.reduce((sum, { asked }) => sum + asked, 0)).toBe(0);
+    for (let round = 0; round < 5000; round++) wakeAt(one!, 1);
+    // Each is asked when it is served, and once as the one behind it for which there was no more room.
+    expect(waiters.reduce((sum, { asked }) => sum + asked, 0)).toBeLessThanOrEqual(10_000);
+    expect(queue.length).toBe(0);
   });
 
   test('is bounded, also when it is of size 0', () => {

@@ -1,23 +1,8 @@
+import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
-
-/** A request or session that waits until an endpoint has room. */
-export interface QueueWaiter {
-  /** It wants one certain endpoint: others behind it need not wait for that one. */
-  readonly waitsForOne: boolean;
-  /** Some endpoint may have room. Returns whether the waiter is served, that is, leaves the queue. */
-  onRoom(): boolean;
-  /** It has waited for the queue's timeout, and has left the queue. */
-  onQueueTimeout(): void;
-}
-
-/** The place of a waiter in the queue. */
-export interface QueueTicket {
-  readonly waiter: QueueWaiter;
-  readonly deadline: Deadline;
-  readonly sinceMs: number;
-}
+import { nextOf, QueueLines, type QueueTicket, type QueueWaiter } from './queue-lines.ts';
 
 /**
  * How often it is looked whether there is room although nobody called, milliseconds. Only for when a worker that was called does not answer;
@@ -34,12 +19,14 @@ const LOOK_EVERY_MS = 50;
  * room.
  */
 export class PoolQueue {
-  readonly #tickets = new Set<QueueTicket>();
+  readonly #lines = new QueueLines();
   readonly #wheel: TimerWheel;
   readonly #pool: Pool;
   readonly #lookout: Deadline;
   readonly #look = (): void => runTurn(() => this.wake());
   #waking = false;
+  /** Room was made while those who wait were being served. */
+  #missed = false;
   /** There was room at the last look: at once it is for others, but not for so long. */
   #sawRoom = false;
 
@@ -51,13 +38,13 @@ export class PoolQueue {
 
   /** Requests of this process that wait. */
   get length(): number {
-    return this.#tickets.size;
+    return this.#lines.length;
   }
 
   /** Whether somebody has waited longer than a request that comes now, and is not served before other workers have been asked. */
   get othersFirst(): boolean {
     const { line } = this.#pool.counts;
-    return !line.alone && (this.#tickets.size > 0 || line.othersWait);
+    return !line.alone && (this.#lines.length > 0 || line.othersWait);
   }
 
   /** Queues `waiter` for at most `timeoutMs`; undefined when `size` requests wait already, in all workers. */
@@ -73,11 +60,15 @@ export class PoolQueue {
         },
       }),
       sinceMs: turnNowMs(),
+      order: this.#lines.nextOrder(),
+      line: undefined,
+      previous: undefined,
+      next: undefined,
     };
     ticket.deadline.start(timeoutMs);
-    this.#tickets.add(ticket);
+    this.#lines.add(ticket);
     if (line.alone) return ticket;
-    if (this.#tickets.size === 1) {
+    if (this.#lines.length === 1) {
       line.stand(ticket.sinceMs);
       this.#lookout.start(LOOK_EVERY_MS);
     }
@@ -92,53 +83,71 @@ export class PoolQueue {
   }
 
   #remove(ticket: QueueTicket): void {
-    const first = this.#first();
-    if (!this.#tickets.delete(ticket)) return;
     const { queued, line } = this.#pool.counts;
+    // Whose turn it is matters to other workers alone.
+    const wasFirst = !line.alone && ticket === this.#lines.first;
+    if (!this.#lines.remove(ticket)) return;
     queued.give();
-    if (line.alone || ticket !== first) return;
-    const next = this.#first();
+    if (!wasFirst) return;
+    const next = this.#lines.first;
     if (next === undefined) {
       line.leave();
       this.#lookout.cancel();
     } else line.stand(next.sinceMs);
   }
 
-  #first(): QueueTicket | undefined {
-    for (const ticket of this.#tickets) return ticket;
-    return undefined;
-  }
-
-  /** An endpoint has room, or the set of endpoints changed: whoever has waited longest is served. */
-  wake(): void {
+  /** `endpoint` has room, or with undefined any may have, or the set of endpoints changed: whoever has waited longest is served. */
+  wake(endpoint?: Endpoint): void {
     const { line } = this.#pool.counts;
-    if (line.alone) this.#serve();
-    else if (!this.#waking && !line.callOlder() && this.#tickets.size > 0) this.called();
+    if (line.alone) this.#serve(endpoint);
+    else if (!this.#waking && !line.callOlder() && this.#lines.length > 0) this.#ourTurn(endpoint);
   }
 
   /** Another worker calls: it is the turn of this one. */
   called(): void {
+    this.#ourTurn(undefined);
+  }
+
+  #ourTurn(endpoint: Endpoint | undefined): void {
     const { line } = this.#pool.counts;
-    const first = this.#first();
+    const { first } = this.#lines;
     if (first === undefined) {
       line.callOlder();
       return;
     }
-    this.#serve();
+    this.#serve(endpoint);
     if (this.#hasRoom()) line.callNext(first.sinceMs);
   }
 
-  /** Serves in order until one cannot be served. */
-  #serve(): void {
-    if (this.#waking || this.#tickets.size === 0) return;
+  #serve(endpoint: Endpoint | undefined): void {
+    if (this.#waking) this.#missed = true;
+    if (this.#waking || this.#lines.length === 0) return;
     this.#waking = true;
     try {
-      for (const ticket of this.#tickets) {
-        if (ticket.waiter.onRoom()) this.leave(ticket);
-        else if (!ticket.waiter.waitsForOne) break;
+      this.#round(endpoint);
+      while (this.#missed) {
+        this.#missed = false;
+        this.#round(undefined);
       }
     } finally {
       this.#waking = false;
+      this.#missed = false;
+    }
+  }
+
+  /** Serves in order until nobody can be served. Each of the lines concerned ends the round with one who cannot, or empty. */
+  #round(endpoint: Endpoint | undefined): void {
+    const lines = this.#lines.concerned(endpoint);
+    for (let ticket = nextOf(lines); ticket !== undefined; ticket = nextOf(lines)) {
+      const { waiter, line } = ticket;
+      if (waiter.onRoom()) {
+        this.leave(ticket);
+        continue;
+      }
+      const { waitsFor } = waiter;
+      // Those behind it do not want what it wants.
+      if (waitsFor !== undefined && waitsFor !== line!.endpoint) this.#lines.regroup(ticket);
+      else line!.blocked = true;
     }
   }
 
@@ -150,6 +159,6 @@ export class PoolQueue {
     this.#lookout.start(LOOK_EVERY_MS);
     const sawRoom = this.#sawRoom;
     this.#sawRoom = this.#hasRoom();
-    if (sawRoom && this.#sawRoom) this.#serve();
+    if (sawRoom && this.#sawRoom) this.#serve(undefined);
   }
 }

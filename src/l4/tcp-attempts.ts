@@ -1,5 +1,5 @@
 import { triesOn } from '../connector/reach.ts';
-import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
+import type { QueueTicket, QueueWaiter } from '../connector/queue-lines.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { type FailureCode, FAILURES } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
@@ -36,7 +36,7 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
   connectMs = 0;
   readonly hash: number;
   /** Sessions are bound to no endpoint. */
-  readonly waitsForOne = false;
+  readonly waitsFor = undefined;
   readonly #l4Pool: L4Pool;
   readonly #shared: L4Shared;
   readonly #owner: TcpAttemptsOwner;
@@ -175,6 +175,6 @@ export class TcpAttempts implements Dialler, QueueWaiter, PickRequest {
     if (!this.#acquired) return;
     this.#acquired = false;
     this.#shared.balancer.release(this.#l4Pool.pool, this.endpoint!);
-    this.#l4Pool.queue.wake();
+    this.#l4Pool.queue.wake(this.endpoint);
   }
 }

@@ -225,7 +225,7 @@ export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEnt
     this.#acquired = false;
     this.endpoint!.counts.sessions.add(-1);
     this.#listener.shared.balancer.release(this.l4Pool.pool, this.endpoint!);
-    this.l4Pool.queue.wake();
+    this.l4Pool.queue.wake(this.endpoint);
   }
 
   /** Its part of the access log. */

@@ -1,5 +1,5 @@
 import type { EndpointConnector, SessionWaiter } from '../connector/endpoint-connector.ts';
-import type { QueueTicket, QueueWaiter } from '../connector/queue.ts';
+import type { QueueTicket, QueueWaiter } from '../connector/queue-lines.ts';
 import { hasBody } from '../http/h1-request.ts';
 import type { EndpointStream } from '../http/streams.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
@@ -192,8 +192,8 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
 
   // ---- the queue ----
 
-  get waitsForOne(): boolean {
-    return this.#boundUsable;
+  get waitsFor(): Endpoint | undefined {
+    return this.#boundUsable ? this.#bound : undefined;
   }
 
   onRoom(): boolean {
@@ -389,6 +389,6 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     if (!this.#acquired) return;
     this.#acquired = false;
     this.#shared.balancer.release(this.#l7Pool.pool, this.endpoint!);
-    this.#l7Pool.queue.wake();
+    this.#l7Pool.queue.wake(this.endpoint);
   }
 }
