@@ -369,7 +369,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       clientKnows &&
       this.#reading === Reading.Complete &&
       this.#pipelined === undefined &&
-      this.#connection.flush()
+      this.#connection.finish()
     )
       this.#over();
     else this.#linger();

@@ -51,6 +51,8 @@ export interface Connection extends Origin {
   shutdown(): void;
   /** Writes what waits as far as the kernel takes it, and closes. */
   close(): void;
+  /** Writes what waits, and closes when the kernel takes all of it. False when it does not: then the connection stays as it is. */
+  finish(): boolean;
   /** Closes at once with RST. */
   reset(): void;
   /** From now on it stands for the client of which a trusted peer told. */

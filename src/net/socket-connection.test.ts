@@ -255,6 +255,29 @@ describe('the end', () => {
     expect([peer.received, connection.bufferedBytes]).toEqual(['last', 0]);
   });
 
+  test('finish writes what was collected and closes', () => {
+    const { peer, connection } = open();
+    runTurn(() => {
+      write(connection, 'last words');
+      expect([connection.finish(), connection.closed]).toEqual([true, true]);
+      expect(connection.finish()).toBe(true);
+    });
+    expect([peer.received, peer.standing]).toEqual(['last words', 'closed']);
+  });
+
+  test('finish leaves open what the peer does not take, and what follows is delivered', () => {
+    const { peer, connection, notes } = open();
+    peer.hold(4);
+    runTurn(() => {
+      write(connection, 'last words');
+      expect([connection.finish(), connection.closed]).toEqual([false, false]);
+      connection.shutdown();
+    });
+    expect([peer.received, notes.events]).toEqual(['last', ['congested']]);
+    peer.take();
+    expect([peer.received, peer.standing]).toEqual(['last words', 'fin']);
+  });
+
   test('reset takes back what was collected, for that connection alone', () => {
     const one = open();
     const two = open();

@@ -13,16 +13,21 @@ const JOIN_BYTES = 16 * 1024;
 const out = new OutBuffer(MAX_PIECE);
 let owner: SocketConnection | undefined;
 
-function flushOwner(): void {
+/** @param last FIN of the owner follows at once. */
+function flushOwner(last: boolean): void {
   const connection = owner;
   if (connection === undefined) return;
   owner = undefined;
   const { length } = out;
   out.length = 0;
-  connection.send(out.bytes, 0, length);
+  connection.send(out.bytes, 0, length, last);
 }
 
-setTurnFlush(flushOwner);
+function flushAll(): void {
+  flushOwner(false);
+}
+
+setTurnFlush(flushAll);
 
 /** Who keeps account of connections. */
 export interface ConnectionKeeper {
@@ -84,11 +89,11 @@ export class SocketConnection implements Connection, TransportEvents {
   open(room: number): OutBuffer {
     if (owner !== this || out.room < room) {
       // Who hears that a connection is congested may write to another one: that goes out first.
-      while (owner !== undefined) flushOwner();
+      while (owner !== undefined) flushOwner(false);
       out.reserve(room);
       // oxlint-disable-next-line typescript/no-this-alias -- a reference that outlives the call, not an alias
       owner = this;
-      if (!inTurn()) queueMicrotask(flushOwner);
+      if (!inTurn()) queueMicrotask(flushAll);
     }
     return out;
   }
@@ -99,12 +104,12 @@ export class SocketConnection implements Connection, TransportEvents {
       this.open(length).copy(bytes, start, end);
       return;
     }
-    if (owner === this) flushOwner();
-    this.send(bytes, start, end);
+    if (owner === this) flushOwner(false);
+    this.send(bytes, start, end, false);
   }
 
   flush(): boolean {
-    if (owner === this) flushOwner();
+    if (owner === this) flushOwner(false);
     return this.bufferedBytes === 0;
   }
 
@@ -113,11 +118,11 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   /** Gives bytes to the kernel; copies and keeps what it does not take. */
-  send(bytes: Buffer, start: number, end: number): void {
+  send(bytes: Buffer, start: number, end: number, last: boolean): void {
     if (this.closed || start === end) return;
     let from = start;
     if (this.bufferedBytes === 0) {
-      from += this.#transport.write(bytes, start, end);
+      from += this.#transport.write(bytes, start, end, last);
       if (from === end) return;
     }
     (this.#waiting ??= []).push(Buffer.from(bytes.subarray(from, end)));
@@ -150,17 +155,24 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   shutdown(): void {
-    if (owner === this) flushOwner();
+    if (owner === this) flushOwner(!this.#shutdownWanted);
     if (this.closed || this.#shutdownWanted) return;
     this.#shutdownWanted = true;
     if (this.bufferedBytes === 0) this.#transport.shutdown();
   }
 
   close(): void {
-    if (owner === this) flushOwner();
+    if (owner === this) flushOwner(true);
     if (this.closed) return;
     this.#forget();
     this.#transport.close();
+  }
+
+  finish(): boolean {
+    if (owner === this) flushOwner(true);
+    if (this.bufferedBytes > 0) return false;
+    this.close();
+    return true;
   }
 
   reset(): void {

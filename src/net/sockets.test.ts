@@ -189,6 +189,21 @@ for (const kind of KINDS) {
       await until('half open', () => accepted.text === 'still here, and still');
     });
 
+    test('what was written last arrives also when the peer has sent something that nobody read', async () => {
+      const server = listening(kind);
+      const client = await plain(server.port);
+      await until('accepted', () => server.accepted.length === 1);
+      const end = server.accepted[0]!;
+      end.connection.pause();
+      client.socket.write('CRLF too many');
+      await Bun.sleep(20);
+      runTurn(() => {
+        end.connection.open(16).text('last words');
+        expect(end.connection.finish()).toBe(true);
+      });
+      await until('last words', () => client.text() === 'last words');
+    });
+
     test('close sends what was collected in this turn', async () => {
       const server = listening(kind);
       const client = await plain(server.port);

@@ -8,8 +8,11 @@ export interface Transport {
   /** Our own address, asked of the system each time; empty when the connection is gone. */
   readonly localAddress: string;
   readonly localPort: number;
-  /** Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost. */
-  write(bytes: Buffer, start: number, end: number): number;
+  /**
+   * Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost.
+   * @param last FIN follows at once, and may leave together with them: `shutdown` or `close` is the next call, unless some were not taken.
+   */
+  write(bytes: Buffer, start: number, end: number, last?: boolean): number;
   /**
    * Whether nothing has come that was not told yet: no bytes, no FIN, no reset. Asks the system, where it can be asked, and so knows what
    * events will only say later.

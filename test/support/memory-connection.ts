@@ -27,6 +27,8 @@ class MemoryTransport implements Transport {
   reading = true;
   wantsRoom = false;
   finRead = false;
+  /** What was taken last was said to be the end: nothing but FIN may follow. */
+  finDue = false;
   keptAliveMs = 0;
   events: TransportEvents;
 
@@ -51,12 +53,13 @@ class MemoryTransport implements Transport {
     this.events.onGone(cause);
   }
 
-  write(bytes: Buffer, start: number, end: number): number {
+  write(bytes: Buffer, start: number, end: number, last = false): number {
     if (start < 0 || end > bytes.length || start > end)
       throw new RangeError(`write of [${start}, ${end}) of ${bytes.length} bytes`);
     if (!this.alive) return end - start;
-    if (this.standing === 'fin') throw new Error('a write behind FIN');
+    if (this.standing === 'fin' || this.finDue) throw new Error('a write behind FIN');
     const taken = Math.min(this.window, end - start);
+    this.finDue = last && taken === end - start;
     this.window -= taken;
     if (taken > 0) this.writes.push(Buffer.from(bytes.subarray(start, start + taken)));
     return taken;
@@ -71,6 +74,7 @@ class MemoryTransport implements Transport {
   }
 
   read(wanted: boolean): void {
+    if (this.finDue && this.standing === 'open') throw new Error('the FIN that was due did not follow');
     this.reading = wanted;
   }
 

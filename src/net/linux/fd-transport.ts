@@ -76,6 +76,8 @@ export class FdTransport implements Transport, PollTarget {
   /** The last read was filled: there is much of it. */
   #streaming = false;
   #open = true;
+  /** The last bytes wait in the kernel for the FIN. */
+  #corked = false;
 
   constructor(fd: number, remoteAddress: string, remotePort: number) {
     this.#fd = fd;
@@ -105,9 +107,11 @@ export class FdTransport implements Transport, PollTarget {
     else poller().add(this.#fd, WATCHED, this);
   }
 
-  write(bytes: Buffer, start: number, end: number): number {
+  write(bytes: Buffer, start: number, end: number, last = false): number {
     const from = start === 0 ? bytes : bytes.subarray(start, end);
-    const taken = sys.send(this.#fd, from, end - start, MSG.DONTWAIT | MSG.NOSIGNAL);
+    const flags = last ? MSG.DONTWAIT | MSG.NOSIGNAL | MSG.MORE : MSG.DONTWAIT | MSG.NOSIGNAL;
+    const taken = sys.send(this.#fd, from, end - start, flags);
+    this.#corked = last;
     if (taken >= 0) return taken;
     const error = errno();
     // Dead: the event that says so follows.
@@ -147,6 +151,8 @@ export class FdTransport implements Transport, PollTarget {
   }
 
   close(): void {
+    // Closing alone would throw them away, should the peer have sent something that was not read.
+    if (this.#corked && this.#open) sys.shutdown(this.#fd, SHUT_WR);
     this.#fail('closed');
   }
 

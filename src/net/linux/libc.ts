@@ -143,6 +143,7 @@ export const MSG = {
   TRUNC: 0x20,
   DONTWAIT: 0x40,
   NOSIGNAL: 0x4000,
+  MORE: 0x8000,
   CMSG_CLOEXEC: 0x40000000,
 } as const;
 export const SCM_RIGHTS = 1;

@@ -72,7 +72,8 @@ class Poller {
   readonly #fd: number;
   readonly #runtime: ReadonlySet<number>;
   readonly #targets: (PollTarget | undefined)[] = [];
-  #closing: number[] = [];
+  /** How often each descriptor came to us: tells an event of what had the number before. */
+  readonly #generations: number[] = [];
   /** Those that have more to do, after the others have had their turn. */
   #again: PollTarget[] = [];
   #watched = 0;
@@ -91,12 +92,13 @@ class Poller {
   #control(operation: number, fd: number, mask: number): void {
     controlWords[0] = mask;
     controlWords[FD_WORD] = fd;
-    controlWords[FD_WORD + 1] = 0;
+    controlWords[FD_WORD + 1] = this.#generations[fd] ?? 0;
     if (sys.epoll_ctl(this.#fd, operation, fd, controlWords) < 0) throw systemError('epoll_ctl', errno());
   }
 
   /** Watches `fd` for `mask`. */
   add(fd: number, mask: number, target: PollTarget): void {
+    this.#generations[fd] = ((this.#generations[fd] ?? 0) + 1) | 0;
     this.#control(EPOLL.ADD, fd, mask);
     this.#targets[fd] = target;
     this.#watched++;
@@ -120,11 +122,11 @@ class Poller {
     this.#again.push(target);
   }
 
-  /** Closes `fd`: at the end of the batch, so that no event that is still to be handled can mean a new descriptor of that number. */
+  /** Closes `fd`. Events of it that are still to be handled mean nobody, also when a new descriptor gets its number. */
   close(fd: number): void {
     this.#targets[fd] = undefined;
     this.#watched--;
-    if (this.#closing.push(fd) === 1) queueMicrotask(this.#closeAll);
+    sys.close(fd);
   }
 
   /** Closes a descriptor that another process may have too, and then goes on to report events of it. */
@@ -132,13 +134,6 @@ class Poller {
     this.#control(EPOLL.DEL, fd, 0);
     this.close(fd);
   }
-
-  readonly #closeAll = (): void => {
-    const closing = this.#closing;
-    if (closing.length === 0) return;
-    this.#closing = [];
-    for (const fd of closing) sys.close(fd);
-  };
 
   #turn(): void {
     const quiet = this.#quiet;
@@ -163,7 +158,8 @@ class Poller {
     if (count > 0 || again.length > 0) beginBatch(systemClock.nowMs());
     for (let index = 0; index < count; index++) {
       const fd = words[index * WORDS + FD_WORD]!;
-      const target = this.#targets[fd];
+      const target =
+        this.#generations[fd] === words[index * WORDS + FD_WORD + 1] ? this.#targets[fd] : undefined;
       if (target !== undefined) serve(target, words[index * WORDS]!);
       else if (this.#runtime.has(fd)) this.#quiet = 0;
     }
@@ -172,7 +168,6 @@ class Poller {
       for (const target of again) serve(target, 0);
     }
     endBatch();
-    this.#closeAll();
     return Math.max(count, 0) + again.length;
   }
 }
