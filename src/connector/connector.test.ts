@@ -25,6 +25,7 @@ afterEach(() => time.restore());
 
 /** A connection as a codec would keep it. */
 class Line implements Session {
+  place = -1;
   readonly openedMs = turnNowMs();
   untouched = true;
   state: 'fresh' | 'idle' | 'retired' = 'fresh';

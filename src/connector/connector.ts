@@ -4,10 +4,11 @@ import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { dial } from '../net/dial.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
+import { type Enlisted, Roster } from '../util/roster.ts';
 import type { EndpointConnector, SessionWaiter } from './endpoint-connector.ts';
 
 /** A connection to an endpoint as a codec keeps it between exchanges. */
-export interface Session extends ConnectionHandler {
+export interface Session extends ConnectionHandler, Enlisted {
   readonly openedMs: number;
   /** Looked at now, nothing has come on it that was not asked for, nor its end; the system is asked. */
   readonly untouched: boolean;
@@ -39,7 +40,7 @@ export class Connector<S extends Session> implements EndpointConnector<S> {
   readonly #createSession: (connection: Connection, connector: Connector<S>) => S;
   readonly #idle: S[] = [];
   /** All that are open, idle or not. */
-  readonly #sessions = new Set<S>();
+  readonly #sessions = new Roster<S>();
   #waiting: SessionWaiter<S>[] = [];
   /** Connections on their way. */
   #dialling = 0;
@@ -141,7 +142,7 @@ export class Connector<S extends Session> implements EndpointConnector<S> {
 
   abandon(code: FailureCode, detail: string): void {
     this.#retireIdle();
-    for (const session of Array.from(this.#sessions)) session.failUnanswered(code, detail);
+    for (const session of this.#sessions) session.failUnanswered(code, detail);
   }
 
   #retireIdle(): void {

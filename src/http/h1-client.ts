@@ -42,6 +42,7 @@ const parser = new ResponseParser();
 
 /** The back of HTTP/1.1: one connection to an endpoint, one exchange at a time. */
 export class H1EndpointConnection implements ConnectionHandler, EndpointStream, BodySink {
+  place = -1;
   bytesReceived = 0;
   bytesSent = 0;
   /** Exchanges begun on it. */

@@ -73,6 +73,7 @@ type ReadingState = (typeof Reading)[keyof typeof Reading];
 
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
+  place = -1;
   /** Of the request being served; an idle connection has none of its own. */
   request: RequestHead = NO_REQUEST;
   protocol: Protocol = 'HTTP/1.1';

@@ -51,6 +51,7 @@ const trailers = new Fields();
 export class H2ServerConnection
   implements ConnectionHandler, FrameSink, BodyReaderOwner, GoodbyeOwner, BatchTask
 {
+  place = -1;
   readonly origin: Origin;
   readonly secure: boolean;
   context: unknown;

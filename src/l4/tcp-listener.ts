@@ -13,6 +13,7 @@ import {
   proxyRulesOf,
 } from '../net/proxy-protocol/proxy-entrance.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
+import { Roster } from '../util/roster.ts';
 import { ClientLimits, perClientOf } from './client-limits.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
@@ -36,10 +37,8 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
   config: TcpListenerConfig;
   #target: TcpTarget | TlsRouter<TcpTarget>;
   readonly #clients: ClientLimits;
-  readonly #sessions = new Set<TcpSession>();
+  readonly #sessions = new Roster<TcpSession>();
   readonly #entrance: ProxyEntrance;
-  /** Connections that are not released yet. */
-  readonly #connections = new Set<ConnectionHandler>();
 
   constructor(
     config: TcpListenerConfig,
@@ -79,7 +78,6 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
       stats.connections.give();
       return undefined;
     }
-    this.#connections.add(handler);
     return handler;
   }
 
@@ -121,13 +119,12 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
 
   released(handler: ConnectionHandler): void {
     this.stats.connections.give();
-    this.#connections.delete(handler);
     this.#entrance.release(handler);
   }
 
-  /** Whether that handler was given out here, and is not released yet. */
+  /** Whether that handler, which is not released yet, was given out here. */
   serves(handler: ConnectionHandler): boolean {
-    return this.#connections.has(handler);
+    return handler instanceof TcpSession ? handler.isOf(this) : this.#entrance.holds(handler);
   }
 
   /** A session is over: counters and the access log. */

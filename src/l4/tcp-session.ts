@@ -11,6 +11,7 @@ import { Deadline, type Timed } from '../net/timer-wheel.ts';
 import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import { ALERT, closeWithAlert } from '../net/tls-hello/fatal-alert.ts';
 import { turnNowMs } from '../net/turn.ts';
+import type { Enlisted } from '../util/roster.ts';
 import type { L4Pool } from './l4-pool.ts';
 import { TcpAttempts, type TcpAttemptsOwner } from './tcp-attempts.ts';
 import type { L4Shared } from './l4-shared.ts';
@@ -52,7 +53,10 @@ export interface TcpSessionOwner {
  * server speaks first; until it is there nothing is read from the client, so that its first bytes wait in the kernel. Where the
  * client's TLS decides who the endpoint is, its ClientHello is read before, and passed on as it came.
  */
-export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadOwner, RelayMeter, Timed {
+export class TcpSession
+  implements ConnectionHandler, TcpAttemptsOwner, PrereadOwner, RelayMeter, Timed, Enlisted
+{
+  place = -1;
   readonly startMs: number = turnNowMs();
   /** What its client has of the limit for one; undefined when that is not counted. */
   readonly claim: TallyClaim | undefined;
@@ -85,6 +89,10 @@ export class TcpSession implements ConnectionHandler, TcpAttemptsOwner, PrereadO
   /** The endpoint that it was given; undefined before. */
   get endpoint(): Endpoint | undefined {
     return this.#attempts?.endpoint;
+  }
+
+  isOf(listener: TcpSessionOwner): boolean {
+    return this.#listener === listener;
   }
 
   /** Looks for an endpoint. False when there is none: then it is over already. */

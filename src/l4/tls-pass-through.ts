@@ -3,6 +3,7 @@ import type { ListenerStats } from '../model/listener-stats.ts';
 import { drawArm } from '../model/weighted-arms.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ClientHello } from '../net/tls-hello/client-hello.ts';
+import { Roster } from '../util/roster.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { type SessionSettings, TcpSession, type TcpSessionOwner } from './tcp-session.ts';
@@ -22,7 +23,7 @@ export class TlsPassThrough implements TcpSessionOwner {
   #routes: TlsRouter<TcpTarget> | undefined;
   /** Place of its first route among those of the listener. */
   #firstRoute = 0;
-  readonly #sessions = new Set<TcpSession>();
+  readonly #sessions = new Roster<TcpSession>();
 
   /** @param stats Those of the listener. */
   constructor(name: string, stats: ListenerStats, shared: L4Shared, config: SessionSettings) {

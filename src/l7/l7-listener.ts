@@ -23,6 +23,7 @@ import {
 import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
 import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
+import { Roster } from '../util/roster.ts';
 import { Exchange } from './exchange.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
@@ -72,7 +73,7 @@ export class L7Listener
   /** Takes those clients whose TLS is passed on. */
   passThrough: PassThrough | undefined = undefined;
   #requests = 0;
-  readonly #connections = new Set<ClientSession>();
+  readonly #connections = new Roster<ClientSession>();
   readonly #http3 = new Set<H3ServerStream>();
   readonly #entrance: ProxyEntrance;
   #tls: ListenerTls | undefined;

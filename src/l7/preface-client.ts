@@ -17,6 +17,7 @@ const TELLING = 4;
  * who serves it where the listener keeps its clients.
  */
 export class PrefaceClient implements ClientSession {
+  place = -1;
   readonly #connection: Connection;
   readonly #owner: PrefaceClientOwner;
   readonly #deadline: Deadline;

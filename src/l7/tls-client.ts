@@ -25,6 +25,7 @@ export interface TlsClientOwner {
 
 /** A client that speaks TLS: its handshake, and then whoever serves it. It stands for both where the listener keeps its clients. */
 export class TlsClient implements ClientSession, TlsClientWaiter {
+  place = -1;
   readonly #owner: TlsClientOwner;
   readonly #connection: Connection;
   readonly #handshake: TlsAcceptance;

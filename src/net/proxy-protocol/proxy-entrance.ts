@@ -1,6 +1,7 @@
 import type { ListenerProxyProtocolConfig } from '../../config/schema/proxy-protocol.ts';
 import type { FailureCode } from '../../model/failures.ts';
 import { NetworkSet } from '../../util/network-set.ts';
+import { type Enlisted, Roster } from '../../util/roster.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
 import { Deadline, type Timed, type TimerWheel } from '../timer-wheel.ts';
 import { parseProxyHeader } from './parse-proxy-header.ts';
@@ -38,7 +39,7 @@ export class ProxyEntrance {
   rules: ProxyRules | undefined;
   readonly #wheel: TimerWheel;
   readonly #acceptor: IntroducedAcceptor;
-  readonly #intakes = new Set<ProxyIntake>();
+  readonly #intakes = new Roster<ProxyIntake>();
 
   constructor(rules: ProxyRules | undefined, wheel: TimerWheel, acceptor: IntroducedAcceptor) {
     this.rules = rules;
@@ -79,7 +80,8 @@ export class ProxyEntrance {
 }
 
 /** Serves a connection until its header is there. */
-class ProxyIntake implements ConnectionHandler, Timed {
+class ProxyIntake implements ConnectionHandler, Timed, Enlisted {
+  place = -1;
   /** Who serves it after us. */
   served: ConnectionHandler | undefined = undefined;
   readonly #connection: Connection;
