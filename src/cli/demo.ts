@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
@@ -71,9 +71,18 @@ async function freeAddress(
   const place = formatAddress(address);
   const why =
     free === 'EADDRINUSE' ? `another program listens on ${place}` : `cannot listen on ${place}: ${free}`;
-  const other = `${address.host === '0.0.0.0' ? '' : address.host}:${address.port === 65_535 ? 0 : address.port + 1}`;
+  const other = `${address.host === '0.0.0.0' ? '' : address.host}:${await freePortAfter(address)}`;
   terminal.err(`error: ${why}\nChoose another place: ${programName(terminal)} demo --${option} ${other}\n`);
   return undefined;
+}
+
+/** A port near by that can be listened on now; 0, which is any free one, when the next ones are taken too. */
+async function freePortAfter({ host, port }: Address): Promise<number> {
+  const last = Math.min(port + 20, 65_535);
+  for (let next = port + 1; next <= last; next++) {
+    if (typeof (await bindable({ host, port: next })) !== 'string') return next;
+  }
+  return 0;
 }
 
 async function demonstrate(terminal: Terminal, choices: Omit<DemoChoices, 'endpoints'>): Promise<number> {
@@ -123,8 +132,14 @@ function urlOf({ host, port }: Address): string {
   return `http://${formatAddress({ host: anyHost ? (host === '::' ? '::1' : '127.0.0.1') : host, port })}`;
 }
 
+/** How the user calls us: by name when we are on the path, else by the shorter of the two paths. */
 function programName(terminal: Terminal): string {
   const path = join(import.meta.dir, '../../bin/pointsman');
+  const onPath = Bun.which('pointsman');
+  if (onPath !== null && realpathSync(onPath) === realpathSync(path)) {
+    // npx puts us on a path that other terminals do not have.
+    return terminal.environment?.['npm_command'] === 'exec' ? 'npx pointsman' : 'pointsman';
+  }
   const near = relative(terminal.directory, path);
   return near.startsWith('..') ? path : `./${near}`;
 }

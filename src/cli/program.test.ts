@@ -175,6 +175,18 @@ describe('schema', () => {
     });
   });
 
+  test('finds parts and keys by their names alone', async () => {
+    const headings = async (line: string) =>
+      [...(await pointsman(line)).out.matchAll(/^(\S+)(?: \(.*\))?: /gm)].map((match) => match[1]!);
+    expect(await headings('schema TLS')).toEqual([
+      'listeners[].tls',
+      'pools[].healthCheck.tls',
+      'pools[].tls',
+    ]);
+    expect((await pointsman('schema maxConnections')).out).toStartWith('pools[].endpoints[]: The endpoints');
+    expect((await pointsman('schema timeouts.connect')).out).toContain('  connect: duration = ');
+  });
+
   test('knows which part was meant', async () => {
     const { code, err } = await pointsman('schema pools.helthCheck');
     expect(code).toBe(2);
@@ -202,6 +214,28 @@ describe('usage', () => {
     const { code, err } = await pointsman(line);
     expect(code).toBe(2);
     expect(err).toStartWith(expected);
+  });
+
+  test.each([
+    ['validate', "error: unknown command 'validate'\npointsman check -c FILE says"],
+    ['-t', "error: unknown option '-t'\npointsman check -c FILE says"],
+    ['-c good.yaml', "error: unknown option '-c'\npointsman run -c FILE starts it"],
+    ['start', "error: unknown command 'start'\npointsman run -c FILE starts it"],
+    ['stop', "error: unknown command 'stop'\nCtrl-C or SIGTERM"],
+    ['check good.yaml', 'error: a configuration is named with -c\nWrite: pointsman check -c good.yaml\n'],
+    ['run good.yaml', 'error: a configuration is named with -c\nWrite: pointsman run -c good.yaml\n'],
+    [
+      'help tls',
+      "error: unknown command 'tls'\nWhat a configuration can say of it:\n  pointsman schema listeners.tls\n",
+    ],
+  ])('%s: what is typed first by those who come from elsewhere', async (line, expected) => {
+    const { code, out, err } = await pointsman(line);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toStartWith(expected);
+  });
+
+  test('-v', async () => {
+    expect(await pointsman('-v')).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' });
   });
 
   test('nothing at all prints help and is an error', async () => {

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 
 import manifest from '../../package.json' with { type: 'json' };
 import { changesCommand } from './changes.ts';
@@ -18,6 +18,7 @@ import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { weightCommand } from './weight.ts';
+import { wrongWord } from './wrong-word.ts';
 
 /** In the order of the help. */
 const COMMANDS = [
@@ -58,6 +59,12 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
   const program = new Command('pointsman')
     .description('Pointsman, a load balancer for L4 and L7 that explains itself.')
     .version(manifest.version, '-V, --version', 'print the version')
+    // Others print it by -v, and who types that wants nothing else.
+    .addOption(new Option('-v').hideHelp())
+    .on('option:v', () => {
+      terminal.out(`${manifest.version}\n`);
+      throw new CommanderError(0, 'commander.version', manifest.version);
+    })
     .helpCommand('help [command]', 'print help for a command')
     .addHelpText(
       'after',
@@ -66,7 +73,8 @@ Examples:
   pointsman run --listen :8080 --to localhost:3000,localhost:3001
   pointsman check -c pointsman.yaml
   pointsman run -c pointsman.yaml
-  pointsman explain GET http://example.com/api`,
+  pointsman explain GET http://example.com/api
+  pointsman schema tls`,
     );
   for (const make of COMMANDS) program.addCommand(make(terminal, finish));
   for (const { command, name } of everyCommand(program, program.name())) {
@@ -79,6 +87,11 @@ Examples:
         getOutHasColors: () => terminal.outColor,
         getErrHasColors: () => terminal.errColor,
       });
+  }
+  const wrong = wrongWord(words, program);
+  if (wrong !== undefined) {
+    terminal.err(`error: ${wrong}\n`);
+    return EXIT.usage;
   }
   try {
     await program.parseAsync(words, { from: 'user' });

@@ -38,12 +38,34 @@ export function headingOf({ path, kind }: Pick<Section, 'path' | 'kind'>): strin
   return kind === '' ? path : `${path} (${kind})`;
 }
 
+/** The path of a section as people write it: `pools.healthCheck`. */
+export function plainPath({ path }: Pick<Section, 'path'>): string {
+  return path.replaceAll('[]', '');
+}
+
 /** The sections at and below `path`, which may be that of a map, a list or one key. */
 export function sectionsUnder(sections: readonly Section[], path: string): Section[] {
   const plain = path.replaceAll(/\[\d*\]/g, '');
   return sections.filter((section) => {
-    const at = section.path.replaceAll('[]', '');
+    const at = plainPath(section);
     return plain === '' || at === plain || at.startsWith(`${plain}.`);
+  });
+}
+
+/** The sections of that name, wherever they are: `tls` is `listeners.tls` and `pools.tls`. Upper and lower case are one. */
+export function sectionsCalled(sections: readonly Section[], name: string): Section[] {
+  const wanted = `.${name}`.toLowerCase();
+  return sections.filter((section) => `.${plainPath(section)}`.toLowerCase().endsWith(wanted));
+}
+
+/** The keys of that name, wherever they are, each in a section with nothing else. Upper and lower case are one. */
+export function keysCalled(sections: readonly Section[], name: string): Section[] {
+  const wanted = `.${name}`.toLowerCase();
+  return sections.flatMap((section) => {
+    const keys = section.keys.filter((key) =>
+      `.${plainPath(section)}.${key.name}`.toLowerCase().endsWith(wanted),
+    );
+    return keys.length === 0 ? [] : [{ ...section, keys }];
   });
 }
 
