@@ -1,26 +1,61 @@
-import type { z } from 'zod';
+import { stringify } from 'yaml';
+import { z } from 'zod';
 
-import { expectation, kindOf, kindsOf, optionsOf, shown, unwrap, wordsOf } from './expectation.ts';
+import { advice } from './advice.ts';
+import { expectation, kindOf, kindsOf, optionsOf, shown, unwrap, wordsOf, wrapped } from './expectation.ts';
 import type { Path, Problem } from './issue.ts';
 import { closest, listed } from './suggest.ts';
 import { ourWord } from './synonyms.ts';
 
-/** A key that is not known among `keys`. `entries` is the map it stands in. */
-export function unknownKey(key: string, keys: readonly string[], entries: object, at: Path): Problem {
-  const free = keys.filter((candidate) => !Object.hasOwn(entries, candidate));
-  const near = ourWord(key, keys) ?? closest(key, free.length > 0 ? free : keys);
+/**
+ * A key that is not known.
+ * @param shape what may stand there
+ * @param entries the map it stands in
+ */
+export function unknownKey(
+  key: string,
+  shape: Readonly<Record<string, z.core.$ZodType>>,
+  entries: object,
+  at: Path,
+): Problem {
+  const keys = Object.keys(shape);
+  const hint = instead(key, shape, entries, at.findLast((part) => typeof part === 'string') ?? '');
   return {
     code: 'unknown-key',
     at: [...at, key],
     on: 'key',
     message: `unknown key ${shown(key)}`,
-    hint:
-      near === undefined
-        ? keys.length === 0
-          ? 'nothing may be written here'
-          : `known here: ${listed(keys, 30)}`
-        : `did you mean "${near}"?`,
+    hint: hint ?? (keys.length === 0 ? 'nothing may be written here' : `known here: ${listed(keys, 30)}`),
   };
+}
+
+function instead(
+  key: string,
+  shape: Readonly<Record<string, z.core.$ZodType>>,
+  entries: object,
+  holder: string,
+): string | undefined {
+  const keys = Object.keys(shape);
+  const free = keys.filter((candidate) => !Object.hasOwn(entries, candidate));
+  const advised = advice(key, holder);
+  if (advised !== undefined) return advised;
+  const near = ourWord(key, keys) ?? closest(key, free.length > 0 ? free : keys);
+  if (near !== undefined) return `did you mean "${near}"?`;
+  const below = Object.entries(shape).flatMap(([name, schema]) => placesBelow(key, name, schema));
+  return below.length === 0 ? undefined : `did you mean ${inWords(below)}?`;
+}
+
+/** Where a key belongs that was written one level too high: `match.path`, `routes[].pool`. */
+function placesBelow(key: string, name: string, schema: z.core.$ZodType): string[] {
+  const inner = optionsOf([schema]);
+  const list = inner.find(({ _zod: { def } }) => def.type === 'array')?._zod.def;
+  const maps = list?.type === 'array' ? optionsOf([list.element]) : inner;
+  const has = maps.some(({ _zod: { def } }) => def.type === 'object' && Object.hasOwn(def.shape, key));
+  return has ? [`${name}${list === undefined ? '' : '[]'}.${key}`] : [];
+}
+
+function inWords(places: readonly string[]): string {
+  return places.length === 1 ? places[0]! : `${places.slice(0, -1).join(', ')} or ${places.at(-1)!}`;
 }
 
 /** One issue of zod about exactly this value, in our words. */
@@ -84,7 +119,16 @@ function wrongType(
     return { message, hint: `write ${/^(?:yes|on)$/i.test(value) ? 'true' : 'false'}` };
   }
   if (kinds.includes('list') && kind === 'map') return { message, hint: 'begin each item with "- "' };
-  return { message };
+  const example = kinds.includes('map') && kind !== 'map' ? exampleOf(schema) : undefined;
+  return example === undefined ? { message } : { message, hint: `such as ${example}` };
+}
+
+/** The first example of the schema, as it would be written on one line. */
+function exampleOf(schema: z.core.$ZodType): string | undefined {
+  const [first] = (z.globalRegistry.get(schema)?.['examples'] as readonly unknown[] | undefined) ?? [];
+  if (first !== undefined) return stringify(first, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd();
+  const inner = wrapped(schema);
+  return inner === undefined ? undefined : exampleOf(inner);
 }
 
 /** Whether any value of that type may stand here, not only one of a special form. */

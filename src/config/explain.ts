@@ -78,7 +78,7 @@ function explainObject(
     if (right !== undefined) rest[key] = right;
   }
   for (const key of Object.keys(entries)) {
-    if (!Object.hasOwn(shape, key)) problems.push(unknownKey(key, Object.keys(shape), entries, at));
+    if (!Object.hasOwn(shape, key)) problems.push(unknownKey(key, shape, entries, at));
   }
   return rest;
 }
@@ -149,9 +149,10 @@ function explainOneKey(options: readonly Schema[], value: object, at: Path, prob
     return undefined;
   }
   const keys = [...byKey.keys()];
+  const shape = Object.fromEntries(keys.map((key) => [key, byKey.get(key)!]));
   if (written.length === 0) {
     problems.push({ code: 'missing', at, message: 'is empty', hint: `write one of ${listed(keys)}` });
   }
-  for (const key of written) problems.push(unknownKey(key, keys, {}, at));
+  for (const key of written) problems.push(unknownKey(key, shape, {}, at));
   return undefined;
 }

@@ -1,3 +1,5 @@
+import { plainWord } from './advice.ts';
+
 /**
  * Edits between two texts: insert, delete, replace, swap two neighbours (optimal string alignment, after Damerau 1964).
  */
@@ -25,8 +27,6 @@ const LONGEST = 64;
 /** As many candidates are compared; a list beyond that is generated, not typed. */
 const MOST_CANDIDATES = 2000;
 
-const plain = (text: string) => text.toLowerCase().replaceAll(/[-_. ]/g, '');
-
 /** The candidate that `word` was probably meant to be; undefined when none is near. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > LONGEST) return undefined;
@@ -36,7 +36,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     if (left-- === 0) break;
     if (candidate.length > LONGEST) continue;
-    if (plain(candidate) === plain(word)) return candidate;
+    if (plainWord(candidate) === plainWord(word)) return candidate;
     const edits = distance(word, candidate);
     if (edits < bestDistance && edits <= Math.max(1, Math.floor(candidate.length / 3))) {
       best = candidate;

@@ -62,7 +62,7 @@ export const healthCheck = z.strictObject({
         .meta({ description: 'What the first 64 KiB of the body must have.' }),
     })
     .optional()
-    .meta({ description: 'Sends a request and judges the response.' }),
+    .meta({ description: 'Sends a request and judges the response.', examples: [{ path: '/health' }] }),
   grpc: z
     .strictObject({
       service: text(grpcServiceGrammar).default('').meta({

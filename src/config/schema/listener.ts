@@ -18,7 +18,9 @@ export const route = z.strictObject({
   name: name
     .optional()
     .meta({ description: 'Shown by `explain`, in metrics and logs. Default: its place, `routes[2]`.' }),
-  match: match.optional().meta({ description: 'When the route applies. Default: always.' }),
+  match: match
+    .optional()
+    .meta({ description: 'When the route applies. Default: always.', examples: [{ path: '/api/*' }] }),
   pool: z.string().optional().meta({ description: 'Name of the pool that takes the request.' }),
   split: z.array(splitArm).min(1).optional().meta({ description: 'Weighted choice between pools.' }),
   reply: z
@@ -34,7 +36,7 @@ export const route = z.strictObject({
         .meta({ description: 'Further header lines.' }),
     })
     .optional()
-    .meta({ description: 'A fixed response.' }),
+    .meta({ description: 'A fixed response.', examples: [{ status: 404, body: 'no' }] }),
   redirect: z
     .strictObject({
       to: text(redirectGrammar, 'a path or URL such as /new/')
@@ -56,7 +58,10 @@ export const route = z.strictObject({
         .meta({ description: 'Status of the response.' }),
     })
     .optional()
-    .meta({ description: 'Sends the client elsewhere.' }),
+    .meta({
+      description: 'Sends the client elsewhere.',
+      examples: [{ to: 'https://example.com/', status: 308 }],
+    }),
   filters: z
     .array(filter)
     .default([])
@@ -85,7 +90,10 @@ export const httpListener = z.strictObject({
     description:
       'Balancers before this one say whom they connect for (PROXY protocol v1 and v2). Default: off.',
   }),
-  tls: listenerTls.optional().meta({ description: 'Speaks TLS to clients. Default: plain TCP.' }),
+  tls: listenerTls.optional().meta({
+    description: 'Speaks TLS to clients. Default: plain TCP.',
+    examples: [{ certificates: [{ cert: 'example.com.pem', key: 'example.com.key' }] }],
+  }),
   routes: z.array(route).min(1).meta({ description: 'Where requests go: the first route that matches.' }),
   trustedProxies: z
     .array(network)

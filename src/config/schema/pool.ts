@@ -125,24 +125,29 @@ export const pool = z.strictObject({
     .array(endpoint)
     .min(1)
     .meta({ description: 'The endpoints: `10.0.0.1:3000`, or an object where more is to be said.' }),
-  healthCheck: healthCheck.optional().meta({ description: 'Probes every endpoint. Default: none.' }),
+  healthCheck: healthCheck.optional().meta({
+    description: 'Probes every endpoint. Default: none.',
+    examples: [{ http: { path: '/health' } }],
+  }),
   outlierDetection: z
     .union([z.literal(false), outlierDetection])
     .prefault({})
     .meta({
       description: 'Ejects an endpoint for a while when real traffic fails on it. `false` switches it off.',
     }),
-  affinity: affinity
-    .optional()
-    .meta({ description: 'The same client goes to the same endpoint (sticky sessions). Default: none.' }),
+  affinity: affinity.optional().meta({
+    description: 'The same client goes to the same endpoint (sticky sessions). Default: none.',
+    examples: [{ cookie: { name: 'SERVERID' } }],
+  }),
   protocol: z.enum(['http1', 'h2', 'h2c']).default('http1').meta({
     description:
       'What is spoken to endpoints: `http1`; `h2`, HTTP/2 over TLS; `h2c`, HTTP/2 without TLS, by prior knowledge.',
   }),
   http2: poolHttp2.prefault({}).meta({ description: 'For HTTP/2 to endpoints: how connections are shared.' }),
-  tls: poolTls
-    .optional()
-    .meta({ description: 'Speaks TLS to endpoints, health checks included. Default: plain TCP.' }),
+  tls: poolTls.optional().meta({
+    description: 'Speaks TLS to endpoints, health checks included. Default: plain TCP.',
+    examples: [{ ca: 'internal-ca.pem', sni: 'api.internal' }],
+  }),
   proxyProtocol: poolProxyProtocol.optional().meta({
     description:
       'Tells endpoints whom a connection is for, before its first byte: `v1`, `v2`, or a version and what else to tell. Default: off.',
@@ -182,7 +187,10 @@ export const pool = z.strictObject({
       timeout: positiveDuration.prefault('5s').meta({ description: 'How long one may wait. Longer: 503.' }),
     })
     .prefault({})
-    .meta({ description: 'Where requests wait while every endpoint is at `maxConnections`.' }),
+    .meta({
+      description: 'Where requests wait while every endpoint is at `maxConnections`.',
+      examples: [{ size: 1000, timeout: '5s' }],
+    }),
   slowStart: duration
     .prefault('0')
     .meta({ description: 'How long an endpoint that returns takes to reach its full share.' }),
@@ -196,7 +204,10 @@ export const pool = z.strictObject({
     .max(100)
     .default(50)
     .meta({ description: 'Below this share of healthy endpoints, all are used.' }),
-  retry: retry.prefault({}).meta({ description: 'Which failed attempts are tried again.' }),
+  retry: retry.prefault({}).meta({
+    description: 'Which failed attempts are tried again.',
+    examples: [{ attempts: 2, budgetPercent: 20 }],
+  }),
 });
 
 export type PoolConfig = z.output<typeof pool>;
