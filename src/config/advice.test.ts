@@ -13,7 +13,7 @@ const isOurs = (word: string) => schema.includes(`"${word}"`);
 function keysOf(value: unknown): string[] {
   if (value === null || typeof value !== 'object') return [];
   if (Array.isArray(value)) return value.flatMap(keysOf);
-  return Object.entries(value).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
+  return Object.entries(value).flatMap(([key, inner]) => keysOf(inner).concat(key));
 }
 
 test('foreign words lead to words that a configuration has', () => {
