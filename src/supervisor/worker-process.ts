@@ -1,7 +1,6 @@
 import { DescriptorSender } from '../net/descriptor-channel.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-
-const ENTRY = new URL('worker-main.ts', import.meta.url).pathname;
+import type { WorkerProgram } from './worker-code.ts';
 
 /** A descriptor with the number that the worker takes it by. */
 export interface Handed {
@@ -19,18 +18,18 @@ export interface WorkerEvents {
 /** One process that carries traffic, with its two channels: messages and descriptors. */
 export class WorkerProcess {
   readonly pid: number;
-  readonly #process: Bun.Subprocess<'ignore', 'inherit', 'inherit'>;
+  readonly #process: Bun.Subprocess<Uint8Array | 'ignore', 'inherit', 'inherit'>;
   readonly #sockets: DescriptorSender | undefined;
   #alive = true;
 
   /** @param handsSockets Descriptors can be sent to it. */
-  constructor(handsSockets: boolean, events: WorkerEvents) {
+  constructor({ command, input }: WorkerProgram, handsSockets: boolean, events: WorkerEvents) {
     const sockets = handsSockets ? new DescriptorSender() : undefined;
     this.#sockets = sockets;
-    this.#process = Bun.spawn([process.execPath, ...process.execArgv, ENTRY], {
+    this.#process = Bun.spawn([...command], {
       // What it says to a service manager would be taken for the supervisor's.
       env: { ...process.env, NOTIFY_SOCKET: undefined, WATCHDOG_USEC: undefined, WATCHDOG_PID: undefined },
-      stdio: ['ignore', 'inherit', 'inherit', ...(sockets === undefined ? [] : [sockets.remote])],
+      stdio: [input, 'inherit', 'inherit', ...(sockets === undefined ? [] : [sockets.remote])],
       serialization: 'advanced',
       ipc: (message) => {
         if (this.#alive) events.onMessage(message as FromWorker);

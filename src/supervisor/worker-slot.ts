@@ -4,6 +4,7 @@ import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { ProcessFigures } from './figures.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { RespawnPace } from './respawn.ts';
+import type { WorkerCode } from './worker-code.ts';
 import { type Handed, WorkerProcess } from './worker-process.ts';
 
 /** What was said between the supervisor and one process. */
@@ -36,6 +37,7 @@ export interface SlotDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly handsSockets: boolean;
+  readonly code: WorkerCode;
 }
 
 const NO_FIGURES: ProcessFigures = {
@@ -102,13 +104,13 @@ export class WorkerSlot {
   }
 
   spawn(): void {
-    const { clock, handsSockets } = this.#deps;
+    const { clock, log, handsSockets, code } = this.#deps;
     this.state = 'starting';
     this.link = new Link();
     this.#failure = '';
     this.#startedMs = clock.nowMs();
     try {
-      this.#process = new WorkerProcess(handsSockets, {
+      this.#process = new WorkerProcess(code.program(log), handsSockets, {
         onMessage: (message) => this.#onMessage(message),
         onExit: (how) => this.#onExit(how),
       });

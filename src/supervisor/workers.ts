@@ -7,6 +7,7 @@ import { Covers } from './covers.ts';
 import type { SocketPlan } from './held-listeners.ts';
 import type { FromWorker, PoolStates, Ports, Snapshot, ToWorker } from './messages.ts';
 import { PARTING_MS, wait } from './shutdown.ts';
+import { WorkerCode } from './worker-code.ts';
 import { type Handed } from './worker-process.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
@@ -18,6 +19,8 @@ const BEAT_MS = 1000;
 const FIGURES_MS = 250;
 /** How long a worker may take to prepare a configuration, milliseconds. */
 const PREPARE_MS = 10_000;
+/** The start has passed so long after all are ready, milliseconds: what costs time can be done then. */
+const SETTLED_MS = 500;
 /** Beyond its deadline, for last lines of logs, milliseconds. */
 const LAST_WORK_MS = 2000;
 
@@ -68,6 +71,7 @@ export class Workers {
   readonly slots: readonly WorkerSlot[];
   readonly #deps: WorkersDeps;
   readonly #covers: Covers;
+  readonly #code: WorkerCode;
   #begun = false;
   #stopping = false;
   #waiting: Waiting[] = [];
@@ -77,6 +81,7 @@ export class Workers {
   constructor(count: number, deps: WorkersDeps) {
     this.#deps = deps;
     const { clock, log, handsSockets } = deps;
+    const code = new WorkerCode();
     const events = {
       onSpawned: (slot: WorkerSlot) => this.#onSpawned(slot),
       onMessage: (slot: WorkerSlot, message: FromWorker) => this.#onMessage(slot, message),
@@ -85,10 +90,11 @@ export class Workers {
     };
     this.slots = Array.from(
       { length: count },
-      (_, index) => new WorkerSlot(index, { clock, log, handsSockets }, events),
+      (_, index) => new WorkerSlot(index, { clock, log, handsSockets, code }, events),
     );
     this.#covers = new Covers(this.slots, { log, held: () => deps.held() });
     for (const slot of this.slots) slot.spawn();
+    this.#code = code;
   }
 
   /**
@@ -104,6 +110,7 @@ export class Workers {
     for (const slot of this.slots) this.#start(slot);
     const answers = await Promise.all(ready);
     this.#beat();
+    this.#deps.clock.after(SETTLED_MS, () => void this.#keepCode());
     return portsIn(answers);
   }
 
@@ -214,6 +221,10 @@ export class Workers {
       slot.retire();
       slot.kill();
     }
+  }
+
+  async #keepCode(): Promise<void> {
+    if (!this.#stopping) await this.#code.keep(this.#deps.log);
   }
 
   #onSpawned(slot: WorkerSlot): void {

@@ -127,7 +127,9 @@ export function readLayout(header: Int32Array): Layout {
   const capacity = { ...slots, arenaBytes: of(KINDS.length) * PAGE_BYTES };
   const layout = new Layout(workers, capacity);
   if (!layout.header().every((word, index) => word === header[index]))
-    throw new Error('the shared memory is of another version of Pointsman, or damaged');
+    throw new Error(
+      'the shared memory is of another version of Pointsman, or damaged; if the files of the program were replaced: pointsman upgrade',
+    );
   return layout;
 }
 
