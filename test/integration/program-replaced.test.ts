@@ -7,7 +7,7 @@ import { expect, test } from 'bun:test';
 import type { StatusReport } from '../../src/admin/status-report.ts';
 import { cli } from '../support/cli.ts';
 import { get } from '../support/front.ts';
-import { startPointsman } from '../support/pointsman.ts';
+import { startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { untilTrue } from '../support/services.ts';
 import { ask } from '../support/wire.ts';
 
@@ -40,7 +40,7 @@ class Installation implements Disposable {
 test('files of another version do no harm to a running Pointsman: workers go on with the old code until an upgrade', async () => {
   using installation = new Installation();
   const listener = { name: 'web', address: '127.0.0.1:0', routes: [{ reply: { status: 200, body: 'ok' } }] };
-  const config = { workers: 2, log: { level: 'debug' }, listeners: [listener] } as const;
+  const config: TestConfig = { workers: 2, log: { level: 'debug' }, listeners: [listener] };
   const program = join(installation.folder, 'bin/pointsman');
   await using pointsman = await startPointsman(config, { program });
   const status = async (): Promise<StatusReport> =>
