@@ -4,6 +4,11 @@ import type { Inheritance } from './inheritance.ts';
 export const UPGRADE_VARIABLE = 'POINTSMAN_UPGRADE';
 /** That descriptor: the first behind those that every program has. */
 export const HANDOVER_DESCRIPTOR = 3;
+/**
+ * Number by which the standard error of the old program comes, behind those of all sockets. Until it takes that, the old one reads what the new
+ * one writes, to tell it when the new one fails.
+ */
+export const STANDARD_ERROR_HANDLE = 2 ** 31;
 
 /** What the old Pointsman tells the new one. */
 export type ToSuccessor =

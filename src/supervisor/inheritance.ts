@@ -3,8 +3,12 @@ import type { Pool } from '../model/pool.ts';
 import { formatAddress } from '../config/address.ts';
 import type { SavedOverlay } from './runtime-overlay.ts';
 
-/** Grows when what is handed over is no longer understood by those before. */
-export const INHERITANCE_FORMAT = 1;
+/** Grows when what is handed over is no longer understood by those before. 2: the standard error is handed over, too. */
+export const INHERITANCE_FORMAT = 2;
+/** The first that is still understood. */
+export const OLDEST_FORMAT = 1;
+/** The first with the standard error. */
+export const FORMAT_WITH_STANDARD_ERROR = 2;
 
 /** What was found out about one endpoint. Times are lengths: clocks of two processes begin at different moments. */
 interface SurvivingEndpoint {

@@ -1,7 +1,18 @@
 import { DescriptorReceiver } from '../net/descriptor-channel.ts';
 import { inheritSocket, type InheritedSocket } from '../net/inherited-socket.ts';
-import { type FromSuccessor, type ToSuccessor, UPGRADE_VARIABLE } from './handover-messages.ts';
-import { INHERITANCE_FORMAT, type Inheritance } from './inheritance.ts';
+import { redirectStandardError } from '../net/standard-error.ts';
+import {
+  type FromSuccessor,
+  STANDARD_ERROR_HANDLE,
+  type ToSuccessor,
+  UPGRADE_VARIABLE,
+} from './handover-messages.ts';
+import {
+  FORMAT_WITH_STANDARD_ERROR,
+  INHERITANCE_FORMAT,
+  type Inheritance,
+  OLDEST_FORMAT,
+} from './inheritance.ts';
 import type { InheritedGroup } from './inherited-sockets.ts';
 
 /** How long the last message may take to leave, milliseconds. */
@@ -44,10 +55,13 @@ export class Predecessor {
   }> {
     this.#tell({ type: 'here' });
     const inheritance = await this.#inheritance.promise;
-    if (inheritance.format !== INHERITANCE_FORMAT)
+    const { format } = inheritance;
+    if (format < OLDEST_FORMAT || format > INHERITANCE_FORMAT)
       throw new Error(
-        `what is handed over has format ${inheritance.format}; this version understands ${INHERITANCE_FORMAT}: restart instead`,
+        `what is handed over has format ${format}; this version understands ${OLDEST_FORMAT} to ${INHERITANCE_FORMAT}: restart instead`,
       );
+    if (format >= FORMAT_WITH_STANDARD_ERROR)
+      redirectStandardError(this.#descriptors.take(STANDARD_ERROR_HANDLE));
     const groups = new Map<string, InheritedSocket[]>();
     for (const [id, { listener }] of inheritance.sockets.entries()) {
       const socket = inheritSocket(this.#descriptors.take(id));

@@ -5,10 +5,12 @@ import type { Clock } from '../util/clock.ts';
 import {
   type FromSuccessor,
   HANDOVER_DESCRIPTOR,
+  STANDARD_ERROR_HANDLE,
   type ToSuccessor,
   UPGRADE_VARIABLE,
 } from './handover-messages.ts';
 import type { Inheritance } from './inheritance.ts';
+import { LastWords, tellingLine } from './last-words.ts';
 
 /** How long the new program may take until its workers accept, milliseconds. */
 const READY_MS = 30_000;
@@ -125,24 +127,25 @@ function program(): string[] {
 /** The process that is to take over. */
 class Successor {
   readonly pid: number;
-  readonly #process: Bun.Subprocess<'ignore', 'inherit', 'inherit'>;
+  readonly #process: Bun.Subprocess<'ignore', 'inherit', 'pipe'>;
   readonly #outcome = Promise.withResolvers<Outcome>();
   readonly #channel = new DescriptorSender();
+  readonly #words: LastWords;
   #decided = false;
   #lines: readonly string[] = [];
   #reason: string | undefined = undefined;
 
   /** @throws Error when no process can be started. */
-  constructor({ inheritance }: UpgraderDeps) {
+  constructor({ clock, inheritance }: UpgraderDeps) {
     const channel = this.#channel;
     try {
       this.#process = Bun.spawn(program(), {
         env: { ...process.env, [UPGRADE_VARIABLE]: String(HANDOVER_DESCRIPTOR), WATCHDOG_PID: undefined },
-        stdio: ['ignore', 'inherit', 'inherit', channel.remote],
+        stdio: ['ignore', 'inherit', 'pipe', channel.remote],
         serialization: 'json',
         ipc: (message) => this.#onMessage(message as FromSuccessor, inheritance),
         onExit: (_process, code, signal) =>
-          this.#onExit(signal === null ? `exit code ${code}` : String(signal)),
+          void this.#onExit(signal === null ? `exit code ${code}` : String(signal)),
       });
     } catch (error) {
       channel.close();
@@ -151,6 +154,7 @@ class Successor {
       channel.closeRemote();
     }
     this.pid = this.#process.pid;
+    this.#words = new LastWords(this.#process.stderr, clock, (bytes) => void process.stderr.write(bytes));
   }
 
   /** Resolves when it is ready, or has ended. */
@@ -178,7 +182,8 @@ class Successor {
   #handOver(asked: UpgraderDeps['inheritance']): void {
     try {
       const { inheritance, descriptors } = asked();
-      this.#channel.send(descriptors.map((fd, id) => ({ id, fd })));
+      const handed = descriptors.map((fd, id) => ({ id, fd }));
+      this.#channel.send([...handed, { id: STANDARD_ERROR_HANDLE, fd: process.stderr.fd }]);
       this.tell({ type: 'inheritance', inheritance });
     } catch (error) {
       this.giveUp(
@@ -187,13 +192,16 @@ class Successor {
     }
   }
 
-  #onExit(how: string): void {
+  async #onExit(how: string): Promise<void> {
+    const written = await this.#words.lines();
+    const lines = this.#lines.length > 0 ? this.#lines : written;
     const said = this.#lines.at(0);
-    const reason = this.#reason ?? (said === undefined ? `it ended with ${how}; its log says why` : said);
+    const telling = tellingLine(written);
+    const ended = telling === undefined ? `it ended with ${how}` : `it ended with ${how}: ${telling}`;
     this.#decide({
       ready: undefined,
-      reason: `the new program did not take over: ${reason}`,
-      lines: this.#lines,
+      reason: `the new program did not take over: ${this.#reason ?? said ?? ended}`,
+      lines,
     });
   }
 

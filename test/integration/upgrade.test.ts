@@ -139,6 +139,9 @@ describe('upgrade', () => {
     expect(await pointsman.exited()).toBe(0);
     expect(pointsman.lines('shutdown-cut')).toEqual([]);
     expect((await ask(pointsman.address(), get('/next'))).status).toBe(200);
+    // The log goes on where it was; the file was deleted with the first process.
+    process.kill(Number(/pid=(\d+)/.exec(line)![1]), 'SIGHUP');
+    expect(await pointsman.line('reload-refused')).toContain('the configuration has 1 problem');
   });
 
   test('a WebSocket gets a Close frame at the deadline', async () => {
@@ -315,6 +318,17 @@ describe('an upgrade that fails', () => {
     link.script('exit 7');
     expect(await successors.upgrade(pointsman)).toMatchObject({ outcome: 'refused', reason: 'failed' });
     expect(await pointsman.line('upgrade-refused')).toContain('exit code 7');
+    await works();
+    link.script(`echo 'first line' >&2; exec '${process.execPath}' -e 'const broken ='`);
+    const broken = await cli(['upgrade', '--admin', new URL(pointsman.admin).host]);
+    expect(broken.code).toBe(1);
+    expect(broken.err).toContain('first line\n');
+    expect(broken.err).toMatch(/did not take over: it ended with exit code 1: error: .+; the program that/);
+    await works();
+    link.script('exec /nowhere/bun src/main.ts');
+    expect(await successors.upgrade(pointsman)).toMatchObject({
+      message: expect.stringContaining('not found'),
+    });
     await works();
     unlinkSync(link.path);
     expect(await successors.upgrade(pointsman)).toMatchObject({ reason: 'failed' });

@@ -23,6 +23,7 @@ function load() {
     sendmsg: { args: [i32, pointer, i32], returns: i32 },
     recvmsg: { args: [i32, pointer, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
+    dup2: { args: [i32, i32], returns: i32 },
     fcntl: { args: [i32, i32, i32], returns: i32 },
     epoll_create1: { args: [i32], returns: i32 },
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
