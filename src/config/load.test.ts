@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { cpuMsOf } from '../../test/support/cpu-time.ts';
 import { formatIssue } from './issue.ts';
-import { loadConfig, loadYaml } from './load.ts';
+import { loadConfig, type LoadResult, loadYaml } from './load.ts';
 import { readFailure } from './read-failure.ts';
 
 let directory = '';
@@ -195,33 +196,29 @@ describe('bounds', () => {
     ]);
   });
 
-  /** CPU time of this process so far, milliseconds: others on the machine do not count. */
-  function cpuMs(): number {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  }
-
-  test('loads 10 000 routes within 3 seconds', () => {
+  test('loads 10 000 routes with 3 seconds of a processor', () => {
     let text =
       'pools: [{ name: web, endpoints: [10.0.0.1:80] }]\nlisteners:\n- name: web\n  address: :8080\n  routes:\n';
     for (let route = 0; route < 10_000; route++) {
       text += `  - match:\n      host: h${route}.example.com\n      path: /api/${route}/*\n    pool: web\n`;
     }
-    const startedMs = cpuMs();
-    const result = loadYaml(text, 'f');
-    const tookMs = cpuMs() - startedMs;
+    let result: LoadResult | undefined;
+    const tookMs = cpuMsOf(() => {
+      result = loadYaml(text, 'f');
+    });
     expect(result).toMatchObject({ ok: true, warnings: [] });
     expect(tookMs).toBeLessThan(3000);
   }, 60_000);
 
-  test('explains 10 000 wrong routes within 5 seconds', () => {
+  test('explains 10 000 wrong routes with 5 seconds of a processor', () => {
     let text =
       'pools: [{ name: web, endpoints: [10.0.0.1:80] }]\nlisteners:\n- name: web\n  address: :8080\n  routes:\n';
     for (let route = 0; route < 10_000; route++) text += `  - { match: { path: api }, pool: wbe }\n`;
-    const startedMs = cpuMs();
-    const result = loadYaml(text, 'f');
-    const tookMs = cpuMs() - startedMs;
-    expect(result.ok ? 0 : result.issues.length).toBe(20_000);
+    let result: LoadResult | undefined;
+    const tookMs = cpuMsOf(() => {
+      result = loadYaml(text, 'f');
+    });
+    expect(result?.ok === false ? result.issues.length : 0).toBe(20_000);
     expect(tookMs).toBeLessThan(5000);
   }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { cpuMsOf } from '../../test/support/cpu-time.ts';
 import { parseYaml } from './yaml-source.ts';
 
 function valueOf(text: string): unknown {
@@ -78,11 +79,12 @@ alias: *base
 test('thousands of aliases and merges are read in a moment', () => {
   let text = 'pools:\n- &base\n  name: base\n  healthCheck: &check { interval: 5s }\n';
   for (let pool = 0; pool < 3000; pool++) text += `- { <<: *base, name: p${pool}, healthCheck: *check }\n`;
-  const startedMs = performance.now();
-  const { pools } = valueOf(text) as { pools: unknown[] };
-  expect(pools).toHaveLength(3001);
-  expect(performance.now() - startedMs).toBeLessThan(3000);
-});
+  const tookMs = cpuMsOf(() => {
+    const { pools } = valueOf(text) as { pools: unknown[] };
+    expect(pools).toHaveLength(3001);
+  });
+  expect(tookMs).toBeLessThan(3000);
+}, 60_000);
 
 test('what is no YAML at all never throws', () => {
   for (const text of [

@@ -79,7 +79,9 @@ describe('a full table', () => {
   });
 
   test('remembers as many keys as it is for', () => {
-    const table = privateTokenTable(1000, 1, 10_000);
+    const memory = new Uint8Array(tokenTableBytes(10_000));
+    seedTable(memory, seededRandom(7));
+    const table = new TokenTable(1000, 1, 10_000, memory);
     for (let key = 0; key < 10_000; key++) expect(table.take(`key ${key}`, 0)).toBe(0);
     let early = 0;
     for (let key = 0; key < 10_000; key++) if (table.take(`key ${key}`, 1) === 0) early++;

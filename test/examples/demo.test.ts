@@ -70,11 +70,13 @@ test('everything that it says can be done, can be done', async () => {
     return result.stdout.toString();
   };
   expect(run('for i in').trim().split('\n')).toHaveLength(6);
-  const shares = new Map(
-    [...run('seq 60').matchAll(/(\d+) endpoint (\w+)/g)].map((match) => [match[2], Number(match[1])]),
-  );
-  expect([...shares.values()].reduce((sum, share) => sum + share)).toBe(60);
-  expect(shares.get('slow') ?? 0).toBeLessThan(20);
+  // The share of one round is a matter of luck; of four it is not.
+  const shares = new Map<string, number>();
+  for (let round = 0; round < 4; round++)
+    for (const [, share, endpoint = ''] of run('seq 60').matchAll(/(\d+) endpoint (\w+)/g))
+      shares.set(endpoint, (shares.get(endpoint) ?? 0) + Number(share));
+  expect([...shares.values()].reduce((sum, share) => sum + share)).toBe(240);
+  expect(shares.get('slow') ?? 0).toBeLessThan(80);
   expect(JSON.parse(run('/api/v1/pools'))).toMatchObject({ pools: [{ name: 'demo', total: 3 }] });
   expect(run('/metrics')).toContain('pointsman_endpoint_state{pool="demo",endpoint="slow",state="open"} 1');
   expect(run('explain')).toContain('pool      demo, policy random-two');
