@@ -46,8 +46,10 @@ const EFFECTS: Readonly<Record<ConfigChange['object'], Partial<Record<ConfigChan
 };
 
 /** What a reload does about a change, in words. */
-export function effectOf({ object, change, restart }: ConfigChange): string {
+export function effectOf({ object, name, change, restart }: ConfigChange): string {
   if (restart) return 'not by a reload: it takes a restart';
+  if (object === 'setting' && name === 'workers')
+    return 'workers that are too many finish what they have and end; new ones take connections when they are ready';
   return EFFECTS[object][change] ?? '';
 }
 

@@ -41,7 +41,7 @@ test('says what changes, what that does and what is not touched', async () => {
     code: 1,
     err: '',
     out: `~ setting workers changed (workers)
-    not by a reload: it takes a restart
+    workers that are too many finish what they have and end; new ones take connections when they are ready
 - listener old removed
     accepts no more; each connection ends with its next response, tunnels and sessions when they end by themselves
 ~ pool web changed (policy)

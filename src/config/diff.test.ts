@@ -42,7 +42,7 @@ test.each<[what: string, before: Parts, after: Parts, changes: string[]]>([
     {},
     { rest: { workers: 2, log: { level: 'warn' }, shutdown: { deadline: '5s' } } },
     [
-      'setting workers changed (workers), from the next start on',
+      'setting workers changed (workers)',
       'setting log changed (log.level), from the next start on',
       'setting shutdown changed (shutdown.deadline)',
     ],

@@ -24,14 +24,14 @@ export interface ConfigChange {
 }
 
 /** Settings that a running process does not take over. */
-const RESTART_SETTINGS = ['workers', 'admin', 'accessLog', 'log', 'watch'] as const;
-const LIVE_SETTINGS = ['shutdown', 'workerWatchdog', 'acme'] as const;
+const RESTART_SETTINGS = ['admin', 'accessLog', 'log', 'watch'] as const;
+const LIVE_SETTINGS = ['workers', 'shutdown', 'workerWatchdog', 'acme'] as const;
 const SETTINGS = [...RESTART_SETTINGS, ...LIVE_SETTINGS] as const;
 
 /** `next`, as far as a process that runs with `running` takes it over. */
 export function withoutRestart(running: Config, next: Config): Config {
-  const { workers, admin, accessLog, log, watch } = running;
-  return { ...next, workers, admin, accessLog, log, watch };
+  const { admin, accessLog, log, watch } = running;
+  return { ...next, admin, accessLog, log, watch };
 }
 
 /**

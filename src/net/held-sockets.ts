@@ -16,6 +16,12 @@ function bind(type: SocketType, ip: string, port: number, sharing: Sharing): Bou
   return { fd, port: boundPort(fd) };
 }
 
+/** Sockets that are bound, but nobody's yet. Exactly one of its methods is to be called, once. */
+export interface Growth {
+  commit(): void;
+  abandon(): void;
+}
+
 /**
  * Sockets of one address, one for each process that is to take from it, held here so that they outlive those processes: what comes in
  * while one is away waits. Nothing is accepted or read by whoever holds them. Only where sockets are descriptors
@@ -24,13 +30,21 @@ function bind(type: SocketType, ip: string, port: number, sharing: Sharing): Bou
 export class HeldSockets {
   /** The port in force, also when 0 was asked for. */
   readonly port: number;
-  /** By process. */
-  readonly descriptors: readonly number[];
+  readonly #type: SocketType;
+  readonly #ip: string;
+  readonly #descriptors: number[];
   #open = true;
 
-  private constructor(port: number, descriptors: readonly number[]) {
+  private constructor(type: SocketType, ip: string, port: number, descriptors: number[]) {
+    this.#type = type;
+    this.#ip = ip;
     this.port = port;
-    this.descriptors = descriptors;
+    this.#descriptors = descriptors;
+  }
+
+  /** By process. */
+  get descriptors(): readonly number[] {
+    return this.#descriptors;
   }
 
   /**
@@ -54,7 +68,7 @@ export class HeldSockets {
     }
     const descriptors = bound.map(({ fd }) => fd);
     if (type === 'tcp') listenOnAll(descriptors);
-    return new HeldSockets(alone.port, descriptors);
+    return new HeldSockets(type, ip!, alone.port, descriptors);
   }
 
   /**
@@ -68,14 +82,46 @@ export class HeldSockets {
     for (let index = 0; descriptors.length < count; index++) {
       descriptors.push(type === 'tcp' ? duplicate(descriptors[index]!) : bind('udp', ip, port, 'shared').fd);
     }
-    return new HeldSockets(port, descriptors);
+    return new HeldSockets(type, ip, port, descriptors);
+  }
+
+  /**
+   * Makes further sockets, so that there are `count`. Nothing comes in by those of TCP before `commit`.
+   * @throws an error with `code` when that cannot be; then nothing has changed.
+   */
+  grow(count: number): Growth {
+    const added: number[] = [];
+    const abandon = (): void => {
+      for (const fd of added) sys.close(fd);
+    };
+    try {
+      while (this.#descriptors.length + added.length < count) added.push(this.#another());
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+    const commit = (): void => {
+      if (this.#type === 'tcp') for (const fd of added) startListening(fd);
+      this.#descriptors.push(...added);
+    };
+    return { commit, abandon };
+  }
+
+  /** Bound beside the others. Where they do not share their address (systemd's may not) one of them again, which for TCP does as well. */
+  #another(): number {
+    try {
+      return bind(this.#type, this.#ip, this.port, 'shared').fd;
+    } catch (error) {
+      if (this.#type === 'udp') throw error;
+      return duplicate(this.#descriptors[0]!);
+    }
   }
 
   /** Lets go of them. Whoever was given one still has it. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const fd of this.descriptors) sys.close(fd);
+    for (const fd of this.#descriptors) sys.close(fd);
   }
 }
 

@@ -1,7 +1,19 @@
 import { expect, test } from 'bun:test';
 
 import { available } from './linux/libc.ts';
-import { CallPipes, joinCalls } from './worker-calls.ts';
+import { CallPipes, WorkerCalls } from './worker-calls.ts';
+
+function pipesFor(workers: number): CallPipes {
+  const pipes = new CallPipes();
+  pipes.reach(workers);
+  return pipes;
+}
+
+function join(pipes: CallPipes, own: number, onCall: () => void): WorkerCalls {
+  const calls = new WorkerCalls(own, onCall);
+  calls.learn(pipes.paths);
+  return calls;
+}
 
 /** Resolves when `call` has been heard; fails after two seconds. */
 async function heard(count: () => number, least: number): Promise<void> {
@@ -13,12 +25,12 @@ async function heard(count: () => number, least: number): Promise<void> {
 }
 
 test.if(available)('a worker hears that it was called, and no other does', async () => {
-  const pipes = new CallPipes(3);
+  const pipes = pipesFor(3);
   const calls = [0, 0, 0];
-  const call = pipes.paths.map((_, own) => joinCalls(pipes.paths, own, () => calls[own]!++));
-  call[0]!(1);
+  const joined = pipes.paths.map((_, own) => join(pipes, own, () => calls[own]!++));
+  joined[0]!.call(1);
   await heard(() => calls[1]!, 1);
-  call[2]!(1);
+  joined[2]!.call(1);
   await heard(() => calls[1]!, 2);
   expect(calls).toEqual([0, 2, 0]);
   pipes.callAll();
@@ -27,15 +39,28 @@ test.if(available)('a worker hears that it was called, and no other does', async
 });
 
 test.if(available)('more calls than a pipe holds are heard as one', async () => {
-  const pipes = new CallPipes(2);
+  const pipes = pipesFor(2);
   let calls = 0;
-  joinCalls(pipes.paths, 0, () => calls++);
-  const call = joinCalls(pipes.paths, 1, () => {});
-  for (let time = 0; time < 100_000; time++) call(0);
+  join(pipes, 0, () => calls++);
+  const caller = join(pipes, 1, () => {});
+  for (let time = 0; time < 100_000; time++) caller.call(0);
   await heard(() => calls, 1);
   const before = calls;
-  call(0);
+  caller.call(0);
   await heard(() => calls, before + 1);
   expect(calls).toBeLessThan(20);
+  pipes.close();
+});
+
+test.if(available)('workers that come later are called, and call', async () => {
+  const pipes = pipesFor(1);
+  const calls = [0, 0];
+  const first = join(pipes, 0, () => calls[0]!++);
+  pipes.reach(2);
+  const second = join(pipes, 1, () => calls[1]!++);
+  first.learn(pipes.paths);
+  first.call(1);
+  second.call(0);
+  await heard(() => Math.min(...calls), 1);
   pipes.close();
 });

@@ -19,20 +19,26 @@ export interface CallPath {
  * full pipe loses nothing. The supervisor keeps both ends open: who reads may die and another go on.
  */
 export class CallPipes {
-  readonly paths: readonly CallPath[];
-  readonly #descriptors: readonly number[];
+  readonly #paths: CallPath[] = [];
+  readonly #descriptors: number[] = [];
 
-  /** @throws Error with `code` when there are no descriptors left. */
-  constructor(workers: number) {
+  /** By worker. */
+  get paths(): readonly CallPath[] {
+    return this.#paths;
+  }
+
+  /**
+   * Makes the pipes that `workers` need, beside those that there are.
+   * @throws Error with `code` when there are no descriptors left.
+   */
+  reach(workers: number): void {
     const ends = fixed(8);
-    const descriptors: number[] = [];
-    this.paths = Array.from({ length: workers }, () => {
+    while (this.#paths.length < workers) {
       if (sys.pipe2(ends, constants.O_NONBLOCK | O_CLOEXEC) < 0) throw systemError('pipe2', errno());
       const [hearing, calling] = [ends.readInt32LE(0), ends.readInt32LE(4)];
-      descriptors.push(hearing, calling);
-      return { calling: pathOf(calling), hearing: pathOf(hearing) };
-    });
-    this.#descriptors = descriptors;
+      this.#descriptors.push(hearing, calling);
+      this.#paths.push({ calling: pathOf(calling), hearing: pathOf(hearing) });
+    }
   }
 
   /** Calls every worker. */
@@ -53,22 +59,40 @@ function ring(fd: number): void {
   sys.write(fd, spare, 1);
 }
 
-/**
- * Takes part as the worker `own`. `onCall` runs in a turn of its own whenever others have called, once for many calls.
- * @returns what calls another worker.
- */
-export function joinCalls(
-  paths: readonly CallPath[],
-  own: number,
-  onCall: () => void,
-): (worker: number) => void {
-  const hearing = openSync(paths[own]!.hearing, constants.O_RDONLY | constants.O_NONBLOCK);
-  const calling = paths.map((path) => openSync(path.calling, constants.O_WRONLY | constants.O_NONBLOCK));
-  const hear = (): void => {
-    let got = PIPE_BYTES;
-    while (got === PIPE_BYTES || (got < 0 && errno() === E.INTR)) got = sys.read(hearing, spare, PIPE_BYTES);
-    runTurn(onCall);
-  };
-  poller().add(hearing, EPOLL.IN | EPOLL.ET, { onEvents: hear, onAgain: hear });
-  return (worker) => ring(calling[worker]!);
+/** Where a worker hears others, and calls them. */
+export class WorkerCalls {
+  readonly #own: number;
+  readonly #onCall: () => void;
+  readonly #calling: number[] = [];
+  #hears = false;
+
+  /** @param onCall Runs in a turn of its own whenever others have called, once for many calls. */
+  constructor(own: number, onCall: () => void) {
+    this.#own = own;
+    this.#onCall = onCall;
+  }
+
+  /** Where all workers are called, itself included; those it knew before have not moved. */
+  learn(paths: readonly CallPath[]): void {
+    for (const { calling } of paths.slice(this.#calling.length))
+      this.#calling.push(openSync(calling, constants.O_WRONLY | constants.O_NONBLOCK));
+    const own = paths[this.#own];
+    if (own !== undefined && !this.#hears) this.#listen(own);
+  }
+
+  #listen({ hearing: path }: CallPath): void {
+    const hearing = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#hears = true;
+    const hear = (): void => {
+      let got = PIPE_BYTES;
+      while (got === PIPE_BYTES || (got < 0 && errno() === E.INTR))
+        got = sys.read(hearing, spare, PIPE_BYTES);
+      runTurn(this.#onCall);
+    };
+    poller().add(hearing, EPOLL.IN | EPOLL.ET, { onEvents: hear, onAgain: hear });
+  }
+
+  call(worker: number): void {
+    ring(this.#calling[worker]!);
+  }
 }

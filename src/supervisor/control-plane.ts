@@ -37,7 +37,11 @@ import type { Ports, Snapshot } from './messages.ts';
 import { PoolDial } from './pool-dial.ts';
 import { listenerStats, SharedCells, slotKeysOf } from './shared-cells.ts';
 import { TicketKeyring } from './ticket-keyring.ts';
+import { workerCount } from './worker-count.ts';
 import { type InForce, Workers } from './workers.ts';
+
+/** There can be so many workers at least without making the shared memory anew. Room that nobody uses is none. */
+const LEAST_COLUMNS = 32;
 
 /** What a control plane is told and tells. */
 export interface ControlPlaneOptions {
@@ -45,6 +49,7 @@ export interface ControlPlaneOptions {
   readonly transitions: TransitionListener;
   /** Tells this Pointsman from others in Via; the same after a restart. */
   readonly instance: string;
+  /** At first; a reload may change it. */
   readonly workers: number;
   /** Sockets belong to the supervisor and are handed to workers. Otherwise the one worker opens them itself. */
   readonly holdsSockets: boolean;
@@ -75,10 +80,12 @@ export class ControlPlane {
   readonly #owner: StateOwner;
   readonly #cells: SharedCells;
   readonly #filterMemory = new FilterMemory();
-  /** Undefined with one worker, which has nobody to call. */
-  readonly #calls: CallPipes | undefined;
+  /** None with one worker, which has nobody to call. */
+  readonly #calls = new CallPipes();
   readonly #sockets: HeldListeners;
   readonly #workers: Workers;
+  readonly #log: Log;
+  readonly #holdsSockets: boolean;
   #config: Config | undefined = undefined;
   #revision = 0;
   #pools = new Map<string, Pool>();
@@ -94,6 +101,8 @@ export class ControlPlane {
   /** Starts the workers, which do nothing before the first `apply`. */
   constructor(options: ControlPlaneOptions, first: Config) {
     const { log, transitions, instance, holdsSockets, inherited, inheritance } = options;
+    this.#log = log;
+    this.#holdsSockets = holdsSockets;
     this.#revision = inheritance?.revision ?? 0;
     this.#survivors = inheritance?.endpoints ?? [];
     this.#publisher = new Publisher({ clock, random }, log, (pool) => this.#tellStates(pool));
@@ -116,12 +125,13 @@ export class ControlPlane {
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
     this.#ticketKeys.inherit(inheritance?.ticketKeys ?? {});
-    this.#memory = createSharedMemory(sharedStateBytes(options.workers));
-    this.#owner = StateOwner.create(this.#memory, options.workers, (memory) => seedTable(memory, random));
+    const columns = Math.max(LEAST_COLUMNS, options.workers);
+    this.#memory = createSharedMemory(sharedStateBytes(columns));
+    this.#owner = StateOwner.create(this.#memory, columns, (memory) => seedTable(memory, random));
+    this.#count(options.workers);
     this.#cells = new SharedCells(this.#owner.state);
-    this.#calls = options.workers > 1 ? new CallPipes(options.workers) : undefined;
-    this.#sockets = new HeldListeners(options.workers, holdsSockets, inherited);
-    this.#workers = new Workers(options.workers, {
+    this.#sockets = new HeldListeners(holdsSockets, inherited);
+    this.#workers = new Workers(options.workers, inherited.slots, {
       clock,
       log,
       instance,
@@ -133,7 +143,7 @@ export class ControlPlane {
       onDied: (slot) => {
         this.#owner.clearColumn(slot);
         // It may have had places that others wait for.
-        this.#calls?.callAll();
+        this.#calls.callAll();
         this.#book.forget(slot);
       },
       onSuspect: (poolName, name, suspicion) => {
@@ -156,8 +166,10 @@ export class ControlPlane {
       return { revision: this.#revision, changes };
     const config = before === undefined ? next : withoutRestart(before, next);
     const adoptDials = this.#planDials(config);
+    const workers = before === undefined ? this.#workers.extent : this.#wantedOf(config);
+    this.#count(Math.max(workers, this.#workers.extent));
     this.#assign(config);
-    const plan = await this.#sockets.plan(config.listeners);
+    const plan = await this.#sockets.plan(config.listeners, workers);
     for (const { name, tls } of config.listeners.filter(isHttp)) {
       if (tls !== undefined) this.#ticketKeys.keysOf(name, tls);
     }
@@ -167,8 +179,37 @@ export class ControlPlane {
       this.#adopt(config);
       this.#survivors = [];
       this.#ports = await this.#workers.begin();
-    } else await this.#change(config, plan, adoptDials);
+    } else {
+      await this.#change(config, plan, adoptDials);
+      this.#resize(workers);
+    }
     return { revision: this.#revision, changes };
+  }
+
+  /** How many workers a configuration is to have. */
+  #wantedOf({ workers }: Config): number {
+    if (!this.#holdsSockets) return 1;
+    const wanted = workerCount(workers);
+    const most = this.#owner.state.layout.workers;
+    // There is no room for more in the shared memory, which an upgrade makes anew.
+    if (wanted > most) this.#log.warn('restart-needed', { settings: 'workers', workers: most });
+    return Math.min(wanted, most);
+  }
+
+  /**
+   * So many columns of the shared memory are counted.
+   * @throws Error when no memory or no descriptors are left.
+   */
+  #count(workers: number): void {
+    this.#owner.span(workers);
+    if (workers > 1) this.#calls.reach(workers);
+  }
+
+  #resize(workers: number): void {
+    const before = this.#workers.count;
+    if (before === workers) return;
+    this.#log.info('workers-changed', { from: before, to: workers });
+    this.#workers.resize(workers, this.#config!.shutdown.deadline);
   }
 
   /** In every worker, or in none. */
@@ -294,7 +335,10 @@ export class ControlPlane {
   #snapshotOf(revision: number, config: Config, held: SocketPlan['held']): Snapshot {
     const sockets: Record<string, { readonly id: number; readonly port: number }> = {};
     for (const [listener, { id, sockets: own }] of held) sockets[listener] = { id, port: own?.port ?? 0 };
-    return { revision, config, sockets, slots: this.#assign(config), ticketKeys: this.#ticketKeys.all() };
+    const { workers } = this.#owner.state;
+    const { paths: calls } = this.#calls;
+    const ticketKeys = this.#ticketKeys.all();
+    return { revision, config, sockets, slots: this.#assign(config), ticketKeys, workers, calls };
   }
 
   #inForce(): InForce {
@@ -304,7 +348,6 @@ export class ControlPlane {
       snapshot: this.#snapshotOf(this.#revision, this.#config!, held),
       held,
       memory: this.#memory.path,
-      calls: this.#calls?.paths ?? [],
       states: this.pools().map((pool) => ({ pool: pool.name, states: statesOf(pool, nowMs) })),
     };
   }
@@ -366,7 +409,8 @@ export class ControlPlane {
   }
 
   workers(): readonly WorkerView[] {
-    return this.#workers.slots.map((slot) => ({
+    const slots = this.#workers.slots.filter(({ inUse }) => inUse);
+    return slots.map((slot) => ({
       worker: slot.number,
       state: slot.state,
       pid: slot.pid,

@@ -28,7 +28,8 @@ function answers({ state, link }: WorkerSlot): boolean {
   return state === 'ready' && !link.warned;
 }
 
-function isAway({ state, link, restarts, upMs }: WorkerSlot): boolean {
+function isAway({ state, link, restarts, upMs, vacant }: WorkerSlot): boolean {
+  if (vacant) return true;
   if (state === 'ready') return link.warned;
   return state === 'waiting' || (state === 'starting' && restarts > 0 && upMs >= SLOW_START_MS);
 }

@@ -256,6 +256,13 @@ export class DataPlane {
     for (const served of this.#served()) served.cutSessions(endpoint);
   }
 
+  /** There are more workers or fewer: what they count together is looked at anew. */
+  republish(): void {
+    runTurn(() => {
+      for (const { pool } of this.#pools.values()) this.#publisher.publish(pool);
+    });
+  }
+
   pools(): readonly Pool[] {
     return [...this.#pools.values()].map(({ pool }) => pool);
   }

@@ -1,6 +1,6 @@
 import { formatAddress } from '../config/address.ts';
 import { type ListenerConfig, transportOf } from '../config/schema/listener.ts';
-import { HeldSockets } from '../net/held-sockets.ts';
+import { type Growth, HeldSockets } from '../net/held-sockets.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
 
@@ -32,7 +32,6 @@ function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
  * of a worker nor a reload refuses anybody.
  */
 export class HeldListeners {
-  readonly #workers: number;
   readonly #holds: boolean;
   readonly #inherited: InheritedSockets;
   #held: ReadonlyMap<string, Held> = new Map();
@@ -42,9 +41,8 @@ export class HeldListeners {
    * @param holds False where workers open sockets themselves.
    * @param inherited Taken before others are opened.
    */
-  constructor(workers: number, holds: boolean, inherited: InheritedSockets) {
+  constructor(holds: boolean, inherited: InheritedSockets) {
     this.#inherited = inherited;
-    this.#workers = workers;
     this.#holds = holds;
   }
 
@@ -55,34 +53,39 @@ export class HeldListeners {
 
   /**
    * Opens what is not open yet. A listener keeps its socket as long as its address stays; an address that goes to a listener of another
-   * name takes its socket along.
+   * name takes its socket along. Every listener has a socket for each worker then; one that had more keeps them.
    * @throws Error naming the listener when an address cannot be bound; nothing was opened then.
    */
-  async plan(listeners: readonly ListenerConfig[]): Promise<SocketPlan> {
+  async plan(listeners: readonly ListenerConfig[], workers: number): Promise<SocketPlan> {
     const before = this.#held;
     const held = new Map<string, Held>();
     const opened: Held[] = [];
+    const growths: Growth[] = [];
+    const abandon = (): void => {
+      for (const { sockets } of opened) sockets?.close();
+      for (const growth of growths) growth.abandon();
+    };
     try {
       for (const config of listeners) {
         const kept = this.#keep(config);
-        const mine = kept === undefined ? await this.#open(config) : { ...kept, config };
+        const mine = kept === undefined ? await this.#open(config, workers) : { ...kept, config };
         if (kept === undefined) opened.push(mine);
+        else if (mine.sockets !== undefined) growths.push(mine.sockets.grow(workers));
         held.set(config.name, mine);
       }
     } catch (error) {
-      for (const { sockets } of opened) sockets?.close();
+      abandon();
       throw error;
     }
     return {
       held,
       commit: () => {
         this.#held = held;
+        for (const growth of growths) growth.commit();
         const stay = new Set([...held.values()].map(({ id }) => id));
         for (const { id, sockets } of before.values()) if (!stay.has(id)) sockets?.close();
       },
-      abandon: () => {
-        for (const { sockets } of opened) sockets?.close();
-      },
+      abandon,
     };
   }
 
@@ -94,14 +97,14 @@ export class HeldListeners {
     return [...this.#held.values()].find((other) => sameSocket(other.config, config));
   }
 
-  async #open(config: ListenerConfig): Promise<Held> {
+  async #open(config: ListenerConfig, workers: number): Promise<Held> {
     const { name, address } = config;
     const id = ++this.#lastId;
     if (!this.#holds) return { id, config, sockets: undefined };
     try {
       const sockets =
-        (await this.#inherited.take(config, this.#workers)) ??
-        (await HeldSockets.open(transportOf(config), address.host, address.port, this.#workers));
+        (await this.#inherited.take(config, workers)) ??
+        (await HeldSockets.open(transportOf(config), address.host, address.port, workers));
       return { id, config, sockets };
     } catch (cause) {
       const error = cannotListen(name, address, cause);

@@ -19,7 +19,7 @@ export class InheritedSockets {
     this.#groups = groups.filter(({ sockets }) => sockets.length > 0);
   }
 
-  /** Most sockets that one address has: so many workers are needed, so that none is left without one who takes from it. */
+  /** Most sockets that one address has. */
   get slots(): number {
     return Math.max(0, ...this.#groups.map(({ sockets }) => sockets.length));
   }

@@ -16,6 +16,10 @@ export interface Snapshot {
   readonly slots: SlotMap;
   /** Keys of session tickets by listener; the first seals. */
   readonly ticketKeys: TicketKeysOfListeners;
+  /** Workers that count in the shared memory, those that are ending included. */
+  readonly workers: number;
+  /** Where workers call each other, by slot; empty for a worker that is alone. */
+  readonly calls: readonly CallPath[];
 }
 
 type TicketKeysOfListeners = Readonly<Record<string, readonly Uint8Array[]>>;
@@ -44,8 +48,6 @@ export type ToWorker =
       readonly snapshot: Snapshot;
       /** Where the shared memory is opened. */
       readonly memory: string;
-      /** Where workers call each other, by slot; empty for a worker that is alone. */
-      readonly calls: readonly CallPath[];
       readonly states: readonly PoolStates[];
       /** Whether descriptors come by the channel. */
       readonly handsSockets: boolean;

@@ -112,9 +112,7 @@ export async function runSupervisor(
       handed?.sockets ?? (usesDescriptors ? activatedSockets(process.env, process.pid, log) : []),
     );
     const wanted = workerCount(config.workers);
-    // Fewer would leave sockets behind which nobody takes connections from.
-    const workers = usesDescriptors ? Math.max(wanted, inherited.slots) : 1;
-    if (workers > wanted) log.warn('restart-needed', { settings: 'workers', workers });
+    const workers = usesDescriptors ? wanted : 1;
     if (!usesDescriptors && wanted > 1) {
       const reason = 'listening sockets cannot be handed to workers here';
       log.warn('one-worker', { asked: config.workers, reason });

@@ -57,7 +57,7 @@ export class WorkerSlot {
   restarts = 0;
   /** Why the last process ended, for people. */
   lastReason = '';
-  state: WorkerState = 'starting';
+  state: WorkerState = 'gone';
   /** CPU time of the processes that had the slot before, seconds. */
   readonly pastCpu = { user: 0, system: 0 };
   readonly #deps: SlotDeps;
@@ -67,8 +67,13 @@ export class WorkerSlot {
   #startedMs = 0;
   #retryAtMs = 0;
   #failure = '';
-  #stopping = false;
+  /** Somebody is to have the slot. */
+  #wanted = false;
+  /** The process that has it was told to end. */
+  #ending = false;
   #everReady = false;
+  /** The slot gets its worker while others serve. */
+  #joining = false;
   #cancel: CancelTimer = () => {};
 
   constructor(index: number, deps: SlotDeps, events: SlotEvents) {
@@ -91,6 +96,21 @@ export class WorkerSlot {
     return this.#process !== undefined;
   }
 
+  /** Has a process that is to go on. */
+  get serves(): boolean {
+    return this.alive && !this.#ending;
+  }
+
+  /** Nobody has it, or nobody yet, because the number of workers is another: not a matter of something having gone wrong. */
+  get vacant(): boolean {
+    return !this.#wanted || this.#ending || this.#joining;
+  }
+
+  /** Somebody has it, or is to have it. */
+  get inUse(): boolean {
+    return this.#wanted || this.alive;
+  }
+
   /** Milliseconds since its process was started; 0 without one. */
   get upMs(): number {
     return this.#process === undefined ? 0 : this.#deps.clock.nowMs() - this.#startedMs;
@@ -103,9 +123,26 @@ export class WorkerSlot {
     return `worker ${this.number} ended ${this.#pace.early} times in a row (${this.lastReason}); the next try is in ${Math.ceil(inMs / 1000)} s`;
   }
 
+  /** Starts its worker, at the start of Pointsman. */
+  open(): void {
+    this.#wanted = true;
+    this.spawn();
+  }
+
+  /** It is to have a worker from now on; nothing happens when it is to have one already. */
+  join(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#joining = true;
+    // Whatever kept the first one from being ready, this one is started again.
+    this.#everReady = true;
+    if (!this.alive) this.spawn();
+  }
+
   spawn(): void {
     const { clock, log, handsSockets, code } = this.#deps;
     this.state = 'starting';
+    this.#ending = false;
     this.link = new Link();
     this.#failure = '';
     this.#startedMs = clock.nowMs();
@@ -128,8 +165,10 @@ export class WorkerSlot {
 
   /** Its end is wanted: nobody takes its place. */
   retire(): void {
-    this.#stopping = true;
+    this.#wanted = false;
+    this.#ending = this.alive;
     this.#cancel();
+    if (!this.alive) this.state = 'gone';
     if (this.state === 'ready' || this.state === 'starting') this.state = 'stopping';
   }
 
@@ -144,7 +183,10 @@ export class WorkerSlot {
       return;
     }
     if (message.type === 'ready') {
-      if (!this.#stopping) this.state = 'ready';
+      if (!this.#ending) {
+        this.state = 'ready';
+        this.#joining = false;
+      }
       const upMs = Math.round(this.upMs);
       if (this.restarts > 0)
         this.#deps.log.info('worker-ready', { worker: this.number, pid: this.pid, upMs });
@@ -163,10 +205,16 @@ export class WorkerSlot {
     this.pastCpu.user += this.figures.userCpuSeconds;
     this.pastCpu.system += this.figures.systemCpuSeconds;
     this.figures = NO_FIGURES;
+    const ended = this.#ending;
+    this.#ending = false;
     this.state = 'gone';
     this.#events.onDied(this, reason);
     // One that never was ready cannot run here: whoever started it is told, and decides.
-    if (this.#stopping || !this.#everReady) return;
+    if (!this.#wanted || !this.#everReady) return;
+    if (ended) {
+      this.spawn();
+      return;
+    }
     this.restarts++;
     const delayMs = this.#pace.delayMs(livedMs);
     log.error('worker-died', {

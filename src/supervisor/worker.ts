@@ -1,7 +1,7 @@
 import type { Judge } from '../health/outlier-detector.ts';
 import { SharedState } from '../model/shared/shared-state.ts';
 import { openSharedMemory } from '../net/shared-memory.ts';
-import { joinCalls } from '../net/worker-calls.ts';
+import { WorkerCalls } from '../net/worker-calls.ts';
 import { DescriptorReceiver } from '../net/descriptor-channel.ts';
 import { BatchedAccessLog } from '../telemetry/access-log.ts';
 import { EventLoopLag } from '../telemetry/event-loop-lag.ts';
@@ -35,6 +35,8 @@ const ORPHAN_MS = 1000;
 interface Running {
   readonly plane: DataPlane;
   readonly cells: SharedCells;
+  readonly state: SharedState;
+  readonly calls: WorkerCalls;
   readonly lines: LineWriter;
   readonly log: AppLog;
   readonly accessLog: BatchedAccessLog | undefined;
@@ -121,7 +123,7 @@ export class Worker {
     }
   }
 
-  async #start({ slot, snapshot, memory, calls, states, handsSockets, instance }: Start): Promise<void> {
+  async #start({ slot, snapshot, memory, states, handsSockets, instance }: Start): Promise<void> {
     const { config } = snapshot;
     const lines = LineWriter.open({ destination: 'stderr', clock, flushEveryMs: 10 });
     const fields = { worker: slot + 1 };
@@ -144,11 +146,14 @@ export class Worker {
       const state = SharedState.attach(openSharedMemory(memory), slot);
       const cells = new SharedCells(state);
       cells.learn(snapshot.slots);
+      state.span(snapshot.workers);
       const plane = new DataPlane({ log, accessLog, judge, instance, ticketKeys, slot, cells });
-      if (calls.length > 1) state.call = joinCalls(calls, slot, () => plane.wakeQueues());
+      const calls = new WorkerCalls(slot, () => plane.wakeQueues());
+      calls.learn(snapshot.calls);
+      state.call = (worker) => calls.call(worker);
       const sockets = handsSockets ? new DescriptorReceiver(SOCKET_CHANNEL) : undefined;
       const lag = new EventLoopLag(clock);
-      this.#running = { plane, cells, lines, log, accessLog, sockets, lag };
+      this.#running = { plane, cells, state, calls, lines, log, accessLog, sockets, lag };
       const prepared = await plane.prepare(config, offersOf(snapshot, sockets));
       prepared.commit();
       for (const { pool, states: list } of states) plane.setStates(pool, list);
@@ -159,10 +164,12 @@ export class Worker {
     }
   }
 
-  async #prepare({ plane, cells, sockets }: Running, snapshot: Snapshot): Promise<void> {
+  async #prepare(running: Running, snapshot: Snapshot): Promise<void> {
+    const { plane, cells, sockets } = running;
     const { revision } = snapshot;
     try {
       cells.learn(snapshot.slots);
+      meetWorkers(running, snapshot);
       tellTicketKeys(this.#ticketKeys, snapshot);
       this.#prepared = await plane.prepare(snapshot.config, offersOf(snapshot, sockets));
       this.#tell({ type: 'prepared', revision, ports: this.#prepared.ports });
@@ -226,6 +233,14 @@ export class Worker {
     if (this.#running === undefined) process.stderr.write(`pointsman worker: ${text}\n`);
     else this.#running.log.error('defect', { error: text });
   }
+}
+
+/** At once, not only when the snapshot comes into force: those that are new count as soon as they are there. */
+function meetWorkers({ plane, state, calls }: Running, snapshot: Snapshot): void {
+  calls.learn(snapshot.calls);
+  if (state.workers === snapshot.workers) return;
+  state.span(snapshot.workers);
+  plane.republish();
 }
 
 function tellTicketKeys(ticketKeys: ToldTicketKeys, snapshot: Snapshot): void {

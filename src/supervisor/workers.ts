@@ -1,6 +1,5 @@
 import type { Suspicion } from '../health/outlier-detector.ts';
 import type { Log } from '../model/ports.ts';
-import type { CallPath } from '../net/worker-calls.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { WorkerFigures } from './figures.ts';
 import { Covers } from './covers.ts';
@@ -37,8 +36,6 @@ export interface InForce {
   readonly held: HeldByListener;
   /** Where the shared memory is opened. */
   readonly memory: string;
-  /** Where workers call each other, by slot. */
-  readonly calls: readonly CallPath[];
   readonly states: readonly PoolStates[];
 }
 
@@ -68,7 +65,9 @@ interface Waiting {
 
 /** All workers: started and started again, told what changes, asked what they count. */
 export class Workers {
-  readonly slots: readonly WorkerSlot[];
+  readonly #slots: WorkerSlot[] = [];
+  #count: number;
+  readonly #addSlot: () => void;
   readonly #deps: WorkersDeps;
   readonly #covers: Covers;
   readonly #code: WorkerCode;
@@ -77,9 +76,13 @@ export class Workers {
   #waiting: Waiting[] = [];
   #cancelBeat: CancelTimer = () => {};
 
-  /** Starts the processes at once; they wait to be told what to do. */
-  constructor(count: number, deps: WorkersDeps) {
+  /**
+   * Starts the processes at once; they wait to be told what to do.
+   * @param slots At least; those beyond `count` have sockets, but no worker: others accept for them.
+   */
+  constructor(count: number, slots: number, deps: WorkersDeps) {
     this.#deps = deps;
+    this.#count = count;
     const { clock, log, handsSockets } = deps;
     const code = new WorkerCode();
     const events = {
@@ -88,13 +91,56 @@ export class Workers {
       onDied: (slot: WorkerSlot, reason: string) => this.#onDied(slot, reason),
       onWaiting: () => this.#cover(),
     };
-    this.slots = Array.from(
-      { length: count },
-      (_, index) => new WorkerSlot(index, { clock, log, handsSockets, code }, events),
-    );
-    this.#covers = new Covers(this.slots, { log, held: () => deps.held() });
-    for (const slot of this.slots) slot.spawn();
+    this.#addSlot = () => {
+      const index = this.#slots.length;
+      this.#slots.push(new WorkerSlot(index, { clock, log, handsSockets, code }, events));
+    };
+    while (this.#slots.length < Math.max(count, slots)) this.#addSlot();
+    this.#covers = new Covers(this.#slots, { log, held: () => deps.held() });
+    for (const slot of this.#slots.slice(0, count)) slot.open();
     this.#code = code;
+  }
+
+  get slots(): readonly WorkerSlot[] {
+    return this.#slots;
+  }
+
+  /** Workers that there are to be. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Slots up to the last that somebody has or is to have. */
+  get extent(): number {
+    return 1 + this.#slots.findLastIndex(({ inUse }) => inUse);
+  }
+
+  /**
+   * There are to be so many workers. Those that are too many accept no more, finish what they have within `deadlineMs`, and end, as at an
+   * upgrade; others accept from their sockets from then on, as they do until those that are new are ready.
+   */
+  resize(count: number, deadlineMs: number): void {
+    this.#count = count;
+    while (this.#slots.length < count) this.#addSlot();
+    for (const slot of this.#slots) {
+      if (slot.index < count) slot.join();
+      else if (slot.serves) this.#dismiss(slot, deadlineMs);
+      else slot.retire();
+    }
+    this.#cover();
+  }
+
+  #dismiss(slot: WorkerSlot, deadlineMs: number): void {
+    const { clock, log } = this.#deps;
+    const { pid } = slot;
+    slot.retire();
+    this.#cover();
+    slot.send({ type: 'stop', deadlineMs, handedOver: true });
+    clock.after(deadlineMs + PARTING_MS + LAST_WORK_MS, () => {
+      if (slot.pid !== pid) return;
+      log.error('worker-killed', { worker: slot.number, pid, reason: 'it did not end in time' });
+      slot.kill();
+    });
   }
 
   /**
@@ -103,11 +149,12 @@ export class Workers {
    */
   async begin(): Promise<Ports> {
     // One that died while it had nothing to do yet would never answer.
-    const dead = this.slots.find(({ alive }) => !alive);
+    const serving = this.#slots.filter(({ inUse }) => inUse);
+    const dead = serving.find(({ alive }) => !alive);
     if (dead !== undefined) throw new Error(`worker ${dead.number} ended at its start: ${dead.lastReason}`);
     this.#begun = true;
-    const ready = this.slots.map((slot) => this.#answerOf(slot, (message) => message.type === 'ready', true));
-    for (const slot of this.slots) this.#start(slot);
+    const ready = serving.map((slot) => this.#answerOf(slot, (message) => message.type === 'ready', true));
+    for (const slot of serving) this.#start(slot);
     const answers = await Promise.all(ready);
     this.#beat();
     this.#deps.clock.after(SETTLED_MS, () => void this.#keepCode());
@@ -123,8 +170,8 @@ export class Workers {
     const { revision } = snapshot;
     const isAnswer = (message: FromWorker): boolean =>
       (message.type === 'prepared' || message.type === 'refused') && message.revision === revision;
-    const alive = this.slots.filter(({ alive: is }) => is);
-    const answers = alive.map((slot) => {
+    const asked = this.slots.filter(({ serves }) => serves);
+    const answers = asked.map((slot) => {
       const answer = this.#answerOf(slot, isAnswer, false);
       this.#offer(slot, { type: 'prepare', snapshot }, held);
       return answer;
@@ -132,7 +179,7 @@ export class Workers {
     const late = wait(this.#deps.clock, PREPARE_MS).then(() => 'late' as const);
     const settled = await Promise.race([Promise.all(answers), late]);
     if (settled === 'late') {
-      const slow = alive.filter(({ alive: is, link }) => is && link.prepared !== revision);
+      const slow = asked.filter(({ serves, link }) => serves && link.prepared !== revision);
       throw new Error(`worker ${slow.map(({ number }) => number).join(', ')} does not answer`);
     }
     for (const answer of settled) if (answer?.type === 'refused') throw new Error(answer.message);
@@ -142,7 +189,7 @@ export class Workers {
   /** Puts into force what was prepared. A worker that was not there then gets it now. */
   commit(snapshot: Snapshot, held: HeldByListener): void {
     for (const slot of this.slots) {
-      if (!slot.alive) continue;
+      if (!slot.serves) continue;
       if (slot.link.prepared !== snapshot.revision) this.#offer(slot, { type: 'prepare', snapshot }, held);
       slot.send({ type: 'commit' });
     }
@@ -283,6 +330,7 @@ export class Workers {
     if (message.type === 'suspect') this.#deps.onSuspect(message.pool, message.endpoint, message);
     else if (message.type === 'ready') this.#cover();
     else if (message.type === 'prepared') link.prepared = message.revision;
+    else if (message.type === 'stopped' && !this.#stopping) this.#noteDismissed(slot, message.cut);
     else if (message.type === 'figures') {
       link.received++;
       slot.figures = message.figures.process;
@@ -297,6 +345,10 @@ export class Workers {
       this.#deps.log.error('worker-behind', { worker: slot.number, reason: message.message });
       slot.kill();
     }
+  }
+
+  #noteDismissed({ number: worker, pid }: WorkerSlot, cut: number): void {
+    this.#deps.log.info('worker-dismissed', { worker, pid, cut });
   }
 
   #onDied(slot: WorkerSlot, reason: string): void {

@@ -44,9 +44,14 @@ export const COUNTS = {
   route: {},
 } as const;
 
+/** A count over a number of workers that may change. */
+export interface Count {
+  span(workers: number): void;
+}
+
 /** Something that lies in words of the workers. */
 interface CountClass {
-  new (words: WordsOfWorkers): unknown;
+  new (words: WordsOfWorkers): Count;
   readonly WORDS: number;
   /** Work under way is counted by it: a slot in which any of it is not 0 is not given to something else. */
   readonly HOLDS: boolean;

@@ -44,6 +44,7 @@ function pages(bytes: number): number {
  * `docs/decisions/shared-memory.md`.
  */
 export class Layout {
+  /** Columns, of which each worker has one; there may be fewer workers. */
   readonly workers: number;
   readonly capacity: Capacity;
   /** From the counts of one worker to those of the next, 32-bit words. */

@@ -15,7 +15,7 @@ export class OutcomeWindow {
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;
-  readonly #end: number;
+  #end: number;
   readonly #own: number;
   #sliceMs = 0;
   /** In the window, as of the last `sum`. */
@@ -28,6 +28,11 @@ export class OutcomeWindow {
     this.#stride = stride;
     this.#end = first + workers * stride;
     this.#own = first + own * stride;
+  }
+
+  /** There are so many workers from now on. */
+  span(workers: number): void {
+    this.#end = this.#first + workers * this.#stride;
   }
 
   /** Looks back so far from now on; what was seen by another measure is forgotten. */

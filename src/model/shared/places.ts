@@ -24,12 +24,12 @@ export class Places {
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;
-  readonly #end: number;
+  #end: number;
   readonly #own: number;
   /** Places that this process has: what its word says without the mark. Read more often than all the rest. */
   #mine: number;
   /** There is one worker. */
-  readonly alone: boolean;
+  alone: boolean;
   /** What is counted together with other places; undefined where nothing is. */
   peers: PeerLoad | undefined = undefined;
   /** What the last look at the words saw: places that are taken for good, ... */
@@ -47,6 +47,12 @@ export class Places {
     this.#own = own < 0 ? -1 : first + own * stride;
     this.alone = workers === 1 && own === 0;
     this.#mine = own < 0 ? 0 : words[this.#own]!;
+  }
+
+  /** There are so many workers from now on; what this process has is in its word, whether it was alone or not. */
+  span(workers: number): void {
+    this.#end = this.#first + workers * this.#stride;
+    this.alone = workers === 1 && this.#own === this.#first;
   }
 
   /** Places that are taken, by all workers. */

@@ -30,7 +30,7 @@ export class SharedCount {
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;
-  readonly #end: number;
+  #end: number;
   readonly #own: number;
 
   constructor({ words, first, stride, workers, own }: WordsOfWorkers) {
@@ -39,6 +39,11 @@ export class SharedCount {
     this.#stride = stride;
     this.#end = first + workers * stride;
     this.#own = own < 0 ? -1 : first + own * stride;
+  }
+
+  /** There are so many workers from now on. */
+  span(workers: number): void {
+    this.#end = this.#first + workers * this.#stride;
   }
 
   /** Of all workers. */

@@ -15,6 +15,9 @@ export class SharedMark {
     this.#at = first;
   }
 
+  /** The same word for any number of workers. */
+  span(_workers: number): void {}
+
   get value(): number {
     return Atomics.load(this.#words, this.#at);
   }

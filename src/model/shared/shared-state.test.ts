@@ -240,3 +240,50 @@ describe('regions', () => {
     expect(attach(1).region({ offset: owner.state.layout.arenaAt, sizeBytes: 20 })[5]).toBe(0);
   });
 });
+
+describe('another number of workers', () => {
+  test('new ones are counted from the moment at which they are known, those that went are not', () => {
+    const { owner, attach } = rig(3);
+    owner.span(1);
+    const slots = owner.assign(keys(['a']), 0);
+    const [slot = 0] = slots.endpoint.map(([, number]) => number);
+    const first = attach(0);
+    first.span(1);
+    const inFlight = first.cells('endpoint', slot).counts.inFlight;
+    expect(inFlight.alone).toBe(true);
+    expect([inFlight.take(2), inFlight.sum]).toEqual([true, 1]);
+
+    owner.span(3);
+    first.span(3);
+    const third = attach(2);
+    const others = third.cells('endpoint', slot).counts.inFlight;
+    expect(inFlight.alone).toBe(false);
+    expect([others.take(2), others.take(2), inFlight.sum, inFlight.take(2)]).toEqual([true, false, 2, false]);
+    third.cells('endpoint', slot).totals[0] = 5;
+    first.cells('endpoint', slot).totals[0] = 2;
+
+    owner.clearColumn(2);
+    owner.span(1);
+    first.span(1);
+    expect([inFlight.alone, inFlight.sum, inFlight.take(2), inFlight.take(2)]).toEqual([
+      true,
+      1,
+      true,
+      false,
+    ]);
+    owner.gather();
+    expect(owner.state.cells('endpoint', slot).totals[0]).toBe(7);
+  });
+
+  test('an object that came while there were fewer is 0 for those that come', () => {
+    const { owner, attach } = rig(3);
+    owner.span(1);
+    const slots = owner.assign(keys(['a', 'b']), 0);
+    owner.span(3);
+    const last = attach(2);
+    for (const [, slot] of slots.endpoint) {
+      expect(last.cells('endpoint', slot).counts.inFlight.sum).toBe(0);
+      expect([...last.cells('endpoint', slot).totals].every((word) => word === 0)).toBe(true);
+    }
+  });
+});

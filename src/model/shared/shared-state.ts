@@ -1,4 +1,4 @@
-import { type Cells, type Kind, makeCounts } from './cells.ts';
+import { type Cells, type Count, type Kind, makeCounts } from './cells.ts';
 import { type Layout, readLayout, TOTALS } from './layout.ts';
 import type { Region } from './regions.ts';
 import type { WordsOfWorkers } from './shared-count.ts';
@@ -29,6 +29,7 @@ export class SharedState {
   call: (worker: number) => void = () => {};
   readonly #call = (worker: number): void => this.call(worker);
   readonly #cells = new Map<string, Cells<Kind>>();
+  #workers: number;
 
   /** @throws Error when the memory is of another version. */
   static attach(file: SharedFile, column: Column): SharedState {
@@ -41,11 +42,25 @@ export class SharedState {
     if (typeof column === 'number' && (column < 0 || column >= layout.workers))
       throw new RangeError(`there is no column ${column} in a memory for ${layout.workers} workers`);
     this.layout = layout;
+    this.#workers = layout.workers;
     this.#file = file;
     this.#own = column === 'supervisor' ? -1 : column;
     const counts = file.map(layout.countsAt, layout.countsBytes);
     this.counts = new Int32Array(counts.buffer, counts.byteOffset, layout.countsBytes / 4);
     this.#totals = column === 'supervisor' ? undefined : this.columnTotals(column);
+  }
+
+  /** Workers that count, from the first column on: at first as many as there are columns. */
+  get workers(): number {
+    return this.#workers;
+  }
+
+  /** There are so many workers from now on, as many as there are columns at most. Columns that are left out must be 0. */
+  span(workers: number): void {
+    if (workers === this.#workers) return;
+    this.#workers = workers;
+    for (const { counts } of this.#cells.values())
+      for (const count of Object.values<Count>(counts)) count.span(workers);
   }
 
   /** The memory of one object. The same slot has the same cells, whoever asks: `Places` depends on it. */
@@ -79,7 +94,8 @@ export class SharedState {
 
   /** Words of a count in a slot, one for each worker. */
   #words(kind: Kind, count: string, slot: number): WordsOfWorkers {
-    const { countsStride: stride, workers } = this.layout;
+    const { countsStride: stride } = this.layout;
+    const workers = this.#workers;
     const first = this.layout.countAt(kind, count, slot);
     return { words: this.counts, first, stride, workers, own: this.#own, call: this.#call };
   }

@@ -4,12 +4,12 @@ import { Regions } from './regions.ts';
 import type { SharedFile } from './shared-file.ts';
 import { SharedState } from './shared-state.ts';
 import { type SlotKeys, type SlotMap, SlotTable } from './slots.ts';
-import { TallyTable } from './tally-table.ts';
+import { TallyTable, tallyTableBytes } from './tally-table.ts';
 
 /** Counts get memory in pieces of this. */
 const BACKED_BYTES = 4096;
 
-/** Bytes of memory that a number of workers needs; most of them stay untouched. */
+/** Bytes of memory that so many columns need; most of them stay untouched. */
 export function sharedStateBytes(workers: number, capacity: Capacity = CAPACITY): number {
   return new Layout(workers, capacity).sizeBytes;
 }
@@ -31,9 +31,13 @@ export class StateOwner {
   readonly #slots: SlotTable;
   readonly #regions: Regions;
   /** Regions that count what workers have open. */
-  readonly #tallies = new Map<string, TallyTable>();
+  readonly #tallies = new Map<
+    string,
+    { readonly table: TallyTable; readonly keys: number; readonly offset: number }
+  >();
   readonly #prepareRegion: (memory: Uint8Array) => void;
-  readonly #columns: readonly Float64Array[];
+  /** Totals by column, as far as they were looked at. */
+  readonly #columns = new Map<number, Float64Array>();
   /** Pages of counts that have memory. */
   readonly #backed = new Set<number>();
 
@@ -60,7 +64,6 @@ export class StateOwner {
     this.state = new SharedState(file, layout, 'supervisor');
     this.#prepareRegion = prepareRegion;
     this.#regions = new Regions(layout.arenaAt, layout.capacity.arenaBytes);
-    this.#columns = Array.from({ length: layout.workers + 1 }, (_, index) => this.state.columnTotals(index));
     this.#slots = new SlotTable(
       layout.capacity,
       (kind, slot) => this.#prepare(kind, slot),
@@ -77,18 +80,21 @@ export class StateOwner {
     const wanted = keys.regions.map(({ id, sizeBytes }) => [id, sizeBytes] as const);
     const { regions, fresh } = this.#regions.assign(wanted, nowMs);
     for (const id of this.#tallies.keys()) if (!this.#regions.holds(id)) this.#tallies.delete(id);
+    const tallied = new Map(keys.regions.map(({ id, tallyKeys }) => [id, tallyKeys]));
     for (const id of fresh) {
       const { offset, sizeBytes } = regions.get(id)!;
-      this.#file.clear(offset, sizeBytes);
+      const tallyKeys = tallied.get(id);
+      // Shares of workers that there are not yet get memory when they come.
+      const usedBytes = tallyKeys === undefined ? sizeBytes : tallyTableBytes(tallyKeys, this.state.workers);
+      this.#file.clear(offset, usedBytes);
       this.#prepareRegion(this.#file.map(offset, sizeBytes));
     }
     const { workers } = this.state.layout;
-    for (const { id, tallyKeys } of keys.regions) {
+    for (const [id, tallyKeys] of tallied) {
       if (tallyKeys === undefined) continue;
-      this.#tallies.set(
-        id,
-        new TallyTable(this.state.region(regions.get(id)!), tallyKeys, { workers, own: 0 }),
-      );
+      const region = regions.get(id)!;
+      const table = new TallyTable(this.state.region(region), tallyKeys, { workers, own: 0 });
+      this.#tallies.set(id, { table, keys: tallyKeys, offset: region.offset });
     }
     return { ...slots, regions: keys.regions.map(({ key, id }) => [key, regions.get(id)!]) };
   }
@@ -101,10 +107,10 @@ export class StateOwner {
 
   /** A worker is dead: what it had under way is not any more, what it counted is kept. */
   clearColumn(worker: number): void {
-    for (const tally of this.#tallies.values()) tally.clear(worker);
+    for (const { table } of this.#tallies.values()) table.clear(worker);
     const { layout, counts } = this.state;
-    const totals = this.#columns[worker]!;
-    const retired = this.#columns[layout.workers]!;
+    const totals = this.#column(worker);
+    const retired = this.#column(layout.workers);
     this.#slots.forEach((kind, slot) => {
       this.#forEachWord(kind, slot, worker, (word) => Atomics.store(counts, word, 0));
       const from = layout.recordAt(kind, slot);
@@ -118,25 +124,66 @@ export class StateOwner {
   /** Brings the totals that the supervisor sees up to date. */
   gather(): void {
     const { layout } = this.state;
+    const columns = this.#columnsInUse().map((column) => this.#column(column));
     this.#slots.forEach((kind, slot) => {
       const { totals } = this.state.cells(kind, slot);
       const from = layout.recordAt(kind, slot);
       totals.fill(0);
-      for (const column of this.#columns)
+      for (const column of columns)
         for (let index = 0; index < totals.length; index++) totals[index]! += column[from + index]!;
     });
   }
 
-  #prepare(kind: Kind, slot: number): void {
-    const { layout, counts } = this.state;
-    for (let worker = 0; worker < layout.workers; worker++) {
-      this.#forEachWord(kind, slot, worker, (word) => {
-        this.#back(Math.floor((word * 4) / BACKED_BYTES));
-        Atomics.store(counts, word, 0);
+  /**
+   * There are so many workers from now on. Columns that are left out must belong to nobody any more; workers must be told before those of
+   * new columns begin.
+   * @throws Error when no memory is left for the columns of more workers; then there are as many as before.
+   */
+  span(workers: number): void {
+    const before = this.state.workers;
+    for (let column = before; column < workers; column++) {
+      this.#slots.forEach((kind, slot) => {
+        this.#prepareCounts(kind, slot, column);
+        this.#clearTotals(kind, slot, column);
       });
+      for (const { keys, offset } of this.#tallies.values()) {
+        const from = tallyTableBytes(keys, column);
+        this.#file.clear(offset + from, tallyTableBytes(keys, column + 1) - from);
+      }
     }
-    for (let column = 0; column <= layout.workers; column++)
-      this.#file.clear(layout.totalsAt(column) + layout.recordAt(kind, slot) * 8, TOTALS[kind] * 8);
+    this.state.span(workers);
+  }
+
+  #prepare(kind: Kind, slot: number): void {
+    for (let worker = 0; worker < this.state.workers; worker++) this.#prepareCounts(kind, slot, worker);
+    for (const column of this.#columnsInUse()) this.#clearTotals(kind, slot, column);
+  }
+
+  #prepareCounts(kind: Kind, slot: number, worker: number): void {
+    this.#forEachWord(kind, slot, worker, (word) => {
+      this.#back(Math.floor((word * 4) / BACKED_BYTES));
+      Atomics.store(this.state.counts, word, 0);
+    });
+  }
+
+  #clearTotals(kind: Kind, slot: number, column: number): void {
+    const { layout } = this.state;
+    this.#file.clear(layout.totalsAt(column) + layout.recordAt(kind, slot) * 8, TOTALS[kind] * 8);
+  }
+
+  /** Of the workers that there are, and of those that are dead. */
+  #columnsInUse(): readonly number[] {
+    const { workers, layout } = this.state;
+    return [...Array.from({ length: workers }, (_, column) => column), layout.workers];
+  }
+
+  /** The totals of a column; it is not mapped before it is used. */
+  #column(column: number): Float64Array {
+    const known = this.#columns.get(column);
+    if (known !== undefined) return known;
+    const totals = this.state.columnTotals(column);
+    this.#columns.set(column, totals);
+    return totals;
   }
 
   /** Gives a page of counts memory, once: they are few, and lie close together. */
@@ -159,7 +206,7 @@ export class StateOwner {
     for (const [count, { HOLDS }] of countsOf(kind)) {
       if (!HOLDS) continue;
       const first = layout.countAt(kind, count, slot);
-      for (let worker = 0; worker < layout.workers; worker++)
+      for (let worker = 0; worker < this.state.workers; worker++)
         if (Atomics.load(counts, first + worker * layout.countsStride) !== 0) return false;
     }
     return true;

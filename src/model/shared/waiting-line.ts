@@ -14,7 +14,7 @@ export class WaitingLine {
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #stride: number;
-  readonly #workers: number;
+  #workers: number;
   readonly #own: number;
   readonly #call: (worker: number) => void;
 
@@ -25,6 +25,11 @@ export class WaitingLine {
     this.#workers = workers;
     this.#own = own;
     this.#call = call;
+  }
+
+  /** There are so many workers from now on. */
+  span(workers: number): void {
+    this.#workers = workers;
   }
 
   /** There is nobody else. */
