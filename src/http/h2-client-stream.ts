@@ -169,12 +169,12 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
 
   /** A field block has come. Returns whether it could be decoded; nothing on the connection can be, if not. */
   onFields(endStream: boolean, block: Buffer, start: number, end: number): boolean {
-    const { decoder } = this.#connection;
+    const { memo } = this.#connection;
     this.bytesReceived += end - start;
     const trailers = this.#state === State.Body;
     const error = trailers
-      ? responseBlock.readTrailers(decoder, block, start, end)
-      : responseBlock.readHead(decoder, block, start, end);
+      ? responseBlock.readTrailers(memo, block, start, end)
+      : responseBlock.readHead(memo, block, start, end);
     if (error !== undefined) return false;
     if (responseBlock.failure !== undefined) this.fail(responseBlock.failure, '', H2Error.ProtocolError);
     else if (!trailers) this.#onHead(responseBlock.head, endStream);

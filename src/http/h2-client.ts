@@ -19,7 +19,7 @@ import {
   Setting,
 } from './h2-protocol.ts';
 import { writeRequestHead } from './h2-request-head.ts';
-import { responseBlock } from './h2-response.ts';
+import { responseBlock, ResponseMemo } from './h2-response.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { MAX_RESPONSE_HEAD } from './h1-response.ts';
 import { StreamTable } from './h2-stream-table.ts';
@@ -69,7 +69,7 @@ const HTTP1 = Buffer.from('HTTP/', 'latin1');
 export class H2EndpointConnection implements ConnectionHandler, FrameSink, BatchTask {
   readonly openedMs: number;
   readonly output: ConnectionOutput;
-  readonly decoder: HpackDecoder = new HpackDecoder(HEADER_TABLE_BYTES, MAX_RESPONSE_HEAD);
+  readonly memo: ResponseMemo = new ResponseMemo(new HpackDecoder(HEADER_TABLE_BYTES, MAX_RESPONSE_HEAD));
   readonly timeouts: H2ClientSettings;
   readonly #connection: Connection;
   readonly #owner: H2ConnectionOwner;
@@ -373,7 +373,7 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
     if (stream === undefined && !this.#wasOpened(id)) return;
     const decoded =
       stream === undefined
-        ? responseBlock.skip(this.decoder, block, start, end) === undefined
+        ? responseBlock.skip(this.memo.decoder, block, start, end) === undefined
         : stream.onFields(endStream, block, start, end);
     if (!decoded) this.#fail(H2Error.CompressionError, 'a field block cannot be decoded');
   }
@@ -391,7 +391,7 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
   onSetting(id: number, value: number): void {
     switch (id) {
       case Setting.HeaderTableSize:
-        this.output.encoder.setPeerTableSize(value);
+        this.output.heads.encoder.setPeerTableSize(value);
         break;
       case Setting.EnablePush:
         if (value !== 0) this.#fail(H2Error.ProtocolError, 'ENABLE_PUSH by a server');
@@ -406,7 +406,7 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
       case Setting.MaxFrameSize:
         if (value < MIN_MAX_FRAME || value > MAX_MAX_FRAME)
           this.#fail(H2Error.ProtocolError, 'MAX_FRAME_SIZE is out of range');
-        else this.output.maxFrame = value;
+        else this.output.heads.maxFrame = value;
         break;
       case Setting.EnableConnectProtocol:
         if (value > 1 || (value === 0 && this.#connectProtocol))

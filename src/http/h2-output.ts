@@ -1,17 +1,20 @@
 import { fieldLine, Fields } from '../model/fields.ts';
 import type { Connection } from '../net/connection.ts';
 import { FrameWriter } from './h2-frame-writer.ts';
+import { HeadStart } from './h2-head-start.ts';
+import { HeadWriter } from './h2-head-writer.ts';
 import type { StreamOutput } from './h2-stream-output.ts';
 import { DEFAULT_WINDOW, FRAME_HEADER, MAX_WINDOW, MIN_MAX_FRAME } from './h2-protocol.ts';
-import { encodedRoom, encodeFields, encodeLine } from './hpack-fields.ts';
-import { HpackEncoder } from './hpack-encoder.ts';
 
-/** Table that we keep for what we send, bytes, if the peer allows it. */
-const ENCODER_TABLE_BYTES = 4096;
 /** Content of one DATA frame at most: a larger one would keep the other streams waiting. */
 const MAX_PIECE = MIN_MAX_FRAME;
 /** Entries of the queue that are over, before it is cleaned up. */
 const SWEEP = 64;
+
+/** Filled for each response anew. */
+const responseStart = new HeadStart();
+/** Has none. */
+const TRAILERS = new HeadStart();
 
 /**
  * What the streams of one connection send (RFC 9113 section 5.2): within the windows and frame size of the peer, as long as the kernel
@@ -20,9 +23,7 @@ const SWEEP = 64;
  */
 export class ConnectionOutput {
   readonly writer: FrameWriter;
-  readonly encoder: HpackEncoder = new HpackEncoder(ENCODER_TABLE_BYTES);
-  /** Largest payload that the peer takes. */
-  maxFrame: number = MIN_MAX_FRAME;
+  readonly heads: HeadWriter;
   /** Window of new streams. */
   initialWindow: number = DEFAULT_WINDOW;
   window: number = DEFAULT_WINDOW;
@@ -37,6 +38,7 @@ export class ConnectionOutput {
   constructor(connection: Connection) {
     this.#connection = connection;
     this.writer = new FrameWriter(connection);
+    this.heads = new HeadWriter(this.writer);
   }
 
   /** The kernel does not take what we write. */
@@ -44,34 +46,21 @@ export class ConnectionOutput {
     return this.#connection.bufferedBytes > 0;
   }
 
-  /**
-   * Sends HEADERS.
-   * @param first Ready-made lines in front of the others: pseudo-fields.
-   * @param behind A line behind the others, or undefined.
-   */
-  sendFields(
-    stream: StreamOutput,
-    first: readonly PseudoLine[],
-    fields: Fields,
-    behind: Buffer | undefined,
-    behindName: number,
-    endStream: boolean,
-  ): void {
-    if (stream.ended) return;
-    const { writer, encoder, maxFrame } = this;
-    let room = encodedRoom(fields) + 64 + (behind === undefined ? 0 : behind.length + 16);
-    for (const { line } of first) room += line.length + 16;
-    const out = writer.open(room + FRAME_HEADER * (2 + Math.ceil(room / maxFrame)));
-    const start = writer.beginHeaders(out, stream.id);
-    let at = encoder.begin(out.bytes, out.length);
-    for (const { line, nameLength } of first) at = encodeLine(encoder, line, nameLength, out.bytes, at);
-    at = encodeFields(encoder, fields, out.bytes, at);
-    if (behind !== undefined) at = encodeLine(encoder, behind, behindName, out.bytes, at);
-    out.length = at;
-    stream.flagsAt = writer.endHeaders(out, start, stream.id, endStream, maxFrame);
-    stream.flushes = writer.flushes;
-    stream.wireBytes += out.length - start;
+  /** Sends HEADERS of a request. */
+  sendRequest(stream: StreamOutput, first: HeadStart, fields: Fields, endStream: boolean): void {
+    this.heads.write(stream, first, fields, endStream);
     if (endStream) this.#ended(stream);
+  }
+
+  /**
+   * Sends HEADERS of a response.
+   * @param contentLength is told although it is not among the fields; -1 for nothing
+   */
+  sendResponse(stream: StreamOutput, status: number, fields: Fields, contentLength: number): void {
+    if (stream.ended) return;
+    responseStart.status = status;
+    responseStart.contentLength = contentLength;
+    this.heads.write(stream, responseStart, fields, false);
   }
 
   /** Sends content, or keeps it until it can be sent. Returns whether all of it was sent. */
@@ -99,10 +88,8 @@ export class ConnectionOutput {
 
   #end(stream: StreamOutput, trailers: Fields | undefined): void {
     if (trailers !== undefined) {
-      this.sendFields(stream, [], trailers, undefined, 0, true);
-      return;
-    }
-    if (!this.writer.endStreamAt(stream.flagsAt, stream.flushes)) {
+      this.heads.write(stream, TRAILERS, trailers, true);
+    } else if (!this.writer.endStreamAt(stream.flagsAt, stream.flushes)) {
       this.writer.emptyData(stream.id);
       stream.wireBytes += FRAME_HEADER;
     }
@@ -221,16 +208,6 @@ export class ConnectionOutput {
     this.pump();
     return true;
   }
-}
-
-/** A pseudo-field as a line `:name: value` and CRLF. */
-export interface PseudoLine {
-  readonly line: Buffer;
-  readonly nameLength: number;
-}
-
-export function pseudoLine(name: string, value: string): PseudoLine {
-  return { line: Buffer.from(`${name}: ${value}\r\n`, 'latin1'), nameLength: name.length };
 }
 
 /** Fields that live on when those of the codec are gone. */

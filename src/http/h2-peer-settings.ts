@@ -18,7 +18,7 @@ export function applyPeerSetting(
 ): SettingError | undefined {
   switch (id) {
     case Setting.HeaderTableSize:
-      output.encoder.setPeerTableSize(value);
+      output.heads.encoder.setPeerTableSize(value);
       return undefined;
     case Setting.EnablePush:
       if (value <= 1) return undefined;
@@ -31,7 +31,7 @@ export function applyPeerSetting(
     case Setting.MaxFrameSize:
       if (value < MIN_MAX_FRAME || value > MAX_MAX_FRAME)
         return { error: H2Error.ProtocolError, reason: 'SETTINGS_MAX_FRAME_SIZE is out of range' };
-      output.maxFrame = value;
+      output.heads.maxFrame = value;
       return undefined;
     default:
       return undefined;

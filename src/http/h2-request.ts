@@ -1,11 +1,13 @@
 import { fieldLine, type Fields, fieldName } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
-import { Framing, type RequestHead } from '../model/message.ts';
+import { Framing, RequestHead } from '../model/message.ts';
 import type { RequestLimits } from './h1-request.ts';
 import { PseudoFields } from './h2-pseudo-fields.ts';
 import type { HeaderSink, HpackDecoder, HpackError } from './hpack-decoder.ts';
 import { HeaderKind } from './hpack-kinds.ts';
+import type { BlockMemo } from './hpack-memo.ts';
+import { interned, MAX_KEPT_BYTES } from './interned-fields.ts';
 import { isPlainLength, isWord, parseContentLength } from './tokens.ts';
 import { webSocketKey } from './websocket-handshake.ts';
 
@@ -49,11 +51,40 @@ export class H2RequestReader implements HeaderSink {
   }
 
   /**
-   * Reads the head of a request from a field block.
+   * Reads the head of a request from a field block. What was read before from the same bytes is not checked again.
+   * @param memo of the connection, and of this reader
    * @param endStream no body follows
    * @returns what is wrong with the compression: the connection is lost; else see `malformed` and `failure`.
    */
   readHead(
+    memo: BlockMemo<RequestHead>,
+    block: Buffer,
+    start: number,
+    end: number,
+    head: RequestHead,
+    endStream: boolean,
+  ): HpackError | undefined {
+    const variant = endStream ? 1 : 0;
+    const known = memo.find(block, start, end, variant);
+    if (known !== undefined) {
+      this.malformed = false;
+      this.failure = undefined;
+      head.adopt(known);
+      return undefined;
+    }
+    const error = this.#decodeHead(memo.decoder, block, start, end, head, endStream);
+    if (error === undefined && this.#mayRecur(head) && memo.recurs)
+      memo.learn(block, start, end, variant, lasting(head));
+    return error;
+  }
+
+  /** Whether it may be served again as it is now. The key of a WebSocket is another one each time. */
+  #mayRecur(head: RequestHead): boolean {
+    if (this.malformed || this.failure !== undefined) return false;
+    return head.upgrade === '' && head.fields.linesBytes <= MAX_KEPT_BYTES;
+  }
+
+  #decodeHead(
     decoder: HpackDecoder,
     block: Buffer,
     start: number,
@@ -276,6 +307,14 @@ export class H2RequestReader implements HeaderSink {
       head.contentLength = 0;
     }
   }
+}
+
+/** A copy that does not change. */
+function lasting(head: RequestHead): RequestHead {
+  const copy = new RequestHead();
+  copy.adopt(head);
+  copy.fields.adopt(interned(head.fields.frozen(0)));
+  return copy;
 }
 
 const ignored: HeaderSink = { onHeader: () => false };

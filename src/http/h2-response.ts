@@ -1,12 +1,29 @@
 import type { FailureCode } from '../model/failures.ts';
-import { Fields } from '../model/fields.ts';
+import { fieldName, Fields } from '../model/fields.ts';
 import { Known, type KnownId } from '../model/known-fields.ts';
 import { Framing, ResponseHead } from '../model/message.ts';
 import { MAX_RESPONSE_LINES } from './h1-response.ts';
 import type { HeaderSink, HpackDecoder, HpackError } from './hpack-decoder.ts';
+import { BlockMemo } from './hpack-memo.ts';
 import { HeaderKind } from './hpack-kinds.ts';
+import { interned, MAX_KEPT_BYTES } from './interned-fields.ts';
 import { reasonOf } from './local-reply.ts';
 import { isPlainLength, parseContentLength } from './tokens.ts';
+
+const CONTENT_LENGTH = fieldName('content-length');
+
+/** What the endpoint of one connection said before. */
+export class ResponseMemo {
+  readonly heads: BlockMemo<ResponseHead>;
+  readonly trailers: BlockMemo<Fields>;
+  readonly decoder: HpackDecoder;
+
+  constructor(decoder: HpackDecoder) {
+    this.decoder = decoder;
+    this.heads = new BlockMemo(decoder);
+    this.trailers = new BlockMemo(decoder);
+  }
+}
 
 /**
  * Checks field blocks of responses by RFC 9113 section 8, and makes heads and trailers of them. An endpoint is trusted no more than
@@ -20,10 +37,40 @@ class ResponseBlock implements HeaderSink {
   #fields: Fields = this.trailers;
   #inHead = false;
   #lengths = 0;
-  #lengthIndex = -1;
 
-  /** Decodes a head. Returns what is wrong with the compression, or undefined; what is wrong with the head is in `failure`. */
-  readHead(decoder: HpackDecoder, block: Buffer, start: number, end: number): HpackError | undefined {
+  /**
+   * Reads a head. What was read before from the same bytes is not checked again.
+   * @returns what is wrong with the compression, or undefined; what is wrong with the head is in `failure`.
+   */
+  readHead(
+    { decoder, heads }: ResponseMemo,
+    block: Buffer,
+    start: number,
+    end: number,
+  ): HpackError | undefined {
+    const { head } = this;
+    const known = heads.find(block, start, end, 0);
+    if (known !== undefined) {
+      this.failure = undefined;
+      this.#inHead = true;
+      head.adopt(known);
+      return undefined;
+    }
+    const error = this.#decodeHead(decoder, block, start, end);
+    if (error === undefined && this.#mayRecur(head.fields) && heads.recurs) {
+      const lasting = new ResponseHead();
+      lasting.adopt(head);
+      lasting.fields.adopt(frozen(head.fields));
+      heads.learn(block, start, end, 0, lasting);
+    }
+    return error;
+  }
+
+  #mayRecur(fields: Fields): boolean {
+    return this.failure === undefined && fields.linesBytes <= MAX_KEPT_BYTES;
+  }
+
+  #decodeHead(decoder: HpackDecoder, block: Buffer, start: number, end: number): HpackError | undefined {
     const { head } = this;
     head.status = 0;
     head.framing = Framing.Chunked;
@@ -32,7 +79,6 @@ class ResponseBlock implements HeaderSink {
     head.dated = false;
     head.upgrade = '';
     this.#lengths = 0;
-    this.#lengthIndex = -1;
     this.#inHead = true;
     const error = this.#read(decoder, head.fields, block, start, end);
     if (head.status === 0) this.#fail('response_malformed');
@@ -40,10 +86,25 @@ class ResponseBlock implements HeaderSink {
     return error;
   }
 
-  /** Decodes trailers, as `readHead`. */
-  readTrailers(decoder: HpackDecoder, block: Buffer, start: number, end: number): HpackError | undefined {
+  /** Reads trailers, as `readHead`. */
+  readTrailers(
+    { decoder, trailers: memo }: ResponseMemo,
+    block: Buffer,
+    start: number,
+    end: number,
+  ): HpackError | undefined {
+    const { trailers } = this;
+    const known = memo.find(block, start, end, 0);
+    if (known !== undefined) {
+      this.failure = undefined;
+      trailers.adopt(known);
+      return undefined;
+    }
     this.#inHead = false;
-    return this.#read(decoder, this.trailers, block, start, end);
+    const error = this.#read(decoder, trailers, block, start, end);
+    if (error === undefined && this.#mayRecur(trailers) && memo.recurs)
+      memo.learn(block, start, end, 0, frozen(trailers));
+    return error;
   }
 
   /** Decodes a block that nobody waits for: the table must know it. */
@@ -135,7 +196,6 @@ class ResponseBlock implements HeaderSink {
     head.framing = Framing.Length;
     head.contentLength = length;
     head.lengthInFields = isPlainLength(bytes, start, end);
-    if (head.lengthInFields) this.#lengthIndex = this.#fields.count;
     return head.lengthInFields;
   }
 
@@ -156,7 +216,7 @@ class ResponseBlock implements HeaderSink {
       if (head.framing !== Framing.Length || status === 204) {
         head.contentLength = -1;
         head.lengthInFields = false;
-        if (this.#lengthIndex >= 0) head.fields.drop(this.#lengthIndex);
+        head.fields.remove(CONTENT_LENGTH);
       }
       head.framing = Framing.None;
       return false;
@@ -167,6 +227,11 @@ class ResponseBlock implements HeaderSink {
     }
     return !endStream;
   }
+}
+
+/** A copy that does not change. */
+function frozen(fields: Fields): Fields {
+  return interned(fields.frozen(fields.count === 0 ? 0 : fields.at[0]!));
 }
 
 /** One serves all connections: a block is decoded, and what it says passed on, in one go. */

@@ -2,7 +2,6 @@ import { fieldName, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
-import { type PseudoLine, pseudoLine } from './h2-output.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
 import type { H2ServerConnection } from './h2-server.ts';
 import { StreamTunnelSide } from './h2-tunnel-side.ts';
@@ -15,18 +14,10 @@ import { webSocketAccept } from './websocket-handshake.ts';
 /** Stands for the request of a stream that serves none. */
 const NO_REQUEST = new RequestHead();
 
-const CONTENT_LENGTH = 'content-length';
 const WEBSOCKET_KEY = fieldName('sec-websocket-key');
 const WEBSOCKET_ACCEPT = fieldName('sec-websocket-accept');
 /** A client that reads a response has read this much when the time for reading is over, bytes; or all of it. */
 const MIN_PROGRESS = 4096;
-
-/** `:status` lines, by status, made when they are first needed. */
-const statusLines: (readonly [PseudoLine] | undefined)[] = [];
-
-function statusLine(status: number): readonly [PseudoLine] {
-  return (statusLines[status] ??= [pseudoLine(':status', String(status))]);
-}
 
 /** One request of an HTTP/2 client and the way back to it. Used again for other requests. */
 export class H2ServerStream implements ClientStream, StreamOutputOwner {
@@ -161,17 +152,15 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
 
   sendInformational(head: ResponseHead): void {
     if (head.status === 100) this.request.expectContinue = false;
-    this.#connection.output.sendFields(this.out, statusLine(head.status), head.fields, undefined, 0, false);
+    this.#connection.output.sendResponse(this.out, head.status, head.fields, -1);
   }
 
   sendHead(head: ResponseHead): void {
-    const length =
+    const told =
       !head.lengthInFields &&
-      (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0))
-        ? Buffer.from(`${CONTENT_LENGTH}: ${head.contentLength}\r\n`, 'latin1')
-        : undefined;
+      (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0));
     const { output } = this.#connection;
-    output.sendFields(this.out, statusLine(head.status), head.fields, length, CONTENT_LENGTH.length, false);
+    output.sendResponse(this.out, head.status, head.fields, told ? head.contentLength : -1);
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
@@ -225,7 +214,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   startTunnel(head: ResponseHead): RelaySide {
     // RFC 8441 section 5: 200 says what 101 says in HTTP/1.1, and the fields of the handshake are not used.
     head.fields.remove(WEBSOCKET_ACCEPT);
-    this.#connection.output.sendFields(this.out, statusLine(200), head.fields, undefined, 0, false);
+    this.#connection.output.sendResponse(this.out, 200, head.fields, -1);
     const early = this.#early;
     this.#early = undefined;
     this.stopTime();

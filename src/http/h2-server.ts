@@ -20,6 +20,7 @@ import type { H2ServerSettings } from './h2-settings.ts';
 import { StreamTable } from './h2-stream-table.ts';
 import type { ServerSettings } from './h1-server.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
+import { BlockMemo } from './hpack-memo.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
@@ -60,6 +61,8 @@ export class H2ServerConnection
   #settings: ServerSettings;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
+  /** Request heads that came before. */
+  #memo: BlockMemo<RequestHead>;
   readonly #streams = new StreamTable<H2ServerStream>();
   /** Streams that ended in this batch; somebody may still hold them. */
   #ended: H2ServerStream[] = [];
@@ -91,6 +94,7 @@ export class H2ServerConnection
       continuations: MAX_CONTINUATIONS,
     });
     this.#decoder = new HpackDecoder(h2.headerTableSize, settings.headerBytes);
+    this.#memo = new BlockMemo(this.#decoder);
     this.#bodies = new BodyReader(this, this.output.writer, {
       stream: h2.initialStreamWindow,
       connection: h2.initialConnectionWindow,
@@ -172,7 +176,7 @@ export class H2ServerConnection
       return;
     }
     const head = this.#settings.heads.pop() ?? new RequestHead();
-    const error = reader.readHead(this.#decoder, bytes, start, end, head, endStream);
+    const error = reader.readHead(this.#memo, bytes, start, end, head, endStream);
     if (error !== undefined) {
       this.onFrameError(H2Error.CompressionError, error);
       return;
@@ -224,6 +228,8 @@ export class H2ServerConnection
   #follow(): void {
     while (this.#settings.successor !== undefined) this.#settings = this.#settings.successor;
     this.context = this.#settings.contextOf(this.#connection, this.secure);
+    // Other limits may hold for what was in order.
+    this.#memo = new BlockMemo(this.#decoder);
   }
 
   #onTrailers(stream: H2ServerStream, endStream: boolean, bytes: Buffer, start: number, end: number): void {

@@ -8,6 +8,7 @@ import {
   staticStart,
   staticValueLength,
 } from './hpack-static.ts';
+import { type BlockEffect, TableAdditions } from './hpack-effect.ts';
 import { ENTRY_OVERHEAD, HpackTable } from './hpack-table.ts';
 import { HUFFMAN_INVALID, HUFFMAN_OVERFLOW, huffmanDecode } from './hpack-huffman.ts';
 
@@ -56,9 +57,18 @@ export class HpackDecoder {
   listBytes = 0;
   /** The last block was larger than allowed: what came behind the limit was not handed out. The table is as it should be. */
   tooLarge = false;
+  /** Counts the states of the table: in the same one, an index means the same. */
+  version = 0;
   readonly #table: HpackTable;
   readonly #maxTableBytes: number;
   readonly #maxListBytes: number;
+  /** What the last block did: fields of the dynamic table were named; entries were added; the table became smaller, or was emptied. */
+  #usedTable = false;
+  #additions = 0;
+  #resized = false;
+  /** What was repeated adds to the table when somebody looks. */
+  #owed: TableAdditions | undefined = undefined;
+  #owedTimes = 0;
   /** Where the line that is handed out next begins. */
   #position = 0;
   #at = 0;
@@ -89,6 +99,55 @@ export class HpackDecoder {
 
   /** Decodes a whole header block (RFC 7541 section 3). Returns what is wrong with it, or undefined. */
   decode(block: Buffer, start: number, end: number, sink: HeaderSink): HpackError | undefined {
+    if (this.#owedTimes > 0) this.#settle();
+    this.#usedTable = false;
+    this.#resized = false;
+    const { added } = this.#table;
+    const error = this.#decode(block, start, end, sink);
+    this.#additions = this.#table.added - added;
+    if (this.#additions > 0 || this.#resized) this.version++;
+    return error;
+  }
+
+  /** The state of the table in which the block that was decoded last means the same again; -1 for any, undefined for none. */
+  get effectVersion(): number | undefined {
+    const additions = this.#additions;
+    if (this.#resized || this.tooLarge || this.#error !== undefined) return undefined;
+    if (additions === 0) return this.#usedTable ? this.version : -1;
+    // What it named may not be there any more, or be something that it added.
+    return this.#usedTable || additions > this.#table.count ? undefined : -1;
+  }
+
+  /** What the block that was decoded last does when it comes again; `effectVersion` is defined. */
+  effect(): BlockEffect {
+    const additions = this.#additions;
+    return {
+      version: this.effectVersion!,
+      additions: additions > 0 ? new TableAdditions(this.#table, additions) : undefined,
+      listBytes: this.listBytes,
+    };
+  }
+
+  /** A block comes again, in a state of the table in which it means the same. */
+  repeat({ additions, listBytes }: BlockEffect): void {
+    this.listBytes = listBytes;
+    this.tooLarge = false;
+    if (additions === undefined) return;
+    this.version++;
+    if (additions !== this.#owed) {
+      if (this.#owedTimes > 0) this.#settle();
+      this.#owed = additions;
+    }
+    this.#owedTimes++;
+  }
+
+  #settle(): void {
+    const times = this.#owedTimes;
+    this.#owedTimes = 0;
+    this.#owed!.addTo(this.#table, times);
+  }
+
+  #decode(block: Buffer, start: number, end: number, sink: HeaderSink): HpackError | undefined {
     this.listBytes = 0;
     this.tooLarge = false;
     this.#position = 0;
@@ -126,6 +185,7 @@ export class HpackDecoder {
         sink,
       );
     }
+    this.#usedTable = true;
     const table = this.#table;
     const serial = table.added + STATIC_COUNT - index;
     if (!table.isAlive(serial)) return this.#fail('index_unknown');
@@ -191,7 +251,10 @@ export class HpackDecoder {
     if (nameEnd < 0 || valueEnd < 0) {
       // Larger than the whole table, and than what is left of the list.
       this.tooLarge = true;
-      if (indexing) this.#table.clear();
+      if (indexing) {
+        this.#table.clear();
+        this.#resized = true;
+      }
       return true;
     }
     lines[nameEnd] = 58;
@@ -201,7 +264,7 @@ export class HpackDecoder {
     const nameLength = nameEnd - position;
     const valueLength = valueEnd - valueStart;
     const checked = isHeaderValue(lines, valueStart, valueEnd) ? kind : kind | BAD_VALUE;
-    if (indexing) this.#table.add(lines, position, nameLength, valueLength, checked);
+    if (indexing && !this.#table.add(lines, position, nameLength, valueLength, checked)) this.#resized = true;
     if (this.#fits(nameLength + valueLength))
       this.#handOut(checked, position, nameLength, valueLength, (first & 0xf0) === 0x10, sink);
     return true;
@@ -216,6 +279,7 @@ export class HpackDecoder {
       const start = staticStart[index]!;
       return copyBytes(staticLines, start, start + staticNameLength[index]!, lines, position);
     }
+    this.#usedTable = true;
     const table = this.#table;
     const serial = table.added + STATIC_COUNT - index;
     if (!table.isAlive(serial)) {
@@ -233,6 +297,7 @@ export class HpackDecoder {
     if (size < 0) return false;
     if (size > this.#maxTableBytes) return this.#fail('size_update_too_large');
     this.#table.setCapacity(size);
+    this.#resized = true;
     return true;
   }
 

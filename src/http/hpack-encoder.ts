@@ -73,6 +73,10 @@ let line = Buffer.allocUnsafeSlow(16 * 1024);
  * requests) never displaces what is not. Secrets are sent as never indexed.
  */
 export class HpackEncoder {
+  /** Counts the states of the table: in the same one, what was encoded before says the same. */
+  version = 0;
+  /** Counts what the encoder has learned: if nothing, it would encode the same fields in the same way again. */
+  learned = 0;
   readonly #table: HpackTable;
   readonly #maxTableBytes: number;
   /** What the peer allows. */
@@ -100,6 +104,7 @@ export class HpackEncoder {
     if (capacity === this.#table.capacityBytes && this.#resizeTo < 0) return;
     this.#resizeTo = this.#resizeTo < 0 ? capacity : Math.min(this.#resizeTo, capacity);
     this.#table.setCapacity(capacity);
+    this.version++;
   }
 
   /** Begins a block in `to` at `at`, where there are 16 bytes of room. Returns the position behind. */
@@ -165,6 +170,7 @@ export class HpackEncoder {
     const slot = hash & (SEEN - 1);
     if (this.#seen[slot] !== hash) {
       this.#seen[slot] = hash;
+      this.learned++;
       return false;
     }
     // Queries carry what is nobody's business.
@@ -233,6 +239,8 @@ export class HpackEncoder {
     line[behind + 1] = 10;
     const table = this.#table;
     const serial = table.added;
+    this.version++;
+    this.learned++;
     table.add(line, 0, nameLength, valueEnd - valueStart, 0);
     this.#slots ??= new Float64Array(SLOTS).fill(-1);
     this.#nameSlots ??= new Float64Array(NAME_SLOTS).fill(-1);

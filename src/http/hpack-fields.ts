@@ -1,22 +1,27 @@
-import type { Fields } from '../model/fields.ts';
+import type { FieldBlock, Fields } from '../model/fields.ts';
 import type { HpackEncoder } from './hpack-encoder.ts';
 
 /** What a field may take beyond its name and value when encoded, and `HpackEncoder.field` asks for. */
 const FIELD_ROOM = 16;
 
-/** Bytes that the block takes when encoded, at most. */
+/** Bytes that the lines take when encoded, at most; those of `block` left out. */
 export function encodedRoom(fields: Fields): number {
-  const { count, at, added, block } = fields;
+  const { count, at, added } = fields;
   let room = count * FIELD_ROOM;
   for (let place = 0; place < count * 4; place += 4)
     room += at[place + 1]! - at[place]! + at[place + 3]! - at[place + 2]!;
   for (let index = 0; index < added.length; index++) room += added[index]!.bytes.length + FIELD_ROOM;
-  return block === undefined ? room : room + block.bytes.length + block.lines.length * FIELD_ROOM;
+  return room;
+}
+
+/** ... of lines that belong together. */
+export function encodedBlockRoom(block: FieldBlock | undefined): number {
+  return block === undefined ? 0 : block.bytes.length + block.lines.length * FIELD_ROOM;
 }
 
 /**
- * Encodes the lines that are not dropped, then those added by us, to `to` from `at`, where `encodedRoom` is free. Returns the
- * position behind.
+ * Encodes the lines that are not dropped, then those added by us, to `to` from `at`, where `encodedRoom` is free; those of `block` are left
+ * out. Returns the position behind.
  * @param except An id of `Known`: lines of that name are left out
  */
 export function encodeFields(
@@ -26,7 +31,7 @@ export function encodeFields(
   at: number,
   except = -1,
 ): number {
-  const { bytes, count, ids, at: places, added, block } = fields;
+  const { bytes, count, ids, at: places, added } = fields;
   let behind = at;
   for (let index = 0; index < count; index++) {
     if (fields.isDropped(index) || ids[index] === except) continue;
@@ -46,7 +51,12 @@ export function encodeFields(
     const { name, bytes: line } = added[index]!;
     behind = encodeLine(encoder, line, name.length, to, behind);
   }
-  if (block === undefined) return behind;
+  return behind;
+}
+
+/** Encodes lines that belong together, where `encodedBlockRoom` is free. Returns the position behind. */
+export function encodeFieldBlock(encoder: HpackEncoder, block: FieldBlock, to: Buffer, at: number): number {
+  let behind = at;
   for (let index = 0; index < block.lines.length; index++) {
     const { name, bytes: line } = block.lines[index]!;
     behind = encodeLine(encoder, line, name.length, to, behind);

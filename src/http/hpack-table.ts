@@ -96,6 +96,14 @@ export class HpackTable {
     return true;
   }
 
+  /** The line of an entry that is in the table, up to `to` at `at`. Returns the position behind. */
+  copyLine(serial: number, to: Buffer, at: number): number {
+    const start = this.start(serial);
+    return (
+      at + this.bytes.copy(to, at, start, start + this.nameLength(serial) + this.valueLength(serial) + 4)
+    );
+  }
+
   /** Evicts everything. */
   clear(): void {
     this.#evictTo(0);

@@ -38,6 +38,9 @@ export function fieldName(name: string): FieldName {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+const NO_PLACES = new Int32Array(0);
+const NO_IDS = new Uint8Array(0);
+const MIN_LINES = 32;
 const MIN_STORE_BYTES = 1024;
 
 /** The line lies in the bytes exactly as we would write it: one space behind the colon, no blanks before CRLF. */
@@ -56,9 +59,14 @@ export class Fields {
   bytes: Buffer = NO_BYTES;
   count = 0;
   /** Four numbers a line: start and end of the name, start and end of the value. */
-  at: Int32Array = new Int32Array(4 * 32);
-  ids: Uint8Array = new Uint8Array(32);
-  #flags: Uint8Array = new Uint8Array(32);
+  at: Int32Array = NO_PLACES;
+  ids: Uint8Array = NO_IDS;
+  #flags: Uint8Array = NO_IDS;
+  /** `bytes`, `at` and `ids` are those of another block, which does not change: see `adopt`. */
+  #shared = false;
+  /** What `at` and `ids` are when they are not shared. */
+  #ownAt: Int32Array = NO_PLACES;
+  #ownIds: Uint8Array = NO_IDS;
   /** Where lines are kept that came in memory of somebody else; used again and again. */
   #store: Buffer = NO_BYTES;
   #storeEnd = 0;
@@ -71,8 +79,78 @@ export class Fields {
   reset(bytes: Buffer): void {
     this.bytes = bytes;
     this.count = 0;
+    if (this.#shared) {
+      this.#shared = false;
+      this.at = this.#ownAt;
+      this.ids = this.#ownIds;
+    }
     if (this.added.length > 0) this.added.length = 0;
     this.block = undefined;
+  }
+
+  /**
+   * Becomes the same as `other`, which must not change any more: its memory is shared. Marks and added lines are this block's own.
+   */
+  adopt(other: Fields): void {
+    const { count } = other;
+    this.bytes = other.bytes;
+    this.count = count;
+    this.at = other.at;
+    this.ids = other.ids;
+    this.#shared = true;
+    if (this.#flags.length < count) this.#flags = new Uint8Array(Math.max(MIN_LINES, count));
+    for (let index = 0; index < count; index++) this.#flags[index] = other.#flags[index]!;
+    if (this.added.length > 0) this.added.length = 0;
+    this.block = undefined;
+  }
+
+  /** A copy in memory of its own, as small as can be: bytes from `start` to the end of the last line. Added lines are left out. */
+  frozen(start: number): Fields {
+    const copy = new Fields();
+    const { count } = this;
+    const end = count === 0 ? start : Math.min(this.at[count * 4 - 1]! + 2, this.bytes.length);
+    copy.count = count;
+    copy.bytes = Buffer.allocUnsafeSlow(end - start);
+    this.bytes.copy(copy.bytes, 0, start, end);
+    copy.at = copy.#ownAt = this.at.slice(0, count * 4);
+    copy.ids = copy.#ownIds = this.ids.slice(0, count);
+    copy.#flags = this.#flags.slice(0, count);
+    if (start > 0) for (let place = 0; place < count * 4; place++) copy.at[place]! -= start;
+    return copy;
+  }
+
+  /** From the first name to the end of the last value, bytes. */
+  get linesBytes(): number {
+    return this.count === 0 ? 0 : this.at[this.count * 4 - 1]! - this.at[0]!;
+  }
+
+  /** Becomes the same as `other`, lines added to it included, and stays so whatever becomes of it. */
+  keepLines(other: Fields): void {
+    this.adopt(other.#shared || other.count === 0 ? other : other.frozen(other.at[0]!));
+    for (let index = 0; index < other.count; index++) this.#flags[index] = other.#flags[index]!;
+    for (let index = 0; index < other.added.length; index++) this.added.push(other.added[index]!);
+  }
+
+  /** Whether both have the same lines with the same marks, and the very same lines were added; `block` is not looked at. */
+  sameLines(other: Fields): boolean {
+    const { count, added } = this;
+    if (count !== other.count || added.length !== other.added.length) return false;
+    for (let index = 0; index < count; index++) if (this.#flags[index] !== other.#flags[index]) return false;
+    for (let index = 0; index < added.length; index++) if (added[index] !== other.added[index]) return false;
+    return (this.at === other.at && this.bytes === other.bytes) || this.#sameBytes(other);
+  }
+
+  #sameBytes(other: Fields): boolean {
+    const { at, count } = this;
+    if (count === 0) return true;
+    const start = at[0]!;
+    const end = at[count * 4 - 1]!;
+    const theirs = other.at;
+    const moved = theirs[0]! - start;
+    if (theirs[count * 4 - 1]! - end !== moved) return false;
+    for (let place = 1; place < count * 4 - 1; place++)
+      if (theirs[place]! - at[place]! !== moved) return false;
+    return this.bytes.compare(other.bytes, start + moved, end + moved, start, end) === 0;
   }
 
   /** Adds a line that lies in `bytes`. */
@@ -95,17 +173,25 @@ export class Fields {
     this.#flags[index] = canonical ? CANONICAL : 0;
   }
 
+  /** Room for more lines; of memory that is shared a copy. */
   #grow(): void {
-    const capacity = this.ids.length * 2;
+    const capacity = Math.max(MIN_LINES, this.ids.length * 2);
     const at = new Int32Array(capacity * 4);
     at.set(this.at);
-    this.at = at;
+    this.at = this.#ownAt = at;
     const ids = new Uint8Array(capacity);
     ids.set(this.ids);
-    this.ids = ids;
+    this.ids = this.#ownIds = ids;
+    this.#shared = false;
+    if (this.#flags.length >= capacity) return;
     const flags = new Uint8Array(capacity);
     flags.set(this.#flags);
     this.#flags = flags;
+  }
+
+  /** Before a place is changed. */
+  #own(): void {
+    if (this.#shared) this.#grow();
   }
 
   /** Memory that is kept for lines, bytes. */
@@ -115,6 +201,7 @@ export class Fields {
 
   /** Copies `bytes[start, end)`, where all the lines lie, to memory of its own, and reads them there from now on. */
   keep(start: number, end: number): void {
+    this.#own();
     if (this.#store.length < end - start)
       this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, (end - start) * 2));
     this.bytes.copy(this.#store, 0, start, end);
@@ -130,6 +217,7 @@ export class Fields {
    * @returns the memory, for the caller to write the first `room` bytes.
    */
   keepBehind(room: number, start: number, end: number): Buffer {
+    this.#own();
     const length = room + end - start;
     if (this.#store.length < length)
       this.#store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, length * 2));
@@ -144,6 +232,7 @@ export class Fields {
 
   /** Says where a line lies. */
   place(index: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    this.#own();
     const at = index * 4;
     this.at[at] = nameStart;
     this.at[at + 1] = nameEnd;
@@ -153,11 +242,12 @@ export class Fields {
 
   /** The value of a line goes on to `valueEnd`, over what lay behind it. */
   extend(index: number, valueEnd: number): void {
+    this.#own();
     this.at[index * 4 + 3] = valueEnd;
     this.#flags[index]! &= ~CANONICAL;
   }
 
-  /** Adds a line behind the others, in the memory that `keepBehind` gave. `prefix` is its name with colon and blank. */
+  /** Adds a line behind the others, in the memory that `keepBehind` gave just before. `prefix` is its name with colon and blank. */
   append(id: KnownId, prefix: string, value: string): void {
     const start = this.#storeEnd;
     const length = prefix.length + value.length + 2;

@@ -46,6 +46,26 @@ export class RequestHead {
   /** The client accepts trailers (`TE: trailers`). */
   acceptsTrailers = false;
   readonly fields = new Fields();
+
+  /** Becomes the same as `other`, whose fields must not change any more. */
+  adopt(other: RequestHead): void {
+    this.method = other.method;
+    this.authority = other.authority;
+    this.hostReplaced = other.hostReplaced;
+    this.path = other.path;
+    this.query = other.query;
+    this.rawPath = other.rawPath;
+    this.rawQuery = other.rawQuery;
+    this.lineStart = other.lineStart;
+    this.minor = other.minor;
+    this.framing = other.framing;
+    this.contentLength = other.contentLength;
+    this.lengthInFields = other.lengthInFields;
+    this.expectContinue = other.expectContinue;
+    this.upgrade = other.upgrade;
+    this.acceptsTrailers = other.acceptsTrailers;
+    this.fields.adopt(other.fields);
+  }
 }
 
 /** The head of a response, as above. */
@@ -64,4 +84,18 @@ export class ResponseHead {
   /** Protocol that a 101 switches to, lower case. */
   upgrade = '';
   readonly fields = new Fields();
+
+  /** Becomes the same as `other`, whose fields must not change any more. */
+  adopt(other: ResponseHead): void {
+    this.status = other.status;
+    this.reason = other.reason;
+    this.minor = other.minor;
+    this.lineStart = other.lineStart;
+    this.framing = other.framing;
+    this.contentLength = other.contentLength;
+    this.lengthInFields = other.lengthInFields;
+    this.dated = other.dated;
+    this.upgrade = other.upgrade;
+    this.fields.adopt(other.fields);
+  }
 }
