@@ -297,7 +297,7 @@ function measure({ name, requests, responses }: Case): void {
     batch(() => client.onBytes(requests.take(STREAMS)));
     batch(() => sides.forEach(answer));
   };
-  return void runRounds(name, some, listener);
+  runRounds(name, some, listener);
 }
 
 function runRounds(name: string, some: () => void, listener: L7Listener): void {
