@@ -120,6 +120,9 @@ class Sink implements Transport {
   wantRoom(): void {}
   read(): void {}
   keepAlive(): void {}
+  silent(): boolean {
+    return true;
+  }
   shutdown(): void {}
   close(): void {}
   reset(): void {}
