@@ -56,7 +56,10 @@ ${endpoints.join('\n')}
 }
 
 function tlsOf({ certificate }: Job): string {
-  return certificate === undefined ? '' : ` ssl crt ${certificate.both} alpn h2,http/1.1 ssl-min-ver TLSv1.3`;
+  if (certificate === undefined) return '';
+  // In the order of Pointsman's default: all are to seal by the same cipher. HAProxy's own order counts unless it is told otherwise.
+  const suites = 'ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
+  return ` ssl crt ${certificate.both} alpn h2,http/1.1 ssl-min-ver TLSv1.3 ${suites}`;
 }
 
 function routing(job: Job, workspace: Workspace): string {

@@ -87,6 +87,9 @@ function streamListen({ port, protocol, eachDatagram }: Job): string {
   return `    listen 127.0.0.1:${port} udp;${each}`;
 }
 
+/** In the order of Pointsman's default: all are to seal by the same cipher, whatever the client prefers. */
+const CIPHER_SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
+
 /** The end of `listen`, and what TLS needs behind it. */
 function tlsOf({ certificate }: Job): string {
   if (certificate === undefined) return ';';
@@ -94,7 +97,9 @@ function tlsOf({ certificate }: Job): string {
   return ` ssl http2;
     ssl_certificate ${cert};
     ssl_certificate_key ${key};
-    ssl_protocols TLSv1.3;`;
+    ssl_protocols TLSv1.3;
+    ssl_prefer_server_ciphers on;
+    ssl_conf_command Ciphersuites ${CIPHER_SUITES};`;
 }
 
 function proxyConfiguration(job: Job, workspace: Workspace): string {

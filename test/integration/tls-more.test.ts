@@ -45,6 +45,43 @@ describe('TLS, more of it', () => {
     }
   });
 
+  testOpenssl(
+    'our order of ciphers counts, but who has ChaCha20 first gets it; one ticket comes',
+    async () => {
+      using ca = new TestCa();
+      await using endpoint = await ScriptedEndpoint.start();
+      await using pointsman = await startPointsman({
+        listeners: [
+          {
+            name: 'secure',
+            address: '127.0.0.1:0',
+            tls: { certificates: [ca.issue('a.example')] },
+            routes: [{ pool: 'web' }],
+          },
+        ],
+        pools: [{ name: 'web', endpoints: [endpoint.name] }],
+      });
+      const at = `s_client -connect 127.0.0.1:${pointsman.address('secure').port} -servername a.example -ign_eof`;
+      const request = 'GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n';
+      const aes = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
+      const said = await opensslTalk(`${at} -tls1_3 -ciphersuites ${aes}`, request);
+      expect(said).toContain('Cipher is TLS_AES_128_GCM_SHA256');
+      expect(said.split('Post-Handshake New Session Ticket arrived').length - 1).toBe(1);
+      const chacha = 'TLS_CHACHA20_POLY1305_SHA256';
+      expect(await opensslTalk(`${at} -tls1_3 -ciphersuites ${chacha}:${aes}`, request)).toContain(
+        `Cipher is ${chacha}`,
+      );
+      const aes12 = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256';
+      expect(await opensslTalk(`${at} -tls1_2 -cipher ${aes12}`, request)).toContain(
+        'Cipher is ECDHE-ECDSA-AES128-GCM-SHA256',
+      );
+      const chacha12 = 'ECDHE-ECDSA-CHACHA20-POLY1305';
+      expect(await opensslTalk(`${at} -tls1_2 -cipher ${chacha12}:${aes12}`, request)).toContain(
+        `Cipher is ${chacha12}`,
+      );
+    },
+  );
+
   testCurl('curl speaks HTTP/2 or HTTP/1.1 as it likes; plain http is sent to https', async () => {
     using ca = new TestCa();
     await using endpoint = await ScriptedEndpoint.start();

@@ -81,12 +81,17 @@ const protocolKeys = {
       'ECDHE-ECDSA-CHACHA20-POLY1305',
       'ECDHE-RSA-CHACHA20-POLY1305',
     ])
-    .meta({ description: 'Cipher suites of TLS 1.2, by their names in OpenSSL.' }),
+    .meta({
+      description:
+        'Cipher suites of TLS 1.2, by their names in OpenSSL, the preferred one first. Who asks for ChaCha20 first gets it.',
+    }),
   cipherSuites: z
     .array(word)
     .min(1)
     .default(['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'])
-    .meta({ description: 'Cipher suites of TLS 1.3.' }),
+    .meta({
+      description: 'Cipher suites of TLS 1.3, the preferred one first. Who asks for ChaCha20 first gets it.',
+    }),
   curves: z
     .array(word)
     .min(1)

@@ -7,9 +7,9 @@ export type TlsVersion = '1.2' | '1.3';
 export interface ProtocolSettings {
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
-  /** Of TLS 1.2, as OpenSSL writes lists. */
+  /** Of TLS 1.2, as OpenSSL writes lists, in order of preference. */
   readonly ciphers: string;
-  /** Of TLS 1.3. */
+  /** Of TLS 1.3, in order of preference. */
   readonly cipherSuites: string;
   /** Groups of the key exchange, in order of preference. */
   readonly curves: string;
@@ -19,7 +19,11 @@ const VERSION: Readonly<Record<TlsVersion, number>> = { '1.2': 0x0303, '1.3': 0x
 
 /** Options of the library (ssl.h): no SSLv3 to TLS 1.1, no compression, no renegotiation. */
 const OPTIONS = 0x0200_0000 + 0x0400_0000 + 0x1000_0000 + 0x0002_0000 + 0x4000_0000;
+/** Our order of ciphers counts, but ChaCha20 is taken where the client has it first: it has no AES in hardware (ssl.h). */
+const SERVER_OPTIONS = 0x0040_0000 + 0x0020_0000;
 const MODE_RELEASE_BUFFERS = 0x10;
+/** The chain is what was configured. Else the library looks for one in each handshake. */
+const MODE_NO_AUTO_CHAIN = 0x8;
 const SESSION_CACHE_OFF = 0;
 const VERIFY_NONE = 0;
 
@@ -63,8 +67,8 @@ export function createContext(settings: ProtocolSettings, server: boolean): Hand
   const context = ssl.SSL_CTX_new(server ? ssl.TLS_server_method() : ssl.TLS_client_method());
   if (context === null) throw new TlsSettingsError(`no TLS context: ${takeError().text}`);
   try {
-    ssl.SSL_CTX_set_options(context, OPTIONS);
-    ssl.SSL_CTX_ctrl(context, CTRL.MODE, MODE_RELEASE_BUFFERS, null);
+    ssl.SSL_CTX_set_options(context, server ? OPTIONS + SERVER_OPTIONS : OPTIONS);
+    ssl.SSL_CTX_ctrl(context, CTRL.MODE, MODE_RELEASE_BUFFERS + MODE_NO_AUTO_CHAIN, null);
     ssl.SSL_CTX_ctrl(context, CTRL.SESSION_CACHE_MODE, SESSION_CACHE_OFF, null);
     must(
       ssl.SSL_CTX_ctrl(context, CTRL.SET_MIN_PROTO_VERSION, VERSION[settings.minVersion], null),
