@@ -165,6 +165,10 @@ class Ours implements Server, Transport, ConnectionHandler {
     return end - start;
   }
 
+  silent(): boolean {
+    return true;
+  }
+
   tellTo(events: TransportEvents): void {
     this.#events = events;
   }
