@@ -6,6 +6,7 @@ import type { Path } from '../issue.ts';
 import type { NamedFile } from '../schema/tls.ts';
 import { fill, type ReadFile } from './named-files.ts';
 import type { Report } from './report.ts';
+import { noCertificate, noPrivateKey } from './wrong-file.ts';
 
 /** A certificate that will do, as far as it can be told here. */
 export interface GoodCertificate {
@@ -42,16 +43,14 @@ export function checkCertificate(
   const hasKey = fill(key, [...at, 'key'], report, readFile);
   const hasPassphrase =
     passphraseFile === undefined || fill(passphraseFile, [...at, 'passphraseFile'], report, readFile);
-  const leaf = hasCert ? checkChain(cert, [...at, 'cert'], report, nowMs) : undefined;
+  const chain = hasCert ? readCertificates(cert, [...at, 'cert'], report) : undefined;
+  const leaf =
+    hasCert && chain !== undefined ? checkChain(cert, chain, [...at, 'cert'], report, nowMs) : undefined;
   if (!hasKey || !hasPassphrase) return undefined;
   const passphrase = passphraseFile?.content?.replace(/\r?\n$/, '');
   const privateKey = readKey(key, passphrase, [...at, 'key'], report);
-  if (leaf === undefined || privateKey === undefined) return undefined;
-  if (!leaf.checkPrivateKey(privateKey)) {
-    const message = `${JSON.stringify(key.path)} is not the key of the certificate in ${JSON.stringify(cert!.path)}`;
-    report.error({ code: 'conflict', at: [...at, 'key'], message });
-    return undefined;
-  }
+  if (!hasCert || chain === undefined || leaf === undefined || privateKey === undefined) return undefined;
+  if (!belongsTogether(cert, chain, key, privateKey, at, report)) return undefined;
   const written = one.names?.map((name) => name?.toLowerCase()).filter((name) => name !== undefined);
   const own = certificateNames(leaf);
   for (const [index, name] of (written ?? []).entries()) {
@@ -62,15 +61,48 @@ export function checkCertificate(
   return { leaf, names: written ?? own };
 }
 
-/** Certificates in a file, the first for us and each signed by the next. */
-function checkChain(cert: NamedFile, at: Path, report: Report, nowMs: number): X509Certificate | undefined {
-  const chain = readCertificates(cert, at, report);
-  const leaf = chain?.[0];
-  if (chain === undefined || leaf === undefined) return undefined;
+/** Whether the key is that of the first certificate; when not, says whose it is. */
+function belongsTogether(
+  cert: NamedFile,
+  chain: readonly X509Certificate[],
+  key: NamedFile,
+  privateKey: KeyObject,
+  at: Path,
+  report: Report,
+): boolean {
+  const owner = chain.findIndex((one) => one.checkPrivateKey(privateKey));
+  if (owner === 0) return true;
+  const [ours, theirs] = [JSON.stringify(key.path), JSON.stringify(cert.path)];
+  if (owner > 0) {
+    const message = `${ours} is the key of certificate ${owner + 1} in ${theirs}, not of the first`;
+    const hint = 'put the certificate of the server first, then those that lead to its CA';
+    report.error({ code: 'conflict', at: [...at, 'cert'], message, hint });
+  } else {
+    const message = `${ours} is not the key of the certificate in ${theirs}`;
+    const names = certificateNames(chain[0]!).join(', ');
+    const hint =
+      names === ''
+        ? 'name the one that it was made with'
+        : `name the one that the certificate for ${names} was made with`;
+    report.error({ code: 'conflict', at: [...at, 'key'], message, hint });
+  }
+  return false;
+}
+
+/** The first certificate of a file is for us, and each is signed by the next. Undefined when the first will not do. */
+function checkChain(
+  cert: NamedFile,
+  chain: readonly X509Certificate[],
+  at: Path,
+  report: Report,
+  nowMs: number,
+): X509Certificate | undefined {
+  const leaf = chain[0]!;
   const name = JSON.stringify(cert.path);
   const until = leaf.validToDate;
   if (until.getTime() <= nowMs) {
-    report.error({ code: 'value', at, message: `the certificate in ${name} expired on ${day(until)}` });
+    const message = `the certificate in ${name} expired on ${day(until)}`;
+    report.error({ code: 'value', at, message, hint: 'replace the file by a renewed one' });
     return undefined;
   }
   if (leaf.validFromDate.getTime() > nowMs) {
@@ -78,6 +110,11 @@ function checkChain(cert: NamedFile, at: Path, report: Report, nowMs: number): X
     report.warning({ code: 'risky', at, message });
   } else if (until.getTime() <= nowMs + SOON_MS) {
     const message = `the certificate in ${name} expires on ${day(until)}`;
+    report.warning({ code: 'risky', at, message, hint: 'renew it' });
+  }
+  for (const [index, { validToDate }] of chain.entries()) {
+    if (index === 0 || validToDate.getTime() > nowMs) continue;
+    const message = `in ${name}, certificate ${index + 1} expired on ${day(validToDate)}, so clients may refuse the way to the CA`;
     report.warning({ code: 'risky', at, message });
   }
   for (const [index, one] of chain.entries()) {
@@ -96,10 +133,10 @@ export function readCertificates(file: NamedFile, at: Path, report: Report): X50
   try {
     const found = certificatesOf(file.content);
     if (found.length > 0) return found;
-    const hint = 'PEM begins with -----BEGIN CERTIFICATE-----';
-    report.error({ code: 'value', at, message: `there is no certificate in ${name}`, hint });
+    report.error({ code: 'value', at, ...noCertificate(file.content, name) });
   } catch {
-    report.error({ code: 'value', at, message: `a certificate in ${name} is damaged` });
+    const hint = 'copy the file again, as bytes';
+    report.error({ code: 'value', at, message: `a certificate in ${name} is damaged`, hint });
   }
   return undefined;
 }
@@ -111,11 +148,18 @@ function readKey(
   report: Report,
 ): KeyObject | undefined {
   const name = JSON.stringify(key.path);
-  const refuse = (message: string, hint?: string): undefined => {
-    report.error({ code: 'value', at, message, ...(hint === undefined ? {} : { hint }) });
+  const refuse = (message: string, hint: string): undefined => {
+    report.error({ code: 'value', at, message, hint });
   };
-  if (!key.content.includes('PRIVATE KEY-----'))
-    return refuse(`there is no private key in ${name}`, 'PEM begins with -----BEGIN PRIVATE KEY-----');
+  if (!key.content.includes('PRIVATE KEY-----')) {
+    const { message, hint } = noPrivateKey(key.content, name);
+    return refuse(message, hint);
+  }
+  if (key.content.includes('-----BEGIN OPENSSH PRIVATE KEY-----'))
+    return refuse(
+      `the private key in ${name} is one of OpenSSH`,
+      'write PEM with: ssh-keygen -p -m PKCS8 -f FILE',
+    );
   const encrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(key.content);
   if (encrypted && passphrase === undefined)
     return refuse(
@@ -129,10 +173,8 @@ function readKey(
       ...(encrypted ? { passphrase: passphrase! } : {}),
     });
   } catch {
-    return refuse(
-      encrypted
-        ? `the passphrase does not open the private key in ${name}`
-        : `the private key in ${name} is damaged`,
-    );
+    return encrypted
+      ? refuse(`the passphrase does not open the private key in ${name}`, 'see what is in passphraseFile')
+      : refuse(`the private key in ${name} is damaged`, 'copy the file again, as bytes');
   }
 }

@@ -81,24 +81,30 @@ describe('files that TLS names', () => {
     const cases: [tls: string, message: string][] = [
       [one('none.pem', 'a.key'), `${at}.cert: "none.pem": there is no such file`],
       [one('.', 'a.key'), `${at}.cert: ".": this is not a file`],
+      [one('empty', 'a.key'), `${at}.cert: "empty" is empty; it must hold PEM`],
       [
-        one('empty', 'a.key'),
-        `${at}.cert: there is no certificate in "empty"; PEM begins with -----BEGIN CERTIFICATE-----`,
+        one('damaged.pem', 'a.key'),
+        `${at}.cert: a certificate in "damaged.pem" is damaged; copy the file again, as bytes`,
       ],
-      [one('damaged.pem', 'a.key'), `${at}.cert: a certificate in "damaged.pem" is damaged`],
       [
         one('a.pem', 'a.pem'),
-        `${at}.key: there is no private key in "a.pem"; PEM begins with -----BEGIN PRIVATE KEY-----`,
+        `${at}.key: there is no private key in "a.pem"; it holds a certificate, which belongs under cert`,
       ],
-      [one('a.pem', 'a2.key'), `${at}.key: "a2.key" is not the key of the certificate in "a.pem"`],
-      [one('old.pem', 'old.key'), `${at}.cert: the certificate in "old.pem" expired on DATE`],
+      [
+        one('a.pem', 'a2.key'),
+        `${at}.key: "a2.key" is not the key of the certificate in "a.pem"; name the one that the certificate for a.example, *.a.example was made with`,
+      ],
+      [
+        one('old.pem', 'old.key'),
+        `${at}.cert: the certificate in "old.pem" expired on DATE; replace the file by a renewed one`,
+      ],
       [
         one('locked.pem', 'locked.key'),
         `${at}.key: the private key in "locked.key" has a passphrase; name a file that holds it as passphraseFile`,
       ],
       [
         one('locked.pem', 'locked.key', ', passphraseFile: wrong'),
-        `${at}.key: the passphrase does not open the private key in "locked.key"`,
+        `${at}.key: the passphrase does not open the private key in "locked.key"; see what is in passphraseFile`,
       ],
       [
         '{ certificates: [{ cert: a.pem, key: a.key }], defaultCertificate: b.example }',
@@ -110,7 +116,7 @@ describe('files that TLS names', () => {
       ],
       [
         '{ certificates: [{ cert: a.pem, key: a.key }], clientCertificate: { ca: empty } }',
-        'listeners[0].tls.clientCertificate.ca: there is no certificate in "empty"; PEM begins with -----BEGIN CERTIFICATE-----',
+        'listeners[0].tls.clientCertificate.ca: "empty" is empty; it must hold PEM',
       ],
       [
         '{ certificates: [{ cert: a.pem, key: a.key }], clientCertificate: { ca: ca.pem, crl: a.pem } }',
@@ -124,10 +130,70 @@ describe('files that TLS names', () => {
     for (const [tls, message] of cases) expect(said(tls)).toEqual([message]);
   });
 
+  testOpenssl('a file with something else in it is told by what it holds', () => {
+    const at = 'listeners[0].tls.certificates[0]';
+    openssl(`x509 -in ${ca.file('a.pem')} -outform der -out ${ca.file('a.der')}`);
+    openssl(`pkey -in ${ca.file('a.key')} -outform der -out ${ca.file('akey.der')}`);
+    openssl(`pkey -in ${ca.file('a.key')} -pubout -out ${ca.file('a.pub')}`);
+    openssl(
+      `pkcs12 -export -in ${ca.file('a.pem')} -inkey ${ca.file('a.key')} -passout pass:x -out ${ca.file('a.p12')}`,
+    );
+    const pem = readFileSync(ca.file('a.pem'), 'utf8');
+    writeFileSync(ca.file('short.pem'), pem.slice(0, 200));
+    writeFileSync(ca.file('leaf-last.pem'), ca.pem + pem);
+    writeFileSync(ca.file('expired-ca.pem'), pem + readFileSync(ca.file('old.pem'), 'utf8'));
+    const cases: [cert: string, key: string, message: string][] = [
+      [
+        'a.der',
+        'a.key',
+        `cert: "a.der" is DER, not PEM; write PEM with: openssl x509 -in FILE -out FILE.pem`,
+      ],
+      [
+        'a.pem',
+        'akey.der',
+        `key: "akey.der" is DER, not PEM; write PEM with: openssl pkey -in FILE -out FILE.pem`,
+      ],
+      [
+        'a.p12',
+        'a.key',
+        'cert: "a.p12" is PKCS #12, not PEM; write PEM with: openssl pkcs12 -in FILE -nodes -out FILE.pem (it can be cert and key at once)',
+      ],
+      [
+        'a.csr',
+        'a.key',
+        'cert: there is no certificate in "a.csr"; it holds a request (CSR), out of which a CA makes the certificate',
+      ],
+      [
+        'a.key',
+        'a.key',
+        'cert: there is no certificate in "a.key"; it holds a private key, which belongs under key',
+      ],
+      [
+        'a.pem',
+        'a.pub',
+        'key: there is no private key in "a.pub"; it holds the public key; the private one was made together with it',
+      ],
+      [
+        'short.pem',
+        'a.key',
+        'cert: the certificate in "short.pem" is cut short; PEM ends with -----END CERTIFICATE-----',
+      ],
+      [
+        'leaf-last.pem',
+        'a.key',
+        'cert: "a.key" is the key of certificate 2 in "leaf-last.pem", not of the first; put the certificate of the server first, then those that lead to its CA',
+      ],
+    ];
+    for (const [cert, key, message] of cases) expect(said(one(cert, key))).toEqual([`${at}.${message}`]);
+    expect(said(one('expired-ca.pem', 'a.key'))[0]).toBe(
+      `warning: ${at}.cert: in "expired-ca.pem", certificate 2 expired on DATE, so clients may refuse the way to the CA`,
+    );
+  });
+
   testOpenssl('what is surely not meant is warned of', () => {
     const at = 'warning: listeners[0].tls.certificates';
     expect(said(one('soon.pem', 'soon.key'))).toEqual([
-      `${at}[0].cert: the certificate in "soon.pem" expires on DATE`,
+      `${at}[0].cert: the certificate in "soon.pem" expires on DATE; renew it`,
     ]);
     expect(said(one('a.pem', 'a.key', ', names: [b.example]'))).toEqual([
       `${at}[0].names[0]: the certificate is not for b.example, so clients will not accept it there; it is for a.example, *.a.example`,
