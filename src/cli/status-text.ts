@@ -1,22 +1,16 @@
 import type { EndpointReport, PoolReport } from '../admin/pool-report.ts';
 import type { StatusReport, WorkerReport } from '../admin/status-report.ts';
+import { listed } from '../config/suggest.ts';
 import { stateReason, stateWord } from './endpoint-text.ts';
 import { counted } from './issues.ts';
-import { styled } from './terminal.ts';
+import { type Row, type Style, table } from './table.ts';
 
-type Style = Parameters<typeof styled>[0];
-
-const HEAD = ['POOL/ENDPOINT', 'STATE', 'REASON', 'IN FLIGHT', 'REQ/S', 'P99'] as const;
+const HEAD = ['POOL/ENDPOINT', 'STATE', 'REASON', 'IN FLIGHT', 'REQ/S', 'ERRORS', 'P99'] as const;
 /** Columns of figures, which are aligned at their end. */
-const FIGURES = 3;
+const FIGURES = 4;
 
 const WORKER_HEAD = ['WORKER', 'STATE', 'UP', 'CONNECTIONS', 'RESTARTS', 'PID'] as const;
 const WORKER_FIGURES = 3;
-
-interface Row {
-  readonly cells: readonly string[];
-  readonly style: Style | undefined;
-}
 
 /** `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`. */
 function durationText(seconds: number): string {
@@ -25,6 +19,15 @@ function durationText(seconds: number): string {
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Share of what failed in the last minute: `0 %`, `12 %`; `<1 %` where there is little, `-` where nothing came. */
+function errorsText(windows: readonly EndpointReport['lastMinute'][]): string {
+  const requests = windows.reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0);
+  const errors = windows.reduce((sum, window) => sum + window.requestsPerSecond * window.errorRate, 0);
+  if (requests === 0) return '-';
+  const percent = (100 * errors) / requests;
+  return percent > 0 && percent < 1 ? '<1 %' : `${Math.round(percent)} %`;
 }
 
 function poolRow(pool: PoolReport): Row {
@@ -37,7 +40,13 @@ function poolRow(pool: PoolReport): Row {
   );
   const cells = [pool.name, panic ? 'panic' : '', reason.join(', ')];
   return {
-    cells: [...cells, String(pool.active), requestsPerSecond.toFixed(1), ''],
+    cells: [
+      ...cells,
+      String(pool.active),
+      requestsPerSecond.toFixed(1),
+      errorsText(pool.endpoints.map(({ lastMinute }) => lastMinute)),
+      '',
+    ],
     style: panic || available === 0 ? 'red' : 'bold',
   };
 }
@@ -53,6 +62,7 @@ function endpointRow(endpoint: EndpointReport): Row {
       stateReason(endpoint),
       String(active),
       lastMinute.requestsPerSecond.toFixed(1),
+      errorsText([lastMinute]),
       p99,
     ],
     style: STYLE_OF.get(word),
@@ -87,23 +97,36 @@ function workerRow({
   };
 }
 
-/** Rows with aligned columns; the last `figures` of them are numbers. */
-function table(rows: readonly Row[], figures: number, color: boolean): string[] {
-  const columns = rows[0]!.cells;
-  const widths = columns.map((_, column) => Math.max(...rows.map(({ cells }) => cells[column]!.length)));
-  return rows.map(({ cells, style }) => {
-    const padded = cells.map((cell, column) =>
-      column < columns.length - figures ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-    );
-    // Only the name and the state have colour, so that a long reason stays readable.
-    const front = padded.slice(0, 2).join('  ');
-    const back = padded.slice(2).join('  ');
-    return `${style === undefined ? front : styled(style, front, color)}  ${back}`.trimEnd();
-  });
+/** A certificate in force, and what shows it. */
+export interface ShownCertificate {
+  readonly names: readonly string[];
+  readonly kind: string;
+  readonly listener: string;
+  /** ISO 8601. */
+  readonly notAfter: string;
+  /** Until then, negative when it is past. */
+  readonly secondsLeft: number;
+}
+
+const CERTIFICATE_HEAD = ['CERTIFICATE', 'EXPIRES', 'LEFT', 'KEY', 'LISTENER'] as const;
+/** As long before its end `check` and the log warn too. */
+const SOON_SECONDS = 14 * 86_400;
+
+function certificateRow({ names, kind, listener, notAfter, secondsLeft }: ShownCertificate): Row {
+  const left = secondsLeft <= 0 ? 'expired' : durationText(secondsLeft);
+  return {
+    cells: [listed(names, 3), notAfter.slice(0, 10), left, kind, listener],
+    style: secondsLeft <= 0 ? 'red' : secondsLeft <= SOON_SECONDS ? 'yellow' : 'green',
+  };
 }
 
 /** What `pointsman status` prints. */
-export function statusText(status: StatusReport, pools: readonly PoolReport[], color: boolean): string {
+export function statusText(
+  status: StatusReport,
+  pools: readonly PoolReport[],
+  certificates: readonly ShownCertificate[],
+  color: boolean,
+): string {
   const ready = status.ready ? 'ready' : `not ready (${status.reasons.join(', ')})`;
   const lines = [
     `Pointsman ${status.version}, revision ${status.revision}, up ${durationText(status.uptimeSeconds)}, ${ready}`,
@@ -114,6 +137,10 @@ export function statusText(status: StatusReport, pools: readonly PoolReport[], c
   lines.push(...table(rows, FIGURES, color), '');
   const workers = [{ cells: WORKER_HEAD, style: undefined }, ...status.workers.map(workerRow)];
   lines.push(...table(workers, WORKER_FIGURES, color));
+  if (certificates.length > 0) {
+    const rows = [{ cells: CERTIFICATE_HEAD, style: undefined }, ...certificates.map(certificateRow)];
+    lines.push('', ...table(rows, 0, color));
+  }
   if (status.runtimeChanges > 0) {
     lines.push('', `${counted(status.runtimeChanges, 'change')} at run time: see pointsman changes`);
   }

@@ -60,11 +60,11 @@ describe('what is printed', () => {
       err: '',
       out: `Pointsman 0.1.0, revision 1, up N s, ready
 
-POOL/ENDPOINT  STATE     REASON            IN FLIGHT  REQ/S  P99
-web                      2 of 3 available          0    0.0
-  a            open      not checked               0    0.0    -
-  b            weight 0  not checked               0    0.0    -
-  c            open      not checked               0    0.0    -
+POOL/ENDPOINT  STATE     REASON            IN FLIGHT  REQ/S  ERRORS  P99
+web                      2 of 3 available          0    0.0       -
+  a            open      not checked               0    0.0       -    -
+  b            weight 0  not checked               0    0.0       -    -
+  c            open      not checked               0    0.0       -    -
 
 one worker, ready
 `,
@@ -85,12 +85,12 @@ one worker, ready
     });
     expect(steady(await local('status')).out).toBe(`Pointsman 0.1.0, revision 1, up N s, ready
 
-POOL/ENDPOINT  STATE     REASON                             IN FLIGHT  REQ/S  P99
-web                      2 of 4 available                           0    0.0
-  a            draining  empty, until <----- a time ----->          0    0.0    -
-  b            open      not checked                                0    0.0    -
-  c            disabled  empty                                      0    0.0    -
-  d            open      not checked                                0    0.0    -
+POOL/ENDPOINT  STATE     REASON                             IN FLIGHT  REQ/S  ERRORS  P99
+web                      2 of 4 available                           0    0.0       -
+  a            draining  empty, until <----- a time ----->          0    0.0       -    -
+  b            open      not checked                                0    0.0       -    -
+  c            disabled  empty                                      0    0.0       -    -
+  d            open      not checked                                0    0.0       -    -
 
 one worker, ready
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { openssl, TestCa } from '../support/certificates.ts';
+import { cli } from '../support/cli.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
@@ -64,6 +65,17 @@ describe('TLS on a listener', () => {
     servername: string,
     more: Parameters<typeof TlsWire.connect>[1] = {},
   ): Promise<TlsWire> => TlsWire.connect(pointsman.address(listener), { servername, ca: ca.pem, ...more });
+
+  testOpenssl('status lists the certificates, those that expire first at the top', async () => {
+    const status = await cli(['status', '--admin', pointsman.admin]);
+    expect(status.out).toMatch(/^CERTIFICATE +EXPIRES +LEFT +KEY +LISTENER$/m);
+    expect(status.out).toMatch(/^b\.example, \*\.b\.example +\d{4}-\d\d-\d\d +29 d 23 h +ec +strict$/m);
+    const json = JSON.parse((await cli(['status', '--admin', pointsman.admin, '--json'])).out) as {
+      certificates: { names: string[]; secondsLeft: number }[];
+    };
+    expect(json.certificates).toHaveLength(15);
+    expect(json.certificates[0]!.secondsLeft).toBeWithin(29 * 86_400, 30 * 86_400 + 1);
+  });
 
   testOpenssl('requests one after the other on a connection, by TLS 1.3 and 1.2', async () => {
     for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
