@@ -33,6 +33,8 @@ interface Configured {
   readonly place?: string;
   /** The file that switches it off. */
   readonly offIn?: string;
+  /** The file that was found and does not say. */
+  readonly unusable?: string;
   readonly token?: string;
 }
 
@@ -40,14 +42,15 @@ async function configured(terminal: Terminal, file: string | undefined): Promise
   const found = file ?? (await findConfig(terminal.directory));
   if (found === undefined) return {};
   const { source, result } = await loadSource(terminal, found);
-  if (!result.ok) {
+  // Whoever is about to mend a file asks what runs, too: what it says of the admin interface may be right all the same.
+  const admin = result.ok ? result.config.admin : result.draft?.admin;
+  if (admin === false) return { offIn: source };
+  const { host, port } = admin?.address ?? {};
+  if (admin === undefined || host === undefined || port === undefined) {
     // Only a file that was named must be right: another may lie here by chance.
-    if (file === undefined) return {};
+    if (file === undefined) return { unusable: source };
     throw new AdminError(`${source} cannot be used; pointsman check says why`);
   }
-  const { admin } = result.config;
-  if (admin === false) return { offIn: source };
-  const { host, port } = admin.address;
   const place =
     admin.unix === undefined ? formatAddress({ host: reachableHost(host), port }) : `unix:${admin.unix}`;
   return { place, ...(admin.token === undefined ? {} : { token: admin.token }) };
@@ -60,6 +63,11 @@ async function connect(terminal: Terminal, options: AdminOptions): Promise<Admin
     options.admin !== undefined && token !== undefined ? {} : await configured(terminal, options.config);
   if (options.admin === undefined && known.offIn !== undefined) {
     throw new AdminError(`${known.offIn} switches the admin interface off; --admin names another`);
+  }
+  if (options.admin === undefined && known.unusable !== undefined) {
+    terminal.err(
+      `warning: ${known.unusable} cannot be used (pointsman check says why), so the admin interface is sought at ${DEFAULT_PLACE}\n`,
+    );
   }
   const written = options.admin ?? known.place ?? DEFAULT_PLACE;
   const place: AdminPlace | undefined = adminPlace(written);

@@ -4,6 +4,7 @@ import { dirname, extname, resolve } from 'node:path';
 
 import type { Environment } from './check/check.ts';
 import type { FileRead } from './check/named-files.ts';
+import type { Draft } from './draft.ts';
 import { type ConfigIssue, formatPath, type Problem } from './issue.ts';
 import { loadModule } from './module-source.ts';
 import { readFailure } from './read-failure.ts';
@@ -13,7 +14,12 @@ import { parseYaml, type Position, type YamlSource } from './yaml-source.ts';
 
 export type LoadResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigIssue[] }
-  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+  | {
+      readonly ok: false;
+      readonly issues: readonly ConfigIssue[];
+      /** What is right of it, where it could be read at all. */
+      readonly draft?: Draft<Config>;
+    };
 
 /** Beyond this a file is surely not a configuration. */
 const MOST_BYTES = 64 * 1024 ** 2;
@@ -87,7 +93,7 @@ function judge(value: unknown, directory: string, toIssue: (problem: Problem) =>
   const result = validate(value, machineAt(directory));
   return result.ok
     ? { ok: true, config: result.config, warnings: sorted(result.warnings.map(toIssue)) }
-    : { ok: false, issues: sorted(result.problems.map(toIssue)) };
+    : { ok: false, issues: sorted(result.problems.map(toIssue)), draft: result.draft };
 }
 
 function positionOf(problem: Problem, source: YamlSource): Position {

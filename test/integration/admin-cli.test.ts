@@ -194,6 +194,24 @@ describe('where it is asked', () => {
     expect((await cli(['status'], { directory })).code).toBe(0);
   });
 
+  test('a file with a mistake elsewhere still says where', async () => {
+    const file = join(directory, 'broken.json');
+    writeFileSync(file, JSON.stringify({ ...config(), pools: [] }));
+    expect((await cli(['status', '-c', file])).code).toBe(0);
+    writeFileSync(file, JSON.stringify({ ...config(), admin: { address: 5 } }));
+    expect(await cli(['status', '-c', file])).toEqual({
+      code: 1,
+      out: '',
+      err: `error: ${file} cannot be used; pointsman check says why\n`,
+    });
+    const here = mkdtempSync(join(tmpdir(), 'pointsman-cli-'));
+    writeFileSync(join(here, 'pointsman.yaml'), '{');
+    expect((await cli(['status'], { directory: here })).err).toStartWith(
+      'warning: pointsman.yaml cannot be used (pointsman check says why), so the admin interface is sought at 127.0.0.1:9900\n',
+    );
+    rmSync(here, { recursive: true });
+  });
+
   test('nobody is there', async () => {
     for (const nowhere of ['127.0.0.1:1', 'http://127.0.0.1:1', `unix:${directory}/none.sock`]) {
       expect(await cli(['status', '--admin', nowhere])).toEqual({
