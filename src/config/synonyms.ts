@@ -127,7 +127,7 @@ export const OURS: Readonly<Record<string, string | readonly string[]>> = {
   sendproxy: 'proxyProtocol',
   sendproxyv2: 'proxyProtocol',
   server: 'response',
-  servername: 'host',
+  servername: ['host', 'sni'],
   servernameindication: 'sni',
   servers: 'endpoints',
   service: 'pool',
