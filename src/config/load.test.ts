@@ -178,7 +178,7 @@ pools:
   test('says so when a file may not be read', () => {
     expect(readFailure(Object.assign(new Error('EACCES'), { code: 'EACCES' }))).toEqual({
       message: 'the file may not be read',
-      hint: expect.stringMatching(/^user \S+ needs the right to$/) as unknown as string,
+      hint: expect.stringMatching(/^user \S+ needs the right to$/),
     });
   });
 });
