@@ -1,3 +1,4 @@
+import type { AutomaticCertificateView } from '../model/certificate-view.ts';
 import type { Log } from '../model/ports.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -18,17 +19,6 @@ export interface CertificateKeeperDeps {
   readonly log: Log;
   /** A certificate is new on disk: listeners should serve it. */
   readonly renewed: (name: string) => void;
-}
-
-/** How a kept certificate stands, for status. */
-export interface KeptCertificate {
-  readonly names: readonly string[];
-  /** Wall-clock time of the next attempt, milliseconds since 1970. */
-  readonly nextAttemptMs: number;
-  /** In a row. */
-  readonly failures: number;
-  /** Of the last attempt, when it failed. */
-  readonly error: string | undefined;
 }
 
 /** Timers of the runtime hold less than 2^31 milliseconds; a wall clock may also be set meanwhile. */
@@ -72,7 +62,7 @@ export class CertificateKeeper {
     this.#cancel();
   }
 
-  status(): readonly KeptCertificate[] {
+  status(): readonly AutomaticCertificateView[] {
     return [...this.#kept.values()];
   }
 

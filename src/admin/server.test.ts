@@ -156,6 +156,7 @@ describe('/api/v1', () => {
       ],
       listeners: 0,
       pools: 1,
+      automaticCertificates: [],
       runtimeChanges: 0,
     });
   });

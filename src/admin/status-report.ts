@@ -41,6 +41,14 @@ export interface StatusReport {
   readonly ready: boolean;
   readonly reasons: readonly string[];
   readonly workers: readonly WorkerReport[];
+  /** Certificates that an ACME server is asked for, with the last failure. */
+  readonly automaticCertificates: readonly {
+    readonly names: readonly string[];
+    readonly nextAttempt: string;
+    /** In a row. */
+    readonly failures: number;
+    readonly error: string | null;
+  }[];
   readonly listeners: number;
   readonly pools: number;
   /** Differences from the configuration that operators made; GET /api/v1/changes lists them. */
@@ -58,6 +66,12 @@ export function reportStatus({ view, clock, endpoints }: AdminState): StatusRepo
     uptimeSeconds: uptimeMs / 1000,
     ...view.readiness(),
     workers: view.workers().map(reportWorker),
+    automaticCertificates: view.automaticCertificates().map(({ names, nextAttemptMs, failures, error }) => ({
+      names,
+      nextAttempt: new Date(nextAttemptMs).toISOString(),
+      failures,
+      error: error ?? null,
+    })),
     listeners: view.listeners().length,
     pools: view.pools().length,
     runtimeChanges: endpoints.changes().length,

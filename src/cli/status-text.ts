@@ -120,6 +120,13 @@ function certificateRow({ names, kind, listener, notAfter, secondsLeft }: ShownC
   };
 }
 
+const FAILING_HEAD = ['NO NEW CERTIFICATE', 'NEXT ATTEMPT', 'REASON'] as const;
+
+function failingRow({ names, nextAttempt, error }: StatusReport['automaticCertificates'][number]): Row {
+  const at = nextAttempt.replace(/\.\d+Z$/, 'Z');
+  return { cells: [listed(names, 3), at, error ?? ''], style: 'red' };
+}
+
 /** What `pointsman status` prints. */
 export function statusText(
   status: StatusReport,
@@ -139,6 +146,11 @@ export function statusText(
   lines.push(...table(workers, WORKER_FIGURES, color));
   if (certificates.length > 0) {
     const rows = [{ cells: CERTIFICATE_HEAD, style: undefined }, ...certificates.map(certificateRow)];
+    lines.push('', ...table(rows, 0, color));
+  }
+  const failing = status.automaticCertificates.filter(({ failures }) => failures > 0);
+  if (failing.length > 0) {
+    const rows = [{ cells: FAILING_HEAD, style: undefined }, ...failing.map(failingRow)];
     lines.push('', ...table(rows, 0, color));
   }
   if (status.runtimeChanges > 0) {

@@ -1,5 +1,5 @@
 import type { ListenerConfig } from '../config/schema/listener.ts';
-import type { CertificateView } from './certificate-view.ts';
+import type { AutomaticCertificateView, CertificateView } from './certificate-view.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ListenerStats } from './listener-stats.ts';
 import type { Pool } from './pool.ts';
@@ -66,6 +66,8 @@ export interface RuntimeView {
   workers(): readonly WorkerView[];
   pools(): readonly Pool[];
   listeners(): readonly ListenerView[];
+  /** Certificates that an ACME server is asked for. */
+  automaticCertificates(): readonly AutomaticCertificateView[];
   /** Reusable connections to the endpoint that carry nothing now. */
   idleConnections(endpoint: Endpoint): number;
 }

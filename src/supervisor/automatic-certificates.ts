@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 
 import { CertificateAuthority } from '../acme/certificate-authority.ts';
-import { CertificateKeeper, type KeptCertificate } from '../acme/certificate-keeper.ts';
+import { CertificateKeeper } from '../acme/certificate-keeper.ts';
 import { AcmeStorage } from '../acme/storage.ts';
 import { readStored } from '../config/check/stored-certificates.ts';
 import type { AcmeConfig } from '../config/schema/acme.ts';
 import type { Config } from '../config/schema/config.ts';
 import { isHttp } from '../config/schema/listener.ts';
+import type { AutomaticCertificateView } from '../model/certificate-view.ts';
 import type { Log } from '../model/ports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -84,13 +85,15 @@ export class AutomaticCertificates {
     } catch (error) {
       // Told again with every certificate that cannot be stored; what is there already is served.
       const reason = error instanceof Error ? error.message : String(error);
-      log.error('certificate-storage', { directory: acme.storage, reason });
+      const todo = 'it must be a directory that this user may write; acme: { storage: ... } names another';
+      log.error('certificate-storage', { directory: acme.storage, reason, todo });
     }
     const issuer = new CertificateAuthority(acme, storage);
     return new CertificateKeeper({ ...this.#deps, storage, issuer });
   }
 
-  status(): readonly KeptCertificate[] {
+  /** The certificates that are kept, failed attempts too. */
+  status(): readonly AutomaticCertificateView[] {
     return this.#keeper?.status() ?? [];
   }
 

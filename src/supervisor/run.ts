@@ -147,6 +147,7 @@ export async function runSupervisor(
       workers: () => running.workers(),
       pools: () => running.pools(),
       listeners: () => running.listeners(),
+      automaticCertificates: () => certificates.status(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
     };
     const endpoints = createEndpointControl(

@@ -236,6 +236,25 @@ describe('where it is asked', () => {
   });
 });
 
+test('status says which certificates cannot be had, and why', async () => {
+  await using asking = await startPointsman({
+    acme: { email: 'ops@example.com', directory: 'https://127.0.0.1:1/', storage: join(directory, 'acme') },
+    listeners: [
+      { name: 'plain', address: '127.0.0.1:0', routes: [{ redirect: { scheme: 'https' } }] },
+      {
+        name: 'secure',
+        address: '127.0.0.1:0',
+        tls: { acme: ['a.example'] },
+        routes: [{ reply: { status: 200 } }],
+      },
+    ],
+  });
+  await asking.line('certificate-failed');
+  const { out } = await cli(['status', '--admin', asking.admin]);
+  expect(out).toMatch(/^NO NEW CERTIFICATE +NEXT ATTEMPT +REASON$/m);
+  expect(out).toMatch(/^a\.example +\d{4}-\d\d-\d\dT[\d:]+Z +\S.*$/m);
+});
+
 describe('unix socket', () => {
   test('is for its owner alone, and no second process takes it', async () => {
     expect(statSync(unix).mode & 0o777).toBe(0o600);

@@ -67,6 +67,10 @@ export class SampleRuntime implements RuntimeView {
     return 7;
   }
 
+  automaticCertificates(): readonly [] {
+    return [];
+  }
+
   readiness(): Readiness {
     return this.state;
   }
