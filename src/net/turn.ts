@@ -63,6 +63,11 @@ export function beginBatch(ms: number): void {
   batchMs = ms;
 }
 
+/** Something waits for the end of the batch. */
+export function awaitsBatchEnd(): boolean {
+  return tasks.length > 0;
+}
+
 /** All events of the batch have been handled. */
 export function endBatch(): void {
   try {
