@@ -4,7 +4,7 @@ import { pinned } from './machine.ts';
 import type { Workspace } from './workspace.ts';
 import type { LoadResult } from './wrk.ts';
 
-/** One run of h2load over TLS: every connection keeps so many requests under way. */
+/** One run of h2load: every connection keeps so many requests under way. */
 export interface H2Load {
   readonly port: number;
   readonly connections: number;
@@ -12,6 +12,8 @@ export interface H2Load {
   readonly seconds: number;
   /** Requests are unary calls of gRPC with this message; GET when absent. */
   readonly message?: Uint8Array;
+  /** Without TLS, by prior knowledge. */
+  readonly cleartext?: boolean;
 }
 
 /** Every call is of this method; endpoints answer it with trailers. */
@@ -28,7 +30,7 @@ export async function runH2load(load: H2Load, workspace: Workspace): Promise<Loa
     `--duration=${load.seconds}`,
     `--log-file=${log}`,
     ...(load.message === undefined ? [] : callOf(load.message, workspace)),
-    `https://127.0.0.1:${load.port}${load.message === undefined ? '/' : GRPC_METHOD}`,
+    `${load.cleartext === true ? 'http' : 'https'}://127.0.0.1:${load.port}${load.message === undefined ? '/' : GRPC_METHOD}`,
   ];
   const printed = await workspace.run(pinned('load', command), (load.seconds + 30) * 1000);
   const times = readFileSync(log, 'latin1');
