@@ -58,7 +58,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   /** Time that the latest attempt took to connect; 0 on a connection that was there. */
   connectMs = 0;
   hash = -1;
-  readonly #l7Pool: L7Pool;
+  #l7Pool!: L7Pool;
   readonly #shared: L7Shared;
   readonly #owner: AttemptsOwner;
   #tried: Endpoint[] | undefined = undefined;
@@ -83,8 +83,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #lastFailure: FailureCode | undefined = undefined;
   #lastDetail = '';
 
-  constructor(l7Pool: L7Pool, shared: L7Shared, owner: AttemptsOwner) {
-    this.#l7Pool = l7Pool;
+  constructor(shared: L7Shared, owner: AttemptsOwner) {
     this.#shared = shared;
     this.#owner = owner;
   }
@@ -107,13 +106,29 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     return turnNowMs() - this.#sinceMs;
   }
 
-  begin(): void {
-    const { pool, hashKey, affinity } = this.#l7Pool;
+  /** Nothing failed and nobody will call it any more, so that it can serve another request. */
+  get ordinary(): boolean {
+    return (
+      this.#lastFailure === undefined &&
+      !this.#acquired &&
+      this.#connector === undefined &&
+      this.#ticket === undefined
+    );
+  }
+
+  /** Serves a request: its first, or another when those before it were `ordinary`. */
+  begin(l7Pool: L7Pool): void {
+    const { pool, hashKey, affinity } = l7Pool;
     const { request, clientIp } = this.#owner;
+    this.#l7Pool = l7Pool;
+    this.endpoint = undefined;
+    this.count = 0;
+    this.queuedMs = 0;
+    this.connectMs = 0;
     pool.counts.activeRequests.add(1);
     pool.stats.requests++;
-    if (hashKey !== undefined) this.hash = hashKey(request, clientIp);
-    if (affinity !== undefined) this.#bound = affinity.bound(request);
+    this.hash = hashKey === undefined ? -1 : hashKey(request, clientIp);
+    this.#bound = affinity?.bound(request);
     this.#attempt();
   }
 

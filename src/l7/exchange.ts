@@ -10,7 +10,7 @@ import { httpStatusOfGrpc } from '../model/grpc-status.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Origin } from '../net/origin.ts';
 import { Deadline } from '../net/timer-wheel.ts';
-import { runTurn, turnNowMs } from '../net/turn.ts';
+import { runTurn, turnNowMs, turnNumber } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
 import { challengeReply, isChallenge } from './acme-challenge.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
@@ -43,9 +43,9 @@ type StageName = (typeof Stage)[keyof typeof Stage];
  * route -> filters -> { pick and acquire -> connect, or wait in the queue -> forward } -> finish, once.
  */
 export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwner, FilterContext {
-  readonly client: ClientStream;
-  readonly request: RequestHead;
-  readonly startMs: number;
+  client: ClientStream;
+  request: RequestHead;
+  startMs = 0;
   clientIp = '';
   status = 0;
   failure: FailureCode | '' = '';
@@ -57,7 +57,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   l7Pool: L7Pool | undefined = undefined;
   /** Undefined until a pool is chosen. */
   attempts: Attempts | undefined = undefined;
-  readonly body: RequestBody;
+  body: RequestBody = NO_BODY;
   /** Bytes of the request body, or through the tunnel, that came from the client. */
   requestBytes = 0;
   readonly #listener: L7Listener;
@@ -66,15 +66,66 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #deadline: Deadline | undefined = undefined;
   #filtersRun = false;
   /** Undefined when the request is no call of gRPC. */
-  readonly #grpc: GrpcCall | undefined;
+  #grpc: GrpcCall | undefined = undefined;
+  /** What it found endpoints with before, for use again. */
+  #spareAttempts: Attempts | undefined = undefined;
+  /** The turn in which it was over. */
+  #restsSince = -1;
 
   constructor(listener: L7Listener, client: ClientStream) {
     this.#listener = listener;
     this.client = client;
     this.request = client.request;
+    this.#begin(client);
+  }
+
+  #begin({ request, protocol }: ClientStream): void {
     this.startMs = turnNowMs();
-    this.body = hasBody(client.request) ? new RequestBody() : NO_BODY;
-    this.#grpc = client.protocol === 'HTTP/2' && isGrpcCall(client.request) ? new GrpcCall() : undefined;
+    if (hasBody(request)) this.body = new RequestBody();
+    if (protocol === 'HTTP/2' && isGrpcCall(request)) this.#grpc = new GrpcCall();
+  }
+
+  // ---- one life after the other ----
+
+  /**
+   * Whether it may serve another request, in a later turn: only one whose life was without incidents. Then nothing that knew it can call
+   * it again: no filter, no timer, no tunnel, no endpoint but the one that has answered to the end.
+   */
+  rest(): boolean {
+    const ordinary =
+      this.failure === '' &&
+      !this.#filtersRun &&
+      this.status !== 101 &&
+      this.#stream === undefined &&
+      this.attempts?.ordinary !== false;
+    if (!ordinary) return false;
+    this.#restsSince = turnNumber();
+    this.#spareAttempts ??= this.attempts;
+    this.attempts = undefined;
+    this.route = undefined;
+    this.l7Pool = undefined;
+    this.body = NO_BODY;
+    this.#grpc = undefined;
+    return true;
+  }
+
+  /** What called it when it was over has returned. */
+  get rested(): boolean {
+    return this.#restsSince !== turnNumber();
+  }
+
+  /** Serves another request, after `rest`. */
+  reuse(client: ClientStream): void {
+    this.client = client;
+    this.request = client.request;
+    this.clientIp = '';
+    this.status = 0;
+    this.ttfbMs = -1;
+    this.reused = false;
+    this.responseBytes = 0;
+    this.requestBytes = 0;
+    this.#stage = Stage.Routing;
+    this.#begin(client);
   }
 
   /** The request target as the client sent it. */
@@ -207,11 +258,12 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const { deadline = Number.POSITIVE_INFINITY } = l7Pool.pool.config.retry;
     const deadlineMs = Math.min(deadline, this.#grpcLeftMs());
     if (deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline = new Deadline(this.#listener.shared.wheel, this);
+      this.#deadline ??= new Deadline(this.#listener.shared.wheel, this);
       this.#deadline.start(deadlineMs);
     }
-    this.attempts = new Attempts(l7Pool, this.#listener.shared, this);
-    this.attempts.begin();
+    const attempts = this.#spareAttempts ?? new Attempts(this.#listener.shared, this);
+    this.attempts = attempts;
+    attempts.begin(l7Pool);
   }
 
   /** What is left of the time that a gRPC client gave; Infinity without a limit. */

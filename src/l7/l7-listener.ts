@@ -44,6 +44,9 @@ const LAST_REQUEST_MS = 1000;
 const TUNNELS_AT_ONCE = 100;
 const SPREAD_MS = 100;
 
+/** Exchanges kept for requests to come. */
+const SPARE_EXCHANGES = 1024;
+
 const USER_AGENT = fieldName('user-agent');
 const REFERER = fieldName('referer');
 
@@ -73,6 +76,8 @@ export class L7Listener
   /** Takes those clients whose TLS is passed on. */
   passThrough: PassThrough | undefined = undefined;
   #requests = 0;
+  /** Exchanges that are over, the latest last. */
+  readonly #spareExchanges: Exchange[] = [];
   readonly #connections = new Roster<ClientSession>();
   readonly #http3 = new Set<H3ServerStream>();
   readonly #entrance: ProxyEntrance;
@@ -115,6 +120,8 @@ export class L7Listener
   ): void {
     const settings = this.#settingsOf(config, forwarding, this.#settings);
     this.#settings.successor = settings;
+    // What they remember keeps nothing of the old configuration alive.
+    this.#spareExchanges.length = 0;
     this.#settings = settings;
     this.timeouts = config.timeouts;
     this.router = router;
@@ -247,9 +254,17 @@ export class L7Listener
   }
 
   onRequest(stream: ClientStream): RequestConsumer {
-    const exchange = new Exchange(this, stream);
+    const exchange = this.#exchangeFor(stream);
     this.#requests++;
     exchange.start();
+    return exchange;
+  }
+
+  #exchangeFor(stream: ClientStream): Exchange {
+    const spare = this.#spareExchanges;
+    if (spare.length === 0 || !spare.at(-1)!.rested) return new Exchange(this, stream);
+    const exchange = spare.pop()!;
+    exchange.reuse(stream);
     return exchange;
   }
 
@@ -301,6 +316,7 @@ export class L7Listener
         reused: exchange.reused,
       }),
     );
+    if (this.#spareExchanges.length < SPARE_EXCHANGES && exchange.rest()) this.#spareExchanges.push(exchange);
   }
 
   #entry(stream: ClientStream, known: Partial<AccessEntry>): AccessEntry {

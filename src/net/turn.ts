@@ -9,6 +9,7 @@ import { reportDefect } from './defects.ts';
  * batch what they write, so that it leaves in one piece.
  */
 let depth = 0;
+let number = 0;
 let nowMs = -1;
 let batchMs = -1;
 let flush: () => void = () => {};
@@ -79,7 +80,10 @@ export function endBatch(): void {
 
 /** Every callback from the runtime begins with this. */
 export function enterTurn(): void {
-  if (depth++ === 0) nowMs = batchMs;
+  if (depth++ === 0) {
+    nowMs = batchMs;
+    number++;
+  }
 }
 
 /** ... and ends with this. */
@@ -97,6 +101,11 @@ export function leaveTurn(): void {
 /** Whether a turn is under way; output collected outside of one is flushed in a microtask. */
 export function inTurn(): boolean {
   return depth > 0;
+}
+
+/** Which turn it is. What was let go in an earlier one is on nobody's stack any more. */
+export function turnNumber(): number {
+  return number;
 }
 
 /** Monotonic milliseconds, the same throughout a turn. */
