@@ -2,6 +2,7 @@ import type { FailureCode } from '../model/failures.ts';
 import { Known, knownFieldId } from '../model/known-fields.ts';
 import { Framing, type ResponseHead } from '../model/message.ts';
 import { MALFORMED, NEED_MORE, parseFieldLines, TOO_MANY } from './h1-fields.ts';
+import { KeepAliveField } from './keep-alive-field.ts';
 import { CR, FIELD_VALUE, LF, SP } from './tables.ts';
 import { forEachToken, isPlainLength, isWord, parseContentLength } from './tokens.ts';
 
@@ -26,9 +27,11 @@ export class ResponseParser {
   failure: FailureCode = 'response_malformed';
   /** Whether the endpoint will take another request on this connection. */
   keepAlive = true;
-  /** Seconds of `Keep-Alive: timeout=`, or 0. */
+  /** Of `Keep-Alive: timeout=`, milliseconds; 0 when there is none. */
   keepAliveTimeoutMs = 0;
+  /** Connection says something else than `keep-alive`. */
   #connection = false;
+  readonly #keepAlives = new KeepAliveField();
   #lengths = 0;
   #codings = 0;
   #upgradeIndex = -1;
@@ -159,11 +162,12 @@ export class ResponseParser {
         head.framing = Framing.Chunked;
         return true;
       case Known.Connection:
-        this.#connection = true;
         fields.drop(index);
+        if (!isWord(fields.bytes, start, end, 'keep-alive')) this.#connection = true;
+        else if (head.minor === 0) this.keepAlive = true;
         return true;
       case Known.KeepAlive:
-        this.keepAliveTimeoutMs = keepAliveTimeoutMs(fields.value(index));
+        this.keepAliveTimeoutMs = this.#keepAlives.timeoutMs(fields.bytes, start, end);
         fields.drop(index);
         return true;
       case Known.Date:
@@ -187,11 +191,6 @@ export class ResponseParser {
     const { fields } = head;
     for (let index = 0; index < fields.count; index++) {
       if (fields.ids[index] !== Known.Connection) continue;
-      const start = fields.at[index * 4 + 2]!;
-      if (isWord(fields.bytes, start, fields.at[index * 4 + 3]!, 'keep-alive')) {
-        if (head.minor === 0) this.keepAlive = true;
-        continue;
-      }
       forEachToken(fields.value(index), (token) => {
         if (token === 'close') this.keepAlive = false;
         else if (!NOT_HOP_BY_HOP.has(token)) {
@@ -201,10 +200,4 @@ export class ResponseParser {
       });
     }
   }
-}
-
-/** `Keep-Alive: timeout=5, max=100`: how long the endpoint keeps an idle connection, milliseconds; 0 when it does not say. */
-function keepAliveTimeoutMs(value: string): number {
-  const match = /(?:^|[\s,;])timeout\s*=\s*(\d{1,6})/i.exec(value);
-  return match === null ? 0 : Number(match[1]) * 1000;
 }

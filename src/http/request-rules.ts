@@ -37,7 +37,10 @@ export class RequestFieldRules {
   #hosts = 0;
   #lengths = 0;
   #codings = 0;
+  /** A Connection line says something else than one of the two words that most say. */
   #connection = false;
+  #close = false;
+  #keepAlive = false;
   #upgradeIndex = -1;
   /** Most requests name the same host as the one before. */
   readonly #authorities = new LastText();
@@ -50,8 +53,9 @@ export class RequestFieldRules {
     this.#lengths = 0;
     this.#codings = 0;
     this.#connection = false;
+    this.#close = false;
+    this.#keepAlive = false;
     this.#upgradeIndex = -1;
-    this.keepAlive = head.minor === 1;
     head.framing = Framing.None;
     head.contentLength = 0;
     head.lengthInFields = false;
@@ -73,6 +77,7 @@ export class RequestFieldRules {
     }
     if (this.#connection) this.#applyConnection(head);
     else if (this.#upgradeIndex >= 0) head.fields.drop(this.#upgradeIndex);
+    this.keepAlive = !this.#close && (head.minor === 1 || this.#keepAlive);
     if (this.#failure !== undefined) return this.#failure;
     if (head.expectContinue && (head.framing === Framing.None || head.minor === 0))
       head.expectContinue = false;
@@ -109,8 +114,10 @@ export class RequestFieldRules {
         this.#transferEncoding(head, index, start, end);
         break;
       case Known.Connection:
-        this.#connection = true;
         fields.drop(index);
+        if (isWord(fields.bytes, start, end, 'keep-alive')) this.#keepAlive = true;
+        else if (isWord(fields.bytes, start, end, 'close')) this.#close = true;
+        else this.#connection = true;
         break;
       case Known.KeepAlive:
       case Known.ProxyConnection:
@@ -164,25 +171,16 @@ export class RequestFieldRules {
   #applyConnection(head: RequestHead): void {
     const { fields } = head;
     let upgrade = false;
-    let close = false;
-    let keepAlive = false;
     for (let index = 0; index < fields.count; index++) {
       if (fields.ids[index] !== Known.Connection) continue;
-      const start = fields.at[index * 4 + 2]!;
-      const end = fields.at[index * 4 + 3]!;
-      if (isWord(fields.bytes, start, end, 'keep-alive')) {
-        keepAlive = true;
-        continue;
-      }
       forEachToken(fields.value(index), (token) => {
-        if (token === 'close') close = true;
-        else if (token === 'keep-alive') keepAlive = true;
+        if (token === 'close') this.#close = true;
+        else if (token === 'keep-alive') this.#keepAlive = true;
         else if (token === 'upgrade') upgrade = true;
         else if (NOT_HOP_BY_HOP.has(token)) this.#fail('request_connection');
         else dropNamed(head, token);
       });
     }
-    this.keepAlive = close ? false : head.minor === 1 || keepAlive;
     if (this.#upgradeIndex < 0) return;
     const protocol = fields.value(this.#upgradeIndex).trim().toLowerCase();
     fields.drop(this.#upgradeIndex);
