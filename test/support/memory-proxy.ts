@@ -1,5 +1,5 @@
 import { balancer } from '../../src/balancer/flow.ts';
-import { httpListener as listenerSchema } from '../../src/config/schema/listener.ts';
+import { type HttpListenerConfig, httpListener as listenerSchema } from '../../src/config/schema/listener.ts';
 import { parseStatusSet } from '../../src/config/status-set.ts';
 import { CookieAffinity } from '../../src/filters/affinity/cookie-affinity.ts';
 import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
@@ -54,6 +54,8 @@ export class MemoryProxy {
   readonly network = new MemoryNetwork();
   readonly balanced: PolicyPool;
   readonly l7Pool: L7Pool;
+  readonly config: HttpListenerConfig;
+  readonly forwarding: ForwardingPolicy;
   readonly listener: L7Listener;
   /** The access log. */
   readonly entries: AccessEntry[] = [];
@@ -82,6 +84,8 @@ export class MemoryProxy {
       routes: [{ pool: 'pool' }],
       ...options.listener,
     });
+    this.config = config;
+    this.forwarding = new ForwardingPolicy(config, 'test');
     const routes = compileRoutes<L7Pool>(config.routes, {
       pool: () => this.l7Pool,
       filter: () => {
@@ -92,7 +96,7 @@ export class MemoryProxy {
     this.listener = new L7Listener(
       config,
       routes,
-      new ForwardingPolicy(config, 'test'),
+      this.forwarding,
       new ListenerStats(),
       {
         balancer,
