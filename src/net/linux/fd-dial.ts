@@ -1,7 +1,7 @@
 import type { Attempt } from '../dial.ts';
 import { SocketConnection } from '../socket-connection.ts';
 import { unserved } from '../unserved.ts';
-import { FdTransport, setNoDelay, WATCHED_WITH_ROOM } from './fd-transport.ts';
+import { FdTransport, WATCHED_WITH_ROOM } from './fd-transport.ts';
 import { E, EPOLL, errno, SO, SOCK, SOL, sys, systemError } from './libc.ts';
 import { poller } from './poller.ts';
 import { offerRoom, sockaddr, sockaddrLength, writeAddress } from './sockaddr.ts';
@@ -50,8 +50,7 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
         attempt.onFailed(systemError('connect', error));
         return;
       }
-      setNoDelay(fd);
-      const transport = new FdTransport(fd, ip, port);
+      const transport = new FdTransport(fd, ip, port, false);
       const connection = new SocketConnection(transport, unserved);
       transport.start(connection, true);
       attempt.onConnected(connection);

@@ -50,7 +50,7 @@ class FdListener implements PollTarget, ListeningSocket {
   }
 
   #serve(fd: number): void {
-    const transport = new FdTransport(fd, readIp(), readPort());
+    const transport = new FdTransport(fd, readIp(), readPort(), true);
     const connection = new SocketConnection(transport, unserved);
     if (!welcome(this.#acceptor, connection)) {
       setOption(fd, SOL.SOCKET, SO.LINGER, 1);

@@ -1,4 +1,5 @@
 import type { CloseCause } from '../connection.ts';
+import { enterTurn, leaveTurn } from '../turn.ts';
 import type { Transport, TransportEvents } from '../transport.ts';
 import {
   E,
@@ -61,6 +62,10 @@ function inputView(length: number): Buffer {
   return (views[length] ??= input.subarray(0, length));
 }
 
+/** Whether small writes wait for earlier ones to be acknowledged (RFC 896). The first one has nobody to wait for. */
+const Nagle = { Off: 0, On: 1, Harmless: 2 } as const;
+type NagleState = (typeof Nagle)[keyof typeof Nagle];
+
 /** A socket by its descriptor, read and written by system calls, without a copy or an object in between. */
 export class FdTransport implements Transport, PollTarget {
   readonly remoteAddress: string;
@@ -79,8 +84,12 @@ export class FdTransport implements Transport, PollTarget {
   /** The last bytes wait in the kernel for the FIN. */
   #corked = false;
 
-  constructor(fd: number, remoteAddress: string, remotePort: number) {
+  #nagle: NagleState;
+
+  /** @param accepted It inherits what its listener has; a socket that was dialled has nothing. */
+  constructor(fd: number, remoteAddress: string, remotePort: number, accepted: boolean) {
     this.#fd = fd;
+    this.#nagle = accepted ? Nagle.Off : Nagle.Harmless;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
   }
@@ -108,6 +117,7 @@ export class FdTransport implements Transport, PollTarget {
   }
 
   write(bytes: Buffer, start: number, end: number, last = false): number {
+    if (this.#nagle !== Nagle.Off) this.#turnNagleOff();
     const from = start === 0 ? bytes : bytes.subarray(start, end);
     const flags = last ? MSG.DONTWAIT | MSG.NOSIGNAL | MSG.MORE : MSG.DONTWAIT | MSG.NOSIGNAL;
     const taken = sys.send(this.#fd, from, end - start, flags);
@@ -121,6 +131,15 @@ export class FdTransport implements Transport, PollTarget {
   silent(): boolean {
     if (!this.#open || this.#finSeen) return false;
     return sys.recv(this.#fd, glimpse, 1, MSG.PEEK | MSG.DONTWAIT) < 0 && errno() === E.AGAIN;
+  }
+
+  #turnNagleOff(): void {
+    if (this.#nagle === Nagle.Harmless) {
+      this.#nagle = Nagle.On;
+    } else {
+      this.#nagle = Nagle.Off;
+      setNoDelay(this.#fd);
+    }
   }
 
   wantRoom(wanted: boolean): void {
@@ -182,9 +201,22 @@ export class FdTransport implements Transport, PollTarget {
     else this.#unread = true;
   }
 
-  /** Reads what there is. A read that comes back short has emptied the socket, but for a FIN, an error or both. */
   #receive(events: number): void {
-    const ending = (events & (EPOLL.RDHUP | EPOLL.HUP | EPOLL.ERR)) !== 0;
+    if ((events & (EPOLL.RDHUP | EPOLL.HUP | EPOLL.ERR)) === 0) {
+      this.#read(false);
+      return;
+    }
+    // In one turn: what is passed on of the last bytes and of the FIN behind them leaves together.
+    enterTurn();
+    try {
+      this.#read(true);
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** Reads what there is. A read that comes back short has emptied the socket, but for what is behind the bytes when it is `ending`. */
+  #read(ending: boolean): void {
     for (let reads = 0; reads < READS_PER_EVENT; reads++) {
       const wanted = reads === 0 && !this.#streaming ? FIRST_READ_BYTES : READ_BYTES;
       const received = sys.recv(this.#fd, input, wanted, MSG.DONTWAIT);
