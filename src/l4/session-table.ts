@@ -4,10 +4,13 @@ import type { Random } from '../util/random.ts';
 /** What the table keeps: told apart by its party, which never changes. */
 export interface PartyEntry<T> {
   readonly party: Party;
-  /** Hash of the party, and the next entry of the same; only the table touches them. */
+  /** Hash of the party, and the next entry in the same bucket; only the table touches them. */
   partyHash: number;
-  sameHash: T | undefined;
+  nextOfBucket: T | undefined;
 }
+
+/** Buckets of an empty table. */
+const LEAST_BUCKETS = 16;
 
 function sameParty(a: Party, b: Party): boolean {
   for (let word = 0; word < PARTY_WORDS; word++) if (a[word] !== b[word]) return false;
@@ -20,7 +23,8 @@ function sameParty(a: Party, b: Party): boolean {
  * that collide.
  */
 export class SessionTable<T extends PartyEntry<T>> {
-  readonly #entries = new Map<number, T>();
+  /** As many as a power of 2, and no fewer than entries. Not a `Map`: see `Roster`. */
+  #buckets: (T | undefined)[] = Array.from({ length: LEAST_BUCKETS });
   readonly #multipliers: Int32Array;
   size = 0;
 
@@ -48,34 +52,53 @@ export class SessionTable<T extends PartyEntry<T>> {
 
   find(party: Party): T | undefined {
     if (this.size === 0) return undefined;
-    let entry = this.#entries.get(this.#hash(party));
-    while (entry !== undefined && !sameParty(entry.party, party)) entry = entry.sameHash;
+    const hash = this.#hash(party);
+    let entry = this.#buckets[hash & (this.#buckets.length - 1)];
+    while (entry !== undefined && (entry.partyHash !== hash || !sameParty(entry.party, party)))
+      entry = entry.nextOfBucket;
     return entry;
   }
 
   /** Adds an entry whose party is not there yet. */
   add(entry: T): void {
-    const hash = this.#hash(entry.party);
-    entry.partyHash = hash;
-    entry.sameHash = this.#entries.get(hash);
-    this.#entries.set(hash, entry);
+    if (this.size === this.#buckets.length) this.#grow();
+    entry.partyHash = this.#hash(entry.party);
+    this.#put(entry);
     this.size++;
+  }
+
+  #put(entry: T): void {
+    const bucket = entry.partyHash & (this.#buckets.length - 1);
+    entry.nextOfBucket = this.#buckets[bucket];
+    this.#buckets[bucket] = entry;
+  }
+
+  #grow(): void {
+    const before = this.#buckets;
+    this.#buckets = Array.from({ length: before.length * 2 });
+    for (const first of before) {
+      let entry = first;
+      while (entry !== undefined) {
+        const next: T | undefined = entry.nextOfBucket;
+        this.#put(entry);
+        entry = next;
+      }
+    }
   }
 
   /** Removes an entry; nothing when it is not there. */
   remove(entry: T): void {
-    if (this.size === 0) return;
-    const hash = entry.partyHash;
-    let at = this.#entries.get(hash);
+    const buckets = this.#buckets;
+    const bucket = entry.partyHash & (buckets.length - 1);
+    let at = buckets[bucket];
     if (at === entry) {
-      if (entry.sameHash === undefined) this.#entries.delete(hash);
-      else this.#entries.set(hash, entry.sameHash);
+      buckets[bucket] = entry.nextOfBucket;
     } else {
-      while (at !== undefined && at.sameHash !== entry) at = at.sameHash;
+      while (at !== undefined && at.nextOfBucket !== entry) at = at.nextOfBucket;
       if (at === undefined) return;
-      at.sameHash = entry.sameHash;
+      at.nextOfBucket = entry.nextOfBucket;
     }
-    entry.sameHash = undefined;
+    entry.nextOfBucket = undefined;
     this.size--;
   }
 }

@@ -9,6 +9,8 @@ import { isExhaustion } from '../net/exhaustion.ts';
 import { partyIp } from '../net/party.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
+import { AgeList } from '../util/age-list.ts';
+import { Roster } from '../util/roster.ts';
 import { ClientLimits, perClientOf } from './client-limits.ts';
 import type { L4Shared } from './l4-shared.ts';
 import { SessionRules } from './session-rules.ts';
@@ -41,9 +43,9 @@ export class UdpListener {
   #closed = false;
   /** By client; those that have sent all that they may are not among them. */
   readonly #table: SessionTable<UdpSession>;
-  readonly #sessions = new Set<UdpSession>();
+  readonly #sessions = new Roster<UdpSession>();
   /** Those without an answer, the oldest first. */
-  readonly #unanswered = new Set<UdpSession>();
+  readonly #unanswered = new AgeList<UdpSession>();
   readonly #clients: ClientLimits;
   #complainedMs = Number.NEGATIVE_INFINITY;
 
@@ -117,11 +119,9 @@ export class UdpListener {
 
   /** Ends the oldest session that nobody answered: with forged senders, one of theirs. */
   #evict(): boolean {
-    for (const oldest of this.#unanswered) {
-      oldest.finish('session_evicted');
-      return true;
-    }
-    return false;
+    const { oldest } = this.#unanswered;
+    oldest?.finish('session_evicted');
+    return oldest !== undefined;
   }
 
   /** The next datagram of its client begins another session. */

@@ -8,6 +8,8 @@ import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-soc
 import { partyIp, partyPort } from '../net/party.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
+import type { Aged } from '../util/age-list.ts';
+import type { Enlisted } from '../util/roster.ts';
 import type { L4Pool } from './l4-pool.ts';
 import type { PartyEntry } from './session-table.ts';
 import type { UdpListener } from './udp-listener.ts';
@@ -21,9 +23,15 @@ const MAX_TRIES = 3;
  * The datagrams from one client address and port to one of ours, and their answers. It has a socket of its own to its endpoint, so that
  * answers find back and refusals are heard. An endpoint that goes is replaced with the next datagram.
  */
-export class UdpSession implements DatagramHandler, Timed, PickRequest, PartyEntry<UdpSession> {
+export class UdpSession
+  implements DatagramHandler, Timed, PickRequest, PartyEntry<UdpSession>, Enlisted, Aged<UdpSession>
+{
   partyHash = 0;
-  sameHash: UdpSession | undefined = undefined;
+  nextOfBucket: UdpSession | undefined = undefined;
+  place = -1;
+  older: UdpSession | undefined = undefined;
+  younger: UdpSession | undefined = undefined;
+  listed = false;
   readonly party: Party;
   /** What its client has of the limit for one; undefined when that is not counted. */
   readonly claim: TallyClaim | undefined;
