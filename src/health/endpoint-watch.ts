@@ -118,7 +118,12 @@ export class EndpointWatch {
   #introduced(version: 'v1' | 'v2' | undefined): ProbeDeps {
     const deps = this.#deps;
     if (version === undefined) return deps;
-    return { ...deps, dial: dialIntroduced(deps.dial, selfIntroduction(version)) };
+    const introduction = selfIntroduction(version);
+    return {
+      ...deps,
+      dial: dialIntroduced(deps.dial, introduction),
+      tlsHandshake: (options, done) => deps.tlsHandshake({ ...options, introduction }, done),
+    };
   }
 
   /** Takes the endpoint out for a time that doubles with each ejection in a row. */

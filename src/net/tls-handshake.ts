@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { connect as connectPlainly, isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { isExhaustion } from './exhaustion.ts';
@@ -13,6 +13,8 @@ export interface HandshakeOptions {
   /** Certificates to trust, PEM; undefined for those of the runtime. */
   readonly ca: string | undefined;
   readonly alpn: readonly string[];
+  /** Bytes that go before the handshake, in the clear: a PROXY header. */
+  readonly introduction?: Buffer | undefined;
 }
 
 export interface HandshakeOutcome {
@@ -33,11 +35,13 @@ export function tlsHandshake(
   done: (outcome: HandshakeOutcome) => void,
 ): () => void {
   let over = false;
+  let plain: Socket | undefined;
   let socket: TLSSocket | undefined;
   const finish = (outcome: HandshakeOutcome): void => {
     if (over) return;
     over = true;
     socket?.destroy();
+    plain?.destroy();
     runTurn(() => done(outcome));
   };
   const fail = (error: unknown): void =>
@@ -47,36 +51,49 @@ export function tlsHandshake(
       error: reasonOf(error),
       exhausted: isExhaustion(codeOf(error)),
     });
-  try {
-    socket = connect({
-      host: options.host,
-      port: options.port,
+  const { host, port, introduction } = options;
+  const shakeHands = (from: { readonly socket: Socket } | { readonly host: string; readonly port: number }) =>
+    connect({
+      ...from,
       // A name only: RFC 6066 section 3 has no addresses in it.
       ...(isIP(options.serverName) === 0 ? { servername: options.serverName } : {}),
       rejectUnauthorized: options.verify,
       ...(options.ca === undefined ? {} : { ca: options.ca }),
       ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
     });
+  const follow = (connected: TLSSocket): void => {
+    socket = connected;
+    connected.once('secureConnect', () => {
+      const chosen = connected.alpnProtocol;
+      finish({
+        version: connected.getProtocol() ?? 'TLS',
+        alpn: typeof chosen === 'string' ? chosen : undefined,
+        error: undefined,
+      });
+    });
+    connected.on('error', fail);
+    connected.once('close', () => fail(new Error('the endpoint closed the connection')));
+  };
+  try {
+    if (introduction === undefined) follow(shakeHands({ host, port }));
+    else {
+      const introduced = connectPlainly({ host, port });
+      plain = introduced;
+      introduced.on('error', fail);
+      introduced.once('close', () => fail(new Error('the endpoint closed the connection')));
+      introduced.once('connect', () => {
+        if (over) return;
+        introduced.write(introduction);
+        follow(shakeHands({ socket: introduced }));
+      });
+    }
   } catch (error) {
     queueMicrotask(() => fail(error));
-    return () => {
-      over = true;
-    };
   }
-  const connected = socket;
-  connected.once('secureConnect', () => {
-    const chosen = connected.alpnProtocol;
-    finish({
-      version: connected.getProtocol() ?? 'TLS',
-      alpn: typeof chosen === 'string' ? chosen : undefined,
-      error: undefined,
-    });
-  });
-  connected.on('error', fail);
-  connected.once('close', () => fail(new Error('the endpoint closed the connection')));
   return () => {
     over = true;
-    connected.destroy();
+    socket?.destroy();
+    plain?.destroy();
   };
 }
 

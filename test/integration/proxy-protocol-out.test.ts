@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import type { PoolReport } from '../../src/admin/pool-report.ts';
 import { parseProxyHeader } from '../../src/net/proxy-protocol/parse-proxy-header.ts';
 import type { ProxyHeader } from '../../src/net/proxy-protocol/proxy-header.ts';
+import { TestCa } from '../support/certificates.ts';
 import { startHaproxy, startNginx } from '../support/configured-program.ts';
 import { get } from '../support/front.ts';
-import { type Pointsman, startPointsman } from '../support/pointsman.ts';
+import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { CLIENT, CLIENT_PORT, headerV2 } from '../support/proxy-header.ts';
 import { freePorts } from '../support/rivals.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
 
 const HTTP_PATHS =
@@ -312,3 +315,53 @@ describe('in front of endpoints that want to know the client', () => {
     expect((await ask(one.address('nginx-v2-http'), get('/'))).status).toBe(200);
   });
 });
+
+testWith('openssl')(
+  'TLS handshakes of health checks begin with a header too, in both versions',
+  async () => {
+    using ca = new TestCa();
+    ca.issue('live', { names: ['a.example'] });
+    const tls = {
+      certificates: [{ cert: ca.file('live.pem'), key: ca.file('live.key') }],
+      alpn: ['http/1.1'],
+    };
+    const proxyProtocol = { from: ['127.0.0.0/8'], required: true };
+    await using endpoint = await startPointsman({
+      listeners: [
+        { name: 'in', address: '127.0.0.1:0', tls, proxyProtocol, routes: [{ reply: { status: 200 } }] },
+      ],
+    } as TestConfig);
+    const { host, port } = endpoint.address('in');
+    const checked = { endpoints: [`${host}:${port}`] };
+    const healthCheck = {
+      tls: { sni: 'a.example', ca: ca.file('ca.pem') },
+      interval: '4s',
+      fall: 1,
+      timeout: '4s',
+    };
+    const names = ['v1', 'v2', 'none'] as const;
+    await using front = await startPointsman({
+      listeners: names.map((name) => ({ name, address: '127.0.0.1:0', protocol: 'tcp', pool: name })),
+      pools: [
+        { ...checked, name: 'v1', proxyProtocol: 'v1', healthCheck },
+        { ...checked, name: 'v2', proxyProtocol: 'v2', healthCheck },
+        {
+          ...checked,
+          name: 'none',
+          proxyProtocol: 'v2',
+          healthCheck: { ...healthCheck, proxyProtocol: false },
+        },
+      ],
+    });
+    const healthOf = async (pool: string): Promise<string> => {
+      const report = (await (await fetch(`${front.admin}/api/v1/pools/${pool}`)).json()) as PoolReport;
+      return report.endpoints[0]!.state.health;
+    };
+    await untilTrue(
+      'the first checks',
+      async () => !(await Promise.all(names.map(healthOf))).includes('unknown'),
+    );
+    expect(await Promise.all(names.map(healthOf))).toEqual(['healthy', 'healthy', 'unhealthy']);
+  },
+  30_000,
+);

@@ -61,15 +61,6 @@ function checkProxyProtocol(
     const message = 'the pool has no proxyProtocol, so its version is not known';
     report.error({ code: 'conflict', at: [...at, 'healthCheck', 'proxyProtocol'], message });
   }
-  if (proxyProtocol === undefined || healthCheck?.tls === undefined || healthCheck.proxyProtocol === false)
-    return;
-  report.error({
-    code: 'conflict',
-    at: [...at, 'healthCheck', 'tls'],
-    on: 'key',
-    message: 'a TLS check cannot begin with a PROXY header, which the pool has',
-    hint: 'use a check of another kind, or another port with proxyProtocol: false',
-  });
 }
 
 function checkShares(pool: Draft<PoolConfig>, at: Path, report: Report): void {
