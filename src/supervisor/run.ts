@@ -9,6 +9,7 @@ import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
 import { onDefect } from '../net/defects.ts';
+import { resolveHost } from '../net/resolve.ts';
 import { usesDescriptors } from '../net/sockets.ts';
 import { EventLoopLag } from '../telemetry/event-loop-lag.ts';
 import { LineWriter } from '../telemetry/line-writer.ts';
@@ -25,6 +26,7 @@ import { AutomaticCertificates, withStoredCertificates } from './automatic-certi
 import { ConfigWatch } from './config-watch.ts';
 import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
+import { EndpointNames } from './endpoint-names.ts';
 import { INHERITANCE_FORMAT, type Inheritance } from './inheritance.ts';
 import { InheritedSockets } from './inherited-sockets.ts';
 import type { Predecessor } from './predecessor.ts';
@@ -181,9 +183,14 @@ export async function runSupervisor(
       path: file?.path,
       log,
       service,
-      applied: (applied) => certificates.follow(applied),
+      applied: (applied) => {
+        certificates.follow(applied);
+        void names.look(applied);
+      },
     });
     certificates.follow(config);
+    const names = new EndpointNames(resolveHost, log);
+    void names.look(config);
     onHangUp = () => void control.reload();
     const upgrader = new Upgrader({
       clock,
