@@ -22,11 +22,12 @@ const FD_WORD = process.arch === 'x64' ? 1 : 2;
 const SLICE_MS = 1;
 /** Turns of the runtime without anything of its own, before we may sleep: what it does comes in several steps. */
 const QUIET_TURNS = 4;
-/** ... and before we may sleep long. */
-const IDLE_TURNS = 20;
+/** The first sleep; each one after it may be twice as long, as long as the runtime has nothing to do. */
 const NAP_MS = 1;
 /** The longest sleep: timers of the runtime that are not those of our clock are late by this at most, milliseconds. */
-const SLEEP_MS = 20;
+const SLEEP_MS = 100;
+/** Sleeps until the longest one. */
+const MOST_DOUBLINGS = 10;
 
 const events = fixed(MAX_EVENTS * WORDS * 4);
 const words = new Int32Array(events.buffer, events.byteOffset, MAX_EVENTS * WORDS);
@@ -46,9 +47,12 @@ function serve(target: PollTarget, mask: number): void {
 /**
  * How long we may sleep when there is nothing to do. The runtime has no descriptor for its timers, so that nothing would wake us for them: we
  * wake when the next one is due.
+ * @param quiet Turns of the runtime without anything of its own.
  */
-function sleepMs(): number {
-  return Math.max(NAP_MS, Math.min(SLEEP_MS, Math.ceil(nextDueMs() - systemClock.nowMs())));
+function sleepMs(quiet: number): number {
+  if (quiet < QUIET_TURNS) return 0;
+  const longestMs = Math.min(SLEEP_MS, NAP_MS << Math.min(quiet - QUIET_TURNS, MOST_DOUBLINGS));
+  return Math.max(NAP_MS, Math.min(longestMs, Math.ceil(nextDueMs() - systemClock.nowMs())));
 }
 
 /** Descriptors of the epoll instances that the runtime sleeps in. */
@@ -136,8 +140,7 @@ class Poller {
   }
 
   #turn(): void {
-    const quiet = this.#quiet;
-    let ready = this.#poll(quiet < QUIET_TURNS ? 0 : quiet < IDLE_TURNS ? NAP_MS : sleepMs());
+    let ready = this.#poll(sleepMs(this.#quiet));
     if (ready > 0) {
       const untilMs = systemClock.nowMs() + SLICE_MS;
       // Without waiting: going round by the runtime takes about as long as the next event to come, and is cheaper than to sleep and be woken.
