@@ -7,6 +7,8 @@ import { available, sys } from './linux/libc.ts';
 
 const ZEROS = Buffer.alloc(65_536);
 const MFD_CLOEXEC = 1;
+/** Of fallocate(2): the file stays as long as it is, and a part of it has no memory any more. */
+const KEEP_SIZE_AND_PUNCH_HOLE = 1 | 2;
 
 /**
  * Memory without a file to its name: it goes with the last process that has it, so nothing is left of one that crashed, and the size
@@ -56,6 +58,11 @@ class CreatedMemory implements SharedFile {
     }
   }
 
+  /** Where that cannot be, memory stays until something else needs it. */
+  release(offset: number, size: number): void {
+    if (available) sys.fallocate(this.#fd, KEEP_SIZE_AND_PUNCH_HOLE, offset, size);
+  }
+
   /** What is mapped stays mapped, here and elsewhere. */
   close(): void {
     closeSync(this.#fd);
@@ -82,6 +89,9 @@ export function openSharedMemory(path: string): SharedFile {
     map: (offset, size) => mapOnce(maps, path, offset, size),
     clear() {
       throw new Error('only the process that made a memory clears it');
+    },
+    release() {
+      throw new Error('only the process that made a memory takes it away');
     },
   };
 }

@@ -14,14 +14,23 @@ interface Held extends Region {
 /** How long a region rests before something else gets it, milliseconds. */
 const REST_MS = 60_000;
 
+function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
 /** Gives out whole pages of a stretch of memory, for tables of any size: first fit. */
 export class Regions {
   readonly #from: number;
   readonly #end: number;
   readonly #held = new Map<string, Held>();
+  readonly #freed: (region: Region) => void;
 
-  /** @param from First byte, at the beginning of a page. */
-  constructor(from: number, sizeBytes: number) {
+  /**
+   * @param from First byte, at the beginning of a page.
+   * @param freed Told of what nobody has any more.
+   */
+  constructor(from: number, sizeBytes: number, freed: (region: Region) => void = () => {}) {
+    this.#freed = freed;
     this.#from = from;
     this.#end = from + sizeBytes;
   }
@@ -43,7 +52,7 @@ export class Regions {
         held.restingSinceMs = undefined;
         continue;
       }
-      const offset = this.#gap(Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES);
+      const offset = this.#gap(wholePages(sizeBytes));
       if (offset === undefined) {
         for (const one of fresh) this.#held.delete(one);
         throw new Error(
@@ -68,15 +77,18 @@ export class Regions {
   }
 
   #sweep(nowMs: number): void {
-    for (const [key, { restingSinceMs }] of this.#held)
-      if (restingSinceMs !== undefined && nowMs - restingSinceMs >= REST_MS) this.#held.delete(key);
+    for (const [key, { offset, sizeBytes, restingSinceMs }] of this.#held) {
+      if (restingSinceMs === undefined || nowMs - restingSinceMs < REST_MS) continue;
+      this.#held.delete(key);
+      this.#freed({ offset, sizeBytes: wholePages(sizeBytes) });
+    }
   }
 
   #gap(bytes: number): number | undefined {
     let at = this.#from;
     for (const { offset, sizeBytes } of [...this.#held.values()].toSorted((a, b) => a.offset - b.offset)) {
       if (offset - at >= bytes) return at;
-      at = offset + Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
+      at = offset + wholePages(sizeBytes);
     }
     return this.#end - at >= bytes ? at : undefined;
   }

@@ -9,6 +9,8 @@ export interface SharedFile {
    * @throws Error when there is none left, instead of a crash when they are written first.
    */
   clear(offset: number, size: number): void;
+  /** Takes memory away again, whole pages of it; the bytes are 0 for whoever still has them mapped. */
+  release(offset: number, size: number): void;
 }
 
 /** The same for one process alone. */
@@ -26,5 +28,9 @@ export class PrivateFile implements SharedFile {
 
   clear(offset: number, size: number): void {
     this.map(offset, size).fill(0);
+  }
+
+  release(offset: number, size: number): void {
+    this.clear(offset, size);
   }
 }

@@ -287,3 +287,19 @@ describe('another number of workers', () => {
     }
   });
 });
+
+test('what nobody has any more is given back, a minute later', () => {
+  const { file, owner } = rig();
+  const released: (readonly [number, number])[] = [];
+  file.release = (offset, size) => void released.push([offset, size]);
+  const wanting = (...ids: string[]) => ({
+    ...keys([]),
+    regions: ids.map((id) => ({ key: id, id, sizeBytes: 100 })),
+  });
+  const { regions } = owner.assign(wanting('a'), 0);
+  owner.retain(wanting('b'), 1000);
+  owner.assign(wanting('b'), 60_999);
+  expect(released).toEqual([]);
+  owner.assign(wanting('b'), 61_000);
+  expect(released).toEqual([[regions[0]![1].offset, PAGE_BYTES]]);
+});

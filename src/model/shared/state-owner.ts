@@ -63,7 +63,9 @@ export class StateOwner {
     this.#file = file;
     this.state = new SharedState(file, layout, 'supervisor');
     this.#prepareRegion = prepareRegion;
-    this.#regions = new Regions(layout.arenaAt, layout.capacity.arenaBytes);
+    this.#regions = new Regions(layout.arenaAt, layout.capacity.arenaBytes, ({ offset, sizeBytes }) =>
+      file.release(offset, sizeBytes),
+    );
     this.#slots = new SlotTable(
       layout.capacity,
       (kind, slot) => this.#prepare(kind, slot),

@@ -1,7 +1,7 @@
 import { dlopen, FFIType, toArrayBuffer } from 'bun:ffi';
 import { getSystemErrorName } from 'node:util';
 
-const { i32, ptr: pointer } = FFIType;
+const { i32, i64, ptr: pointer } = FFIType;
 
 /** The system calls that sockets need, called without anything in between. Manual pages: section 2. */
 function load() {
@@ -32,6 +32,7 @@ function load() {
     pipe2: { args: [pointer, i32], returns: i32 },
     read: { args: [i32, pointer, i32], returns: i32 },
     write: { args: [i32, pointer, i32], returns: i32 },
+    fallocate: { args: [i32, i32, i64, i64], returns: i32 },
     memfd_create: { args: [pointer, i32], returns: i32 },
     __errno_location: { args: [], returns: pointer },
   }).symbols;
