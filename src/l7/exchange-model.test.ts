@@ -405,4 +405,4 @@ test('whatever clients and endpoints do, places are given back, ends are told on
     }),
     { numRuns: 300 },
   );
-});
+}, 60_000);

@@ -12,36 +12,27 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, TransitionListener } from '../model/ports.ts';
-import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
-import { sharedStateBytes, StateOwner } from '../model/shared/state-owner.ts';
 import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
 import { connectDatagrams } from '../net/datagrams.ts';
-import { dial } from '../net/dial.ts';
-import { createSharedMemory } from '../net/shared-memory.ts';
 import { resolveHost } from '../net/resolve.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
-import { CallPipes } from '../net/worker-calls.ts';
 import { tlsHandshake } from '../net/tls-handshake.ts';
 import { systemClock as clock } from '../util/clock.ts';
 import { systemRandom as random } from '../util/random.ts';
-import { seedTable } from '../util/table-seeds.ts';
 import { certificateViews } from './certificate-views.ts';
-import { clientRegions } from './client-memory.ts';
+import { CountingMemory } from './counting-memory.ts';
 import { StateNews, statesOf } from './endpoint-states.ts';
 import { FigureBook } from './figures.ts';
-import { FilterMemory } from './filter-memory.ts';
 import { HeldListeners, type SocketPlan } from './held-listeners.ts';
 import { type Inheritance, revive, survivors } from './inheritance.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
 import type { Ports, Snapshot } from './messages.ts';
-import { PoolDial } from './pool-dial.ts';
-import { listenerStats, SharedCells, slotKeysOf } from './shared-cells.ts';
+import { PoolDials } from './pool-dials.ts';
+import { listenerStats } from './shared-cells.ts';
 import { TicketKeyring } from './ticket-keyring.ts';
 import { workerCount } from './worker-count.ts';
+import { workerViews } from './worker-views.ts';
 import { type InForce, Workers } from './workers.ts';
-
-/** There can be so many workers at least without making the shared memory anew. Room that nobody uses is none. */
-const LEAST_COLUMNS = 32;
 
 /** What a control plane is told and tells. */
 export interface ControlPlaneOptions {
@@ -76,12 +67,7 @@ export class ControlPlane {
   readonly #health: HealthMonitor;
   readonly #news = new StateNews();
   readonly #book = new FigureBook();
-  readonly #memory: ReturnType<typeof createSharedMemory>;
-  readonly #owner: StateOwner;
-  readonly #cells: SharedCells;
-  readonly #filterMemory = new FilterMemory();
-  /** None with one worker, which has nobody to call. */
-  readonly #calls = new CallPipes();
+  readonly #memory: CountingMemory;
   readonly #sockets: HeldListeners;
   readonly #workers: Workers;
   readonly #log: Log;
@@ -89,8 +75,7 @@ export class ControlPlane {
   #config: Config | undefined = undefined;
   #revision = 0;
   #pools = new Map<string, Pool>();
-  /** How health checks reach the endpoints of a pool. */
-  readonly #dials = new Map<string, PoolDial>();
+  readonly #dials = new PoolDials();
   readonly #ticketKeys: TicketKeyring;
   /** What was known of endpoints before this process, until the first configuration is in force. */
   #survivors: Inheritance['endpoints'];
@@ -112,7 +97,7 @@ export class ControlPlane {
       clock,
       random,
       wheel,
-      dialOf: (pool) => this.#dials.get(pool.name)?.dial ?? dial,
+      dialOf: (pool) => this.#dials.of(pool.name),
       connectsTo: ({ name }) => !onlyDatagrams(this.#config?.listeners ?? [], name),
       resolve: resolveHost,
       connectDatagrams,
@@ -125,11 +110,7 @@ export class ControlPlane {
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
     this.#ticketKeys.inherit(inheritance?.ticketKeys ?? {});
-    const columns = Math.max(LEAST_COLUMNS, options.workers);
-    this.#memory = createSharedMemory(sharedStateBytes(columns));
-    this.#owner = StateOwner.create(this.#memory, columns, (memory) => seedTable(memory, random));
-    this.#count(options.workers);
-    this.#cells = new SharedCells(this.#owner.state);
+    this.#memory = new CountingMemory(options.workers, clock, random);
     this.#sockets = new HeldListeners(holdsSockets, inherited);
     this.#workers = new Workers(options.workers, inherited.slots, {
       clock,
@@ -141,9 +122,7 @@ export class ControlPlane {
       held: () => this.#sockets.held,
       onFigures: (slot, figures) => this.#book.set(slot, figures),
       onDied: (slot) => {
-        this.#owner.clearColumn(slot);
-        // It may have had places that others wait for.
-        this.#calls.callAll();
+        this.#memory.onDied(slot);
         this.#book.forget(slot);
       },
       onSuspect: (poolName, name, suspicion) => {
@@ -165,10 +144,10 @@ export class ControlPlane {
     if (before !== undefined && changes.every(({ restart }) => restart))
       return { revision: this.#revision, changes };
     const config = before === undefined ? next : withoutRestart(before, next);
-    const adoptDials = this.#planDials(config);
+    const adoptDials = this.#dials.plan(config, (pool) => this.#pools.get(pool)?.config.tls);
     const workers = before === undefined ? this.#workers.extent : this.#wantedOf(config);
-    this.#count(Math.max(workers, this.#workers.extent));
-    this.#assign(config);
+    this.#memory.span(Math.max(workers, this.#workers.extent));
+    this.#memory.assign(config);
     const plan = await this.#sockets.plan(config.listeners, workers);
     for (const { name, tls } of config.listeners.filter(isHttp)) {
       if (tls !== undefined) this.#ticketKeys.keysOf(name, tls);
@@ -190,19 +169,10 @@ export class ControlPlane {
   #wantedOf({ workers }: Config): number {
     if (!this.#holdsSockets) return 1;
     const wanted = workerCount(workers);
-    const most = this.#owner.state.layout.workers;
+    const most = this.#memory.mostWorkers;
     // There is no room for more in the shared memory, which an upgrade makes anew.
     if (wanted > most) this.#log.warn('restart-needed', { settings: 'workers', workers: most });
     return Math.min(wanted, most);
-  }
-
-  /**
-   * So many columns of the shared memory are counted.
-   * @throws Error when no memory or no descriptors are left.
-   */
-  #count(workers: number): void {
-    this.#owner.span(workers);
-    if (workers > 1) this.#calls.reach(workers);
   }
 
   #resize(workers: number): void {
@@ -230,41 +200,6 @@ export class ControlPlane {
     this.#adopt(config);
   }
 
-  /**
-   * Gives everything in a configuration its place in the shared memory.
-   * @throws Error when not all fit, or no memory is left.
-   */
-  #assign(config: Config): SlotMap {
-    const slots = this.#owner.assign(this.#keysOf(config), clock.nowMs());
-    this.#cells.learn(slots);
-    return slots;
-  }
-
-  /** What a configuration needs in the shared memory. */
-  #keysOf(config: Config): SlotKeys {
-    const { workers } = this.#owner.state.layout;
-    const regions = [...this.#filterMemory.regionsOf(config), ...clientRegions(config, workers)];
-    return { ...slotKeysOf(config), regions };
-  }
-
-  /** @throws Error naming the pool whose TLS cannot be. */
-  #planDials({ pools }: Config): () => void {
-    const adoptions = pools.map((config) => {
-      const known = this.#dials.get(config.name);
-      if (known !== undefined && Bun.deepEquals(this.#pools.get(config.name)?.config.tls, config.tls))
-        return () => {};
-      const dialled = known ?? new PoolDial();
-      const adopt = dialled.prepare(config);
-      return () => {
-        adopt();
-        this.#dials.set(config.name, dialled);
-      };
-    });
-    return () => {
-      for (const adopt of adoptions) adopt();
-    };
-  }
-
   #refuseStopped(): void {
     if (this.#stopped) throw new Error('Pointsman is shutting down');
   }
@@ -273,13 +208,12 @@ export class ControlPlane {
   #adopt(config: Config): void {
     this.#revision++;
     this.#config = config;
-    this.#filterMemory.adopt(config.listeners);
-    this.#owner.retain(this.#keysOf(config), clock.nowMs());
+    this.#memory.retain(config);
     const before = this.#pools;
     this.#pools = new Map();
     for (const poolConfig of config.pools) {
       const known = before.get(poolConfig.name);
-      const pool = known ?? createPool(poolConfig, this.#publisher, this.#cells);
+      const pool = known ?? createPool(poolConfig, this.#publisher, this.#memory.cells);
       this.#pools.set(pool.name, pool);
       if (known === undefined) {
         this.#revive(pool);
@@ -289,13 +223,13 @@ export class ControlPlane {
     for (const pool of before.values()) {
       if (this.#pools.get(pool.name) === pool) continue;
       this.#health.forget(pool);
-      this.#dials.delete(pool.name);
+      this.#dials.forget(pool.name);
       this.#publisher.forget(pool);
     }
     const stats = new Map<string, ListenerStats>();
     for (const listener of config.listeners) {
       const { name } = listener;
-      const own = this.#stats.get(name) ?? listenerStats(this.#cells, name);
+      const own = this.#stats.get(name) ?? listenerStats(this.#memory.cells, name);
       own.nameRoutes(routeNames(listener));
       stats.set(name, own);
     }
@@ -310,7 +244,7 @@ export class ControlPlane {
 
   #configurePool(pool: Pool, config: PoolConfig): void {
     if (Bun.deepEquals(pool.config, config)) return;
-    updatePool(pool, config, this.#publisher, this.#cells);
+    updatePool(pool, config, this.#publisher, this.#memory.cells);
     this.#health.watch(pool);
   }
 
@@ -320,11 +254,11 @@ export class ControlPlane {
     const pool = this.#pools.get(config.name);
     if (before === undefined || pool === undefined || Bun.deepEquals(pool.config, config)) return;
     const after = { ...before, pools: before.pools.map((one) => (one.name === config.name ? config : one)) };
-    const slots = this.#assign(after);
+    const slots = this.#memory.assign(after);
     this.#config = after;
     this.#workers.broadcast({ type: 'pool', config, slots });
     this.#configurePool(pool, config);
-    this.#owner.retain(this.#keysOf(after), clock.nowMs());
+    this.#memory.retain(after);
   }
 
   #tellStates(pool: Pool): void {
@@ -335,10 +269,9 @@ export class ControlPlane {
   #snapshotOf(revision: number, config: Config, held: SocketPlan['held']): Snapshot {
     const sockets: Record<string, { readonly id: number; readonly port: number }> = {};
     for (const [listener, { id, sockets: own }] of held) sockets[listener] = { id, port: own?.port ?? 0 };
-    const { workers } = this.#owner.state;
-    const { paths: calls } = this.#calls;
-    const ticketKeys = this.#ticketKeys.all();
-    return { revision, config, sockets, slots: this.#assign(config), ticketKeys, workers, calls };
+    const { workers, calls } = this.#memory;
+    const slots = this.#memory.assign(config);
+    return { revision, config, sockets, slots, ticketKeys: this.#ticketKeys.all(), workers, calls };
   }
 
   #inForce(): InForce {
@@ -409,21 +342,7 @@ export class ControlPlane {
   }
 
   workers(): readonly WorkerView[] {
-    const slots = this.#workers.slots.filter(({ inUse }) => inUse);
-    return slots.map((slot) => ({
-      worker: slot.number,
-      state: slot.state,
-      pid: slot.pid,
-      upSeconds: slot.upMs / 1000,
-      restarts: slot.restarts,
-      stuckSeconds: slot.link.missed,
-      coveredBy: this.#workers.coverOf(slot),
-      connections: this.#book.connectionsOf(slot.index),
-      userCpuSeconds: slot.pastCpu.user + slot.figures.userCpuSeconds,
-      systemCpuSeconds: slot.pastCpu.system + slot.figures.systemCpuSeconds,
-      residentBytes: slot.figures.residentBytes,
-      eventLoopLagMs: slot.figures.eventLoopLagMs,
-    }));
+    return workerViews(this.#workers, this.#book);
   }
 
   /** Why nobody accepts connections, for people; empty when somebody does. */
@@ -447,7 +366,7 @@ export class ControlPlane {
 
   /** Sums up what workers have counted in shared memory so far. */
   gather(): void {
-    this.#owner.gather();
+    this.#memory.gather();
   }
 
   /** Asks both ends of the tunnels and sessions with an endpoint to close. */

@@ -8,12 +8,12 @@ import type { FromWorker, PoolStates, Ports, Snapshot, ToWorker } from './messag
 import { PARTING_MS, wait } from './shutdown.ts';
 import { WorkerCode } from './worker-code.ts';
 import { type Handed } from './worker-process.ts';
+import { WorkerAnswers } from './worker-answers.ts';
 import { WorkerSlot } from './worker-slot.ts';
+import { askFigures, BEAT_MS, lookAfter, type WatchdogTimes } from './worker-watchdog.ts';
 
 type HeldByListener = SocketPlan['held'];
 
-/** How often workers are asked for their figures, and so whether they are alive, milliseconds. */
-const BEAT_MS = 1000;
 /** How long somebody who wants fresh figures waits for a slow worker, milliseconds. */
 const FIGURES_MS = 250;
 /** How long a worker may take to prepare a configuration, milliseconds. */
@@ -22,13 +22,6 @@ const PREPARE_MS = 10_000;
 const SETTLED_MS = 500;
 /** Beyond its deadline, for last lines of logs, milliseconds. */
 const LAST_WORK_MS = 2000;
-
-/** How a worker that does not answer is judged, milliseconds. */
-export interface Watchdog {
-  readonly warnAfter: number;
-  /** 0: never. */
-  readonly killAfter: number;
-}
 
 /** What a worker is started with. */
 export interface InForce {
@@ -45,7 +38,7 @@ export interface WorkersDeps {
   /** Sockets are sent to workers; otherwise they open them. */
   readonly handsSockets: boolean;
   readonly instance: string;
-  watchdog(): Watchdog;
+  watchdog(): WatchdogTimes;
   /** What is in force now; asked for when a worker starts. */
   inForce(): InForce;
   /** The sockets in force. */
@@ -54,13 +47,6 @@ export interface WorkersDeps {
   /** The worker is gone, and with it all that it had under way. */
   onDied(slot: number): void;
   onSuspect(pool: string, endpoint: string, suspicion: Suspicion): void;
-}
-
-/** What one worker still has to answer. */
-interface Waiting {
-  readonly slot: WorkerSlot;
-  onAnswer(message: FromWorker): boolean;
-  onDied(reason: string): void;
 }
 
 /** All workers: started and started again, told what changes, asked what they count. */
@@ -73,7 +59,7 @@ export class Workers {
   readonly #code: WorkerCode;
   #begun = false;
   #stopping = false;
-  #waiting: Waiting[] = [];
+  readonly #answers = new WorkerAnswers();
   #cancelBeat: CancelTimer = () => {};
 
   /**
@@ -153,7 +139,7 @@ export class Workers {
     const dead = serving.find(({ alive }) => !alive);
     if (dead !== undefined) throw new Error(`worker ${dead.number} ended at its start: ${dead.lastReason}`);
     this.#begun = true;
-    const ready = serving.map((slot) => this.#answerOf(slot, (message) => message.type === 'ready', true));
+    const ready = serving.map((slot) => this.#answers.of(slot, (message) => message.type === 'ready', true));
     for (const slot of serving) this.#start(slot);
     const answers = await Promise.all(ready);
     this.#beat();
@@ -172,7 +158,7 @@ export class Workers {
       (message.type === 'prepared' || message.type === 'refused') && message.revision === revision;
     const asked = this.slots.filter(({ serves }) => serves);
     const answers = asked.map((slot) => {
-      const answer = this.#answerOf(slot, isAnswer, false);
+      const answer = this.#answers.of(slot, isAnswer);
       this.#offer(slot, { type: 'prepare', snapshot }, held);
       return answer;
     });
@@ -216,9 +202,9 @@ export class Workers {
     for (const slot of this.slots) {
       const { state, link } = slot;
       if (state !== 'ready' || link.missed > 0) continue;
-      ask(slot);
+      askFigures(slot);
       const { asked } = link;
-      answers.push(this.#answerOf(slot, () => link.received >= asked, false));
+      answers.push(this.#answers.of(slot, () => link.received >= asked));
     }
     if (answers.length > 0) await Promise.race([Promise.all(answers), wait(this.#deps.clock, FIGURES_MS)]);
   }
@@ -241,7 +227,7 @@ export class Workers {
     for (const slot of this.slots) {
       slot.retire();
       if (!slot.alive) continue;
-      ends.push(this.#answerOf(slot, isEnd, false));
+      ends.push(this.#answers.of(slot, isEnd));
       slot.send({ type: 'stop', deadlineMs, handedOver });
     }
     const ended = Promise.all(ends).then(() => true);
@@ -297,34 +283,6 @@ export class Workers {
     slot.send(message, handed);
   }
 
-  /** The next message of the worker that `is` the one; undefined when it dies before, an error if it must not (`vital`). */
-  #answerOf(
-    slot: WorkerSlot,
-    is: (message: FromWorker) => boolean,
-    vital: boolean,
-  ): Promise<FromWorker | undefined> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiting);
-      };
-      const waiting: Waiting = {
-        slot,
-        onAnswer: (message) => {
-          if (!is(message)) return false;
-          done();
-          resolve(message);
-          return true;
-        },
-        onDied: (reason) => {
-          done();
-          if (vital) reject(new Error(reason));
-          else resolve(undefined);
-        },
-      };
-      this.#waiting.push(waiting);
-    });
-  }
-
   #onMessage(slot: WorkerSlot, message: FromWorker): void {
     const { link } = slot;
     if (message.type === 'suspect') this.#deps.onSuspect(message.pool, message.endpoint, message);
@@ -336,10 +294,7 @@ export class Workers {
       slot.figures = message.figures.process;
       this.#deps.onFigures(slot.index, message.figures);
     }
-    let answered = false;
-    for (const waiting of this.#waiting) {
-      if (waiting.slot === slot) answered = waiting.onAnswer(message) || answered;
-    }
+    const answered = this.#answers.onMessage(slot, message);
     if (message.type === 'refused' && !answered) {
       // All others have it in force: this one starts anew with it.
       this.#deps.log.error('worker-behind', { worker: slot.number, reason: message.message });
@@ -354,12 +309,12 @@ export class Workers {
   #onDied(slot: WorkerSlot, reason: string): void {
     this.#deps.onDied(slot.index);
     this.#cover();
-    for (const waiting of this.#waiting) if (waiting.slot === slot) waiting.onDied(reason);
+    this.#answers.onDied(slot, reason);
   }
 
   #beat(): void {
     if (this.#stopping) return;
-    for (const slot of this.slots) this.#look(slot);
+    for (const slot of this.slots) lookAfter(slot, this.#deps.watchdog(), this.#deps.log);
     this.#cover();
     this.#cancelBeat = this.#deps.clock.after(BEAT_MS, () => this.#beat());
   }
@@ -367,35 +322,6 @@ export class Workers {
   #cover(): void {
     if (!this.#stopping) this.#covers.look();
   }
-
-  /** Whether the worker has answered since the last look. One miss a look: a supervisor that was held up itself blames nobody. */
-  #look(slot: WorkerSlot): void {
-    if (slot.state !== 'ready') return;
-    const { link, number: worker, pid } = slot;
-    const { log } = this.#deps;
-    if (link.received >= link.asked) {
-      if (link.warned) log.info('worker-answers', { worker, silentMs: link.missed * BEAT_MS });
-      link.missed = 0;
-      link.warned = false;
-      ask(slot);
-      return;
-    }
-    link.missed++;
-    const { warnAfter, killAfter } = this.#deps.watchdog();
-    const silentMs = link.missed * BEAT_MS;
-    if (!link.warned && silentMs >= warnAfter) {
-      link.warned = true;
-      log.warn('worker-stuck', { worker, pid, silentMs });
-    }
-    if (killAfter === 0 || silentMs < killAfter) return;
-    log.error('worker-killed', { worker, pid, reason: `no answer for ${silentMs} ms` });
-    slot.kill();
-  }
-}
-
-function ask(slot: WorkerSlot): void {
-  slot.link.asked++;
-  slot.send({ type: 'report' });
 }
 
 /** All workers have the same ports, but where each opens its own there is only one. */
