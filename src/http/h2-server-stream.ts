@@ -164,8 +164,10 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
+    const waits = this.out.pendingBytes > 0;
     if (this.#connection.output.send(this.out, bytes, start, end)) return;
-    this.#timeSending();
+    // More of what it does not take gives the client no more time.
+    if (!waits) this.#timeSending();
     if (!this.responded) this.consumer.onClientCongested();
     this.#connection.heldBack(this);
   }

@@ -1,4 +1,5 @@
 import type { Fields } from '../model/fields.ts';
+import { keepOutput } from '../net/kept-output.ts';
 
 /** Whose output it is. */
 export interface StreamOutputOwner {
@@ -53,6 +54,7 @@ export class StreamOutput {
     this.ended = true;
     this.endPending = false;
     this.trailers = undefined;
+    if (this.pendingBytes > 0) keepOutput(-this.pendingBytes);
     this.pendingBytes = 0;
     if (this.#pieces.length > 0) this.#pieces = [];
     this.#first = 0;
@@ -62,6 +64,7 @@ export class StreamOutput {
   hold(bytes: Buffer, start: number, end: number): void {
     this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
     this.pendingBytes += end - start;
+    keepOutput(end - start);
   }
 
   /** What waits first. */
@@ -76,6 +79,7 @@ export class StreamOutput {
   /** `bytes` of the first piece were sent. */
   taken(bytes: number): void {
     this.pendingBytes -= bytes;
+    keepOutput(-bytes);
     this.#offset += bytes;
     if (this.#offset < this.piece.length) return;
     this.#offset = 0;

@@ -26,6 +26,7 @@ const FAILURE_OF_ENDING: Readonly<Record<RelayEnding, FailureCode | undefined>> 
   'client-gone': 'client_closed',
   'endpoint-gone': 'endpoint_reset',
   idle: 'session_idle',
+  'client-stalled': 'session_idle',
   asked: undefined,
 };
 
@@ -167,7 +168,8 @@ export class TcpSession
     const client = new ConnectionSide(this.#client, this.#early);
     const endpoint = new ConnectionSide(connection, NOTHING);
     const onEnd = (relay: Relay): void => this.#finish(this.failure ?? FAILURE_OF_ENDING[relay.ending!]);
-    const relay = new Relay(client, endpoint, shared.wheel, timeouts.idle, onEnd, this);
+    const times = { idleMs: timeouts.idle, sendMs: timeouts.idle };
+    const relay = new Relay(client, endpoint, shared.wheel, times, onEnd, this);
     this.#relay = relay;
     this.#early = NOTHING;
     this.endpoint!.counts.sessions.add(1);

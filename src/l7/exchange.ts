@@ -490,7 +490,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       {
         wheel: shared.wheel,
         random: shared.random,
-        idleMs: timeouts.tunnel,
+        times: { idleMs: timeouts.tunnel, sendMs: timeouts.send },
         finished: () => this.#onTunnelOver(tunnel),
       },
     );
@@ -509,6 +509,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.responseBytes = relay.bytesToClient;
     this.requestBytes = relay.bytesToEndpoint;
     if (relay.ending === 'idle') this.failure = 'tunnel_idle';
+    else if (relay.ending === 'client-stalled') this.failure = 'client_too_slow';
     this.attempts!.leave();
     this.#finish();
   }

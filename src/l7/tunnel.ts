@@ -1,7 +1,7 @@
 import { CloseCode, type CloseCodeNumber, closeFrame, FrameTracker } from '../http/websocket-frames.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ConnectionHandler } from '../net/connection.ts';
-import { Relay, type RelaySide } from '../net/relay.ts';
+import { Relay, type RelaySide, type RelayTimes } from '../net/relay.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import type { Random } from '../util/random.ts';
 
@@ -20,8 +20,7 @@ export interface Tunnel {
 export interface TunnelDeps {
   readonly wheel: TimerWheel;
   readonly random: Random;
-  /** How long it may be without a byte in either direction, milliseconds. */
-  readonly idleMs: number;
+  readonly times: RelayTimes;
   readonly finished: (relay: Relay) => void;
 }
 
@@ -34,13 +33,13 @@ export function openTunnel(
   client: RelaySide,
   endpointSide: RelaySide,
   endpoint: Endpoint,
-  { wheel, random, idleMs, finished }: TunnelDeps,
+  { wheel, random, times, finished }: TunnelDeps,
 ): Tunnel {
   if (protocol !== 'websocket') {
-    const relay = new Relay(client, endpointSide, wheel, idleMs, finished);
+    const relay = new Relay(client, endpointSide, wheel, times, finished);
     return { relay, endpoint, end: () => relay.shutdown() };
   }
-  return new WebSocketTunnel(client, endpointSide, endpoint, { wheel, random, idleMs, finished });
+  return new WebSocketTunnel(client, endpointSide, endpoint, { wheel, random, times, finished });
 }
 
 /** One side of a WebSocket: passes frames on, and knows where one of ours may stand. */
@@ -144,7 +143,7 @@ class WebSocketTunnel implements Tunnel {
   #endpointCloses = false;
 
   constructor(client: RelaySide, endpointSide: RelaySide, endpoint: Endpoint, deps: TunnelDeps) {
-    const { wheel, random, idleMs, finished } = deps;
+    const { wheel, random, times, finished } = deps;
     this.endpoint = endpoint;
     this.#deadline = new Deadline(wheel, this);
     this.#toClient = new WebSocketSide(client, undefined, () => {
@@ -155,7 +154,7 @@ class WebSocketTunnel implements Tunnel {
       this.#clientCloses = true;
       this.#answered();
     });
-    this.relay = new Relay(this.#toClient, this.#toEndpoint, wheel, idleMs, (relay) => {
+    this.relay = new Relay(this.#toClient, this.#toEndpoint, wheel, times, (relay) => {
       this.#deadline.cancel();
       finished(relay);
     });

@@ -217,7 +217,7 @@ export const FAILURES = {
     'response-body',
     'never',
     'connection_write_timeout',
-    'The client read nothing of the response for timeouts.send. Only in logs and metrics.',
+    'The client read nothing of the response, or of what came through a tunnel, for timeouts.send. Only in logs and metrics.',
   ),
   loop_detected: row(
     508,
@@ -537,7 +537,7 @@ export const FAILURES = {
     'tunnel',
     'never',
     'connection_read_timeout',
-    'No byte passed through the TCP session for timeouts.idle of the listener.',
+    'No byte passed through the TCP session for timeouts.idle of the listener, or one side took nothing of what waited for it for so long.',
   ),
   session_expired: row(
     0,

@@ -8,6 +8,7 @@ import { Relay } from './relay.ts';
 import { runTurn } from './turn.ts';
 
 const IDLE_MS = 3_600_000;
+const SEND_MS = 60_000;
 const TICK_MS = 50;
 
 let time: FakeTime;
@@ -40,7 +41,7 @@ function open(
     const [left, right] = [client, endpoint].map(
       ({ connection }, index) => new ConnectionSide(connection, Buffer.from(leftovers[index]!)),
     );
-    relay = new Relay(left!, right!, time.wheel, IDLE_MS, () => count++);
+    relay = new Relay(left!, right!, time.wheel, { idleMs: IDLE_MS, sendMs: SEND_MS }, () => count++);
     relay.begin();
   });
   network.settle();
@@ -180,6 +181,52 @@ describe('time', () => {
     expect(rig.finished()).toBe(0);
     time.advance(300_000 + TICK_MS);
     expect([rig.finished(), rig.relay.ending]).toEqual([1, 'idle']);
+  });
+
+  test('a client that takes nothing for so long, whatever it says', () => {
+    const rig = open();
+    rig.client.hold();
+    rig.endpoint.send('x'.repeat(1000));
+    for (let second = 0; second < SEND_MS / 1000; second++) {
+      expect(rig.finished()).toBe(0);
+      time.advance(1000);
+      rig.client.send('still here');
+    }
+    time.advance(TICK_MS);
+    expect([standings(rig), rig.finished(), rig.relay.ending]).toEqual([
+      ['reset', 'closed'],
+      1,
+      'client-stalled',
+    ]);
+    expect(time.clock.pending).toBe(0);
+  });
+
+  test('a client that takes a little has its time again, and one that took all is not timed', () => {
+    const rig = open();
+    rig.client.hold();
+    rig.endpoint.send('x'.repeat(1000));
+    for (let round = 0; round < 5; round++) {
+      time.advance(SEND_MS - 1000);
+      rig.client.take(10);
+      rig.client.hold();
+    }
+    expect(rig.finished()).toBe(0);
+    rig.client.take();
+    time.advance(SEND_MS * 3);
+    expect([rig.finished(), rig.client.received.length]).toEqual([0, 1000]);
+  });
+
+  test('an endpoint that takes nothing has as long as one that says nothing', () => {
+    const rig = open();
+    rig.endpoint.hold();
+    rig.client.send('x'.repeat(1000));
+    for (let minute = 0; minute < 60; minute++) {
+      expect(rig.finished()).toBe(0);
+      time.advance(60_000);
+      rig.endpoint.send('still here');
+    }
+    time.advance(TICK_MS);
+    expect([standings(rig), rig.finished(), rig.relay.ending]).toEqual([['closed', 'reset'], 1, 'idle']);
   });
 
   test('asked to end, both get a FIN and a moment; what they still say does not prolong it', () => {

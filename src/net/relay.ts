@@ -1,4 +1,5 @@
 import type { CloseCause, ConnectionHandler } from './connection.ts';
+import { Stall } from './stall.ts';
 import { Deadline, type TimerWheel } from './timer-wheel.ts';
 
 /** How long one direction may stay open after the other has ended because of an error or a drain, milliseconds. */
@@ -31,11 +32,19 @@ export interface RelayMeter {
   relayed(bytesToEndpoint: number, bytesToClient: number): void;
 }
 
+/** How long a relay waits, milliseconds. */
+export interface RelayTimes {
+  /** Without a byte in either direction, and for an endpoint that takes nothing of what waits for it. */
+  readonly idleMs: number;
+  /** For a client that takes nothing of what waits for it, whatever it says meanwhile. */
+  readonly sendMs: number;
+}
+
 /**
  * Why a relay is over: both sides had sent FIN and everything was delivered; one side was gone, which the other was told in the same
- * manner; nothing passed for too long; or it was asked to end.
+ * manner; nothing passed for too long; the client took nothing for too long; or it was asked to end.
  */
-export type RelayEnding = 'ended' | 'client-gone' | 'endpoint-gone' | 'idle' | 'asked';
+export type RelayEnding = 'ended' | 'client-gone' | 'endpoint-gone' | 'idle' | 'client-stalled' | 'asked';
 
 /** One direction of a relay: what arrives at `from` goes to `to`. */
 class Direction implements ConnectionHandler {
@@ -48,6 +57,8 @@ class Direction implements ConnectionHandler {
   ended = false;
   /** The other direction, whose flow depends on what `from` takes. */
   opposite: Direction | undefined = undefined;
+  /** Of `from` as a receiver; undefined while it has always taken everything. */
+  #stall: Stall | undefined = undefined;
 
   constructor(
     relay: Relay,
@@ -70,7 +81,7 @@ class Direction implements ConnectionHandler {
 
   /** Passes on what has come before. */
   begin(): void {
-    if (!this.drained) this.hold();
+    if (!this.drained) this.opposite!.onCongested();
     const { leftover, readEnded } = this.#from;
     if (leftover.length > 0) this.onData(leftover);
     if (readEnded) this.onEnd();
@@ -95,9 +106,11 @@ class Direction implements ConnectionHandler {
   /** `from` does not take what the opposite direction writes: stop reading there. */
   onCongested(): void {
     this.opposite!.hold();
+    (this.#stall ??= this.#relay.stallOf(this.#from, this.#fromClient)).begin();
   }
 
   onDrain(): void {
+    this.#stall?.stop();
     this.#relay.active();
     this.opposite!.go();
     this.#relay.ended();
@@ -109,6 +122,11 @@ class Direction implements ConnectionHandler {
 
   go(): void {
     this.#from.resume();
+  }
+
+  /** Nothing happens here any more. */
+  over(): void {
+    this.#stall?.cancel();
   }
 
   get drained(): boolean {
@@ -131,24 +149,25 @@ export class Relay {
   readonly #toClient: Direction;
   readonly #client: RelaySide;
   readonly #endpoint: RelaySide;
-  readonly #idleMs: number;
+  readonly #times: RelayTimes;
+  readonly #wheel: TimerWheel;
   readonly #deadline: Deadline;
   readonly #finished: (relay: Relay) => void;
   /** Both sides were asked to end. */
   closing = false;
 
-  /** @param idleMs How long it may be without a byte in either direction. */
   constructor(
     client: RelaySide,
     endpoint: RelaySide,
     wheel: TimerWheel,
-    idleMs: number,
+    times: RelayTimes,
     finished: (relay: Relay) => void,
     meter?: RelayMeter,
   ) {
     this.#client = client;
     this.#endpoint = endpoint;
-    this.#idleMs = idleMs;
+    this.#times = times;
+    this.#wheel = wheel;
     this.#finished = finished;
     this.#deadline = new Deadline(wheel, this);
     this.#toEndpoint = new Direction(this, client, endpoint, true, meter);
@@ -167,7 +186,7 @@ export class Relay {
 
   /** Lets bytes flow, those first that came before. */
   begin(): void {
-    this.#deadline.start(this.#idleMs);
+    this.#deadline.start(this.#times.idleMs);
     // Both, before a byte flows: who gets one may be congested.
     this.#toEndpoint.attach();
     this.#toClient.attach();
@@ -182,7 +201,8 @@ export class Relay {
 
   get #idleLimitMs(): number {
     const halfClosed = this.#toEndpoint.ended || this.#toClient.ended;
-    return halfClosed ? Math.min(this.#idleMs, HALF_CLOSED_IDLE_MS) : this.#idleMs;
+    const { idleMs } = this.#times;
+    return halfClosed ? Math.min(idleMs, HALF_CLOSED_IDLE_MS) : idleMs;
   }
 
   /** One direction has ended, or drained; when both have, so has the relay. */
@@ -223,6 +243,20 @@ export class Relay {
     this.#endpoint.reset();
   }
 
+  /** What is done about a side that does not take what waits for it. */
+  stallOf(side: RelaySide, isClient: boolean): Stall {
+    const { sendMs, idleMs } = this.#times;
+    return new Stall(this.#wheel, side, isClient ? sendMs : idleMs, () => this.#stalled(isClient));
+  }
+
+  #stalled(isClient: boolean): void {
+    if (this.ending !== undefined) return;
+    this.#over(isClient ? 'client-stalled' : 'idle');
+    // What waits for it will not be taken: the kernel need not keep it either.
+    (isClient ? this.#client : this.#endpoint).reset();
+    (isClient ? this.#endpoint : this.#client).close();
+  }
+
   onDeadline(): void {
     if (this.ending !== undefined) return;
     this.#over(this.closing ? 'asked' : 'idle');
@@ -233,6 +267,8 @@ export class Relay {
   #over(ending: RelayEnding): void {
     this.ending = ending;
     this.#deadline.cancel();
+    this.#toEndpoint.over();
+    this.#toClient.over();
     this.#finished(this);
   }
 }

@@ -1,5 +1,6 @@
 import { type CloseCause, type Connection, type ConnectionHandler, MAX_PIECE } from './connection.ts';
 import { reportDefect } from './defects.ts';
+import { keepOutput } from './kept-output.ts';
 import { OutBuffer } from './out-buffer.ts';
 import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
 import type { TlsInfo } from './tls/tls-info.ts';
@@ -128,6 +129,7 @@ export class SocketConnection implements Connection, TransportEvents {
     (this.#waiting ??= []).push(Buffer.from(bytes.subarray(from, end)));
     const first = this.bufferedBytes === 0;
     this.bufferedBytes += end - from;
+    keepOutput(end - from);
     if (first) {
       this.#transport.wantRoom(true);
       this.handler.onCongested();
@@ -185,6 +187,7 @@ export class SocketConnection implements Connection, TransportEvents {
   #forget(): void {
     this.closed = true;
     this.#waiting = undefined;
+    if (this.bufferedBytes > 0) keepOutput(-this.bufferedBytes);
     this.bufferedBytes = 0;
   }
 
@@ -220,6 +223,7 @@ export class SocketConnection implements Connection, TransportEvents {
       const piece = waiting[0]!;
       const taken = this.#transport.write(piece, 0, piece.length);
       this.bufferedBytes -= taken;
+      keepOutput(-taken);
       if (taken < piece.length) {
         if (taken > 0) waiting[0] = piece.subarray(taken);
         return;

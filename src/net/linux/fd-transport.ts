@@ -1,5 +1,6 @@
 import type { CloseCause } from '../connection.ts';
 import { enterTurn, leaveTurn } from '../turn.ts';
+import { readLimitBytes } from '../kept-output.ts';
 import type { Transport, TransportEvents } from '../transport.ts';
 import {
   E,
@@ -218,7 +219,8 @@ export class FdTransport implements Transport, PollTarget {
   /** Reads what there is. A read that comes back short has emptied the socket, but for what is behind the bytes when it is `ending`. */
   #read(ending: boolean): void {
     for (let reads = 0; reads < READS_PER_EVENT; reads++) {
-      const wanted = reads === 0 && !this.#streaming ? FIRST_READ_BYTES : READ_BYTES;
+      const usual = reads === 0 && !this.#streaming ? FIRST_READ_BYTES : READ_BYTES;
+      const wanted = Math.min(usual, readLimitBytes);
       const received = sys.recv(this.#fd, input, wanted, MSG.DONTWAIT);
       if (received <= 0) {
         this.#onNoBytes(received, errno());
