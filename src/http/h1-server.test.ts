@@ -128,6 +128,7 @@ function settingsWith(more: Partial<ServerSettings>): ServerSettings {
     timeouts: TIMEOUTS,
     headerBytes: 4096,
     bodyBytes: Number.POSITIVE_INFINITY,
+    bodyPace: { idleMs: TIMEOUTS.requestBody, graceMs: 0, bytesPerSecond: 0 },
     requestsPerConnection: Number.POSITIVE_INFINITY,
     draining: false,
     successor: undefined,
@@ -494,6 +495,44 @@ describe('time', () => {
     );
     expect(responses(client).all[0]?.status).toBe(400);
     expect(client.standing).toBe('fin');
+  });
+
+  test('a body has to come at a certain pace, on average, not counted while it is held back or answered', () => {
+    settings = settingsWith({ bodyPace: { idleMs: 30_000, graceMs: 30_000, bytesPerSecond: 10 } });
+    /** Sends a byte every ten seconds for two minutes. */
+    const drip = (client: MemoryPeer): void => {
+      for (let count = 0; count < 12; count++) {
+        time.advance(10_000);
+        client.send('x');
+      }
+    };
+    const begin = (first = ''): { client: MemoryPeer; served: Served } => {
+      const { client } = connect();
+      client.send(post('/', 'x'.repeat(5000)).slice(0, -5000) + first);
+      return { client, served: handler.served.at(-1)! };
+    };
+    const slow = begin();
+    time.advance(29_000);
+    slow.client.send('x'.repeat(9));
+    expect(slow.served.events).toEqual([]);
+    time.advance(1900 + TICK_MS);
+    expect(slow.served.events).toEqual(['request_body_timeout']);
+    // What came at once is time for later.
+    const ahead = begin('x'.repeat(1000));
+    drip(ahead.client);
+    expect(ahead.served.events).toEqual([]);
+    const held = begin();
+    runTurn(() => held.served.stream.pauseRequest());
+    time.advance(100_000);
+    runTurn(() => held.served.stream.resumeRequest());
+    time.advance(29_000);
+    held.client.send('x'.repeat(50));
+    time.advance(5500);
+    expect(held.served.events).toEqual([]);
+    const answered = begin();
+    runTurn(() => answered.served.head(200, Framing.Chunked));
+    drip(answered.client);
+    expect(answered.served.events).toEqual([]);
   });
 
   test('a body that is held back is not timed', () => {

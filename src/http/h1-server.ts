@@ -6,6 +6,7 @@ import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { Origin } from '../net/origin.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
+import { BodyPace, type BodyPaceRules } from './body-pace.ts';
 import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
 import { hasBody, type RequestParser } from './h1-request.ts';
@@ -26,7 +27,6 @@ export interface ServerSettings {
   /** Milliseconds. */
   readonly timeouts: {
     readonly requestHead: number;
-    readonly requestBody: number;
     readonly idle: number;
     readonly send: number;
   };
@@ -34,6 +34,8 @@ export interface ServerSettings {
   readonly headerBytes: number;
   /** Bytes of a body; Infinity for no limit. */
   readonly bodyBytes: number;
+  /** How request bodies have to come. */
+  readonly bodyPace: BodyPaceRules;
   /** Requests on a connection; Infinity for no limit. */
   readonly requestsPerConnection: number;
   /** No further requests: responses say `Connection: close`. */
@@ -100,6 +102,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #bodyBytes = 0;
   #chunks: ChunkedReader | undefined = undefined;
   #bodyPaused = false;
+  /** Undefined until the first body. */
+  #pace: BodyPace | undefined = undefined;
   #headSent = false;
   #responding = false;
   #chunked = false;
@@ -231,7 +235,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       this.#chunks.reset();
     }
     this.#reading = Reading.Body;
-    this.#deadline.start(timeouts.requestBody);
+    (this.#pace ??= new BodyPace()).begin();
+    this.#timeBody();
     const consumer = this.#settings.handler.onRequest(this);
     if (this.#responding) this.#consumer = consumer;
     return behind;
@@ -239,8 +244,19 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   #deadlineIsIdle = true;
 
+  /** The client has its time for the next piece of the body; once it is being answered, at whatever pace. */
+  #timeBody(): void {
+    const { bodyPace } = this.#settings;
+    this.#deadline.start(this.#headSent ? bodyPace.idleMs : this.#pace!.leftMs(this.#bodyBytes, bodyPace));
+  }
+
   #readBody(bytes: Buffer, start: number, end: number): number {
-    if (this.#bufferedTimeout) this.#deadline.start(this.#settings.timeouts.requestBody);
+    const behind = this.#takeBody(bytes, start, end);
+    if (this.#reading === Reading.Body && this.#bufferedTimeout) this.#timeBody();
+    return behind;
+  }
+
+  #takeBody(bytes: Buffer, start: number, end: number): number {
     if (this.request.framing === Framing.Length) {
       const take = Math.min(this.#bodyLeft, end - start);
       this.#bodyLeft -= take;
@@ -301,7 +317,12 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   sendInformational(head: ResponseHead): void {
     if (this.request.minor === 0) return;
-    if (head.status === 100) this.request.expectContinue = false;
+    if (head.status === 100) {
+      this.request.expectContinue = false;
+      // Until now it was not its turn.
+      this.#pace?.begin();
+      if (this.#reading === Reading.Body && this.#bufferedTimeout) this.#timeBody();
+    }
     this.bytesSent += writeResponseHead(this.#connection, head, false, Persistence.Default);
   }
 
@@ -421,6 +442,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (this.#bodyPaused || this.#reading !== Reading.Body) return;
     this.#bodyPaused = true;
     this.#connection.pause();
+    this.#pace!.hold();
     if (this.#connection.bufferedBytes === 0) this.#deadline.stop();
   }
 
@@ -428,8 +450,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (!this.#bodyPaused) return;
     this.#bodyPaused = false;
     this.#connection.resume();
-    if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0)
-      this.#deadline.start(this.#settings.timeouts.requestBody);
+    this.#pace!.go();
+    if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0) this.#timeBody();
   }
 
   answersUpgrade({ upgrade }: ResponseHead): boolean {
@@ -515,8 +537,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
       this.#lingerOn();
       return;
     }
-    if (this.#reading === Reading.Body && !this.#bodyPaused)
-      this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (this.#reading === Reading.Body && !this.#bodyPaused) this.#timeBody();
     else if (this.#reading === Reading.Head) this.#next();
     else this.#deadline.stop();
     this.#consumer.onClientDrain();

@@ -69,7 +69,7 @@ export class BodyReader {
       this.#owner.streamError(stream, H2Error.FlowControlError);
     } else {
       this.#stream = stream;
-      if (!stream.paused) stream.timeBody();
+      if (!stream.paused) stream.timeBody(length);
     }
   }
 

@@ -2,6 +2,7 @@ import { fieldName, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
+import { BodyPace } from './body-pace.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
 import type { H2ServerConnection } from './h2-server.ts';
 import { StreamTunnelSide } from './h2-tunnel-side.ts';
@@ -18,6 +19,12 @@ const WEBSOCKET_KEY = fieldName('sec-websocket-key');
 const WEBSOCKET_ACCEPT = fieldName('sec-websocket-accept');
 /** A client that reads a response has read this much when the time for reading is over, bytes; or all of it. */
 const MIN_PROGRESS = 4096;
+
+const CONTENT_TYPE = fieldName('content-type');
+
+function isGrpc(request: RequestHead): boolean {
+  return request.fields.get(CONTENT_TYPE)?.startsWith('application/grpc') === true;
+}
 
 /** One request of an HTTP/2 client and the way back to it. Used again for other requests. */
 export class H2ServerStream implements ClientStream, StreamOutputOwner {
@@ -44,6 +51,9 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   /** The one that it serves now; none while it is spare. */
   #serving: H2ServerConnection | undefined = undefined;
   readonly #deadline: Deadline;
+  readonly #pace = new BodyPace();
+  /** The body has to come at a certain pace. */
+  #hurried = true;
   /** What had been sent when the client was last found slow. */
   #sentAtStart = 0;
   #tunnel: StreamTunnelSide | undefined = undefined;
@@ -106,13 +116,19 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     this.#tunnel = undefined;
     this.#early = undefined;
     this.out.begin(id, sendWindow);
-    if (!received && request.upgrade === '') this.timeBody();
+    if (received || request.upgrade !== '') return;
+    this.#hurried = true;
+    this.#pace.begin();
+    this.timeBody();
   }
 
-  /** The client has its time for the next piece of the body. */
-  timeBody(): void {
-    if (!this.received && !this.paused && this.out.pendingBytes === 0 && this.#tunnel === undefined)
-      this.#deadline.start(this.#connection.timeouts.requestBody);
+  /** The client has its time for the next piece of the body. `bytes` of it are on their way in a frame that has begun. */
+  timeBody(bytes = 0): void {
+    if (this.received || this.paused || this.out.pendingBytes > 0 || this.#tunnel !== undefined) return;
+    const { bodyPace } = this.#connection;
+    this.#deadline.start(
+      this.#hurried ? this.#pace.leftMs(this.bodyBytes + bytes, bodyPace) : bodyPace.idleMs,
+    );
   }
 
   stopTime(): void {
@@ -151,11 +167,17 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   // ---- what the exchange does ----
 
   sendInformational(head: ResponseHead): void {
-    if (head.status === 100) this.request.expectContinue = false;
+    if (head.status === 100) {
+      this.request.expectContinue = false;
+      // Until now it was not its turn.
+      this.#pace.begin();
+      this.timeBody();
+    }
     this.#connection.output.sendResponse(this.out, head.status, head.fields, -1);
   }
 
   sendHead(head: ResponseHead): void {
+    this.#hurried = false;
     const told =
       !head.lengthInFields &&
       (head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0));
@@ -196,12 +218,14 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   pauseRequest(): void {
     if (this.paused || this.over) return;
     this.paused = true;
+    this.#pace.hold();
     this.stopTime();
   }
 
   resumeRequest(): void {
     if (!this.paused || this.over) return;
     this.paused = false;
+    this.#pace.go();
     this.#connection.resumed(this);
     this.timeBody();
   }
@@ -246,7 +270,12 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
       else this.#connection.tooSlow(this);
       return;
     }
-    if (!this.received && this.#tunnel === undefined) this.fail('request_body_timeout');
+    if (this.received || this.#tunnel !== undefined) return;
+    // A call may be a long talk with long pauses.
+    if (this.#hurried && !this.#pace.isIdle(this.#connection.bodyPace.idleMs) && isGrpc(this.request)) {
+      this.#hurried = false;
+      this.timeBody();
+    } else this.fail('request_body_timeout');
   }
 
   /** The request cannot go on: the exchange answers, or aborts. */

@@ -114,6 +114,10 @@ export class H2ServerConnection
     return this.#settings.timeouts;
   }
 
+  get bodyPace(): ServerSettings['bodyPace'] {
+    return this.#settings.bodyPace;
+  }
+
   get #h2(): H2ServerSettings {
     return this.#settings.http2!;
   }

@@ -5,6 +5,7 @@ import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
 import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 import { Deadline } from '../net/timer-wheel.ts';
+import { BodyPace } from './body-pace.ts';
 import { hasBody } from './h1-request.ts';
 import type { ServerSettings } from './h1-server.ts';
 import { failureReply, replyHead } from './local-reply.ts';
@@ -45,11 +46,13 @@ export class H3ServerStream implements ClientStream, Http3Handler {
   readonly #settings: ServerSettings;
   readonly #over: (stream: H3ServerStream) => void;
   readonly #deadline: Deadline;
+  readonly #pace = new BodyPace();
   #consumer: RequestConsumer = ignoring;
   #bodyBytes = 0;
   #receiving = false;
   #responding = true;
   #congested = false;
+  #answered = false;
 
   /** @param over Called once, when nothing is under way any more. */
   constructor(exchange: Http3Exchange, settings: ServerSettings, over: (stream: H3ServerStream) => void) {
@@ -73,7 +76,7 @@ export class H3ServerStream implements ClientStream, Http3Handler {
 
   /** Begins to serve it. */
   begin(): void {
-    const { parser, handler, bodyBytes, timeouts } = this.#settings;
+    const { parser, handler, bodyBytes } = this.#settings;
     const head = headBytes(this.#exchange);
     if (parser.parse(head, 0, head.length, this.request) < 0) {
       this.#refuse(parser.failure);
@@ -85,7 +88,8 @@ export class H3ServerStream implements ClientStream, Http3Handler {
       return;
     }
     this.#receiving = hasBody(this.request);
-    if (this.#receiving) this.#deadline.start(timeouts.requestBody);
+    this.#pace.begin();
+    if (this.#receiving) this.#timeBody();
     const consumer = handler.onRequest(this);
     if (this.#responding) this.#consumer = consumer;
   }
@@ -109,6 +113,7 @@ export class H3ServerStream implements ClientStream, Http3Handler {
   }
 
   sendHead(head: ResponseHead): void {
+    this.#answered = true;
     const fields = new Headers();
     for (const line of head.fields.written()) {
       const colon = line.indexOf(':');
@@ -154,12 +159,20 @@ export class H3ServerStream implements ClientStream, Http3Handler {
 
   pauseRequest(): void {
     this.#exchange.pause();
+    this.#pace.hold();
     if (this.#receiving) this.#deadline.stop();
+  }
+
+  /** The client has its time for the next piece of the body; once it is being answered, at whatever pace. */
+  #timeBody(): void {
+    const { bodyPace } = this.#settings;
+    this.#deadline.start(this.#answered ? bodyPace.idleMs : this.#pace.leftMs(this.#bodyBytes, bodyPace));
   }
 
   resumeRequest(): void {
     this.#exchange.resume();
-    if (this.#receiving) this.#deadline.start(this.#settings.timeouts.requestBody);
+    this.#pace.go();
+    if (this.#receiving) this.#timeBody();
   }
 
   answersUpgrade(): boolean {
@@ -187,7 +200,7 @@ export class H3ServerStream implements ClientStream, Http3Handler {
   onBody(bytes: Buffer): void {
     if (!this.#receiving) return;
     this.#bodyBytes += bytes.length;
-    if (!this.#congested) this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (!this.#congested) this.#timeBody();
     const { framing, contentLength } = this.request;
     if (this.#bodyBytes > this.#settings.bodyBytes) this.#failRequest('request_body_too_large');
     else if (framing === Framing.Length && this.#bodyBytes > contentLength)
@@ -214,7 +227,7 @@ export class H3ServerStream implements ClientStream, Http3Handler {
   onDrain(): void {
     if (!this.#congested) return;
     this.#congested = false;
-    if (this.#receiving) this.#deadline.start(this.#settings.timeouts.requestBody);
+    if (this.#receiving) this.#timeBody();
     else this.#deadline.stop();
     this.#consumer.onClientDrain();
   }

@@ -138,7 +138,7 @@ export class L7Listener
     forwarding: ForwardingPolicy,
     before?: ServerSettings,
   ): ServerSettings {
-    const { bodyBytes, headerBytes, requestsPerConnection } = config.limits;
+    const { bodyBytes, bodyRate, headerBytes, requestsPerConnection } = config.limits;
     return {
       parser: new RequestParser(config.limits),
       handler: this,
@@ -146,6 +146,11 @@ export class L7Listener
       timeouts: config.timeouts,
       headerBytes,
       bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
+      bodyPace: {
+        idleMs: config.timeouts.requestBody,
+        graceMs: config.timeouts.slowBody,
+        bytesPerSecond: bodyRate,
+      },
       requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
       draining: before?.draining ?? false,
       heads: before?.heads ?? [],

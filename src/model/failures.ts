@@ -137,7 +137,7 @@ export const FAILURES = {
     'request',
     'never',
     'http_request_error',
-    'No byte of the request body arrived for timeouts.requestBody.',
+    'No byte of the request body arrived for timeouts.requestBody, or it came more slowly than limits.bodyRate.',
   ),
   request_body_malformed: row(
     400,

@@ -31,7 +31,13 @@ describe('limits of time', () => {
         const parsed = await wire.request(30_000);
         if (parsed.kind !== 'message' || head.target === '/silent') return;
         if (head.target === '/half-head') wire.send('HTTP/1.1 200 OK\r\nX-A: ');
-        else if (head.target === '/half-body')
+        else if (head.target === '/drip-head') {
+          wire.send('HTTP/1.1 200 OK\r\nX-A: ');
+          while (wire.ending === 'open') {
+            wire.send('x');
+            await wire.untilEnd(50);
+          }
+        } else if (head.target === '/half-body')
           wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello');
         else if (head.target === '/large') {
           wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
@@ -123,6 +129,15 @@ describe('limits of time', () => {
   test.concurrent('response: 504 when the head stops', async () => {
     const client = await dial(pointsman.address());
     client.send('GET /half-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await expectTime(POOL_LIMITS.response, async () => {
+      expect((await client.answer()).status).toBe(504);
+    });
+    client.close();
+  });
+
+  test.concurrent('response: 504 when the head drips', async () => {
+    const client = await dial(pointsman.address());
+    client.send('GET /drip-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
     await expectTime(POOL_LIMITS.response, async () => {
       expect((await client.answer()).status).toBe(504);
     });

@@ -115,6 +115,9 @@ export const httpListener = z.strictObject({
       requestBody: positiveDuration
         .prefault('30s')
         .meta({ description: 'Without progress of a request body.' }),
+      slowBody: positiveDuration
+        .prefault('60s')
+        .meta({ description: 'How long a request body may come more slowly than `limits.bodyRate`.' }),
       idle: positiveDuration.prefault('75s').meta({ description: 'Between two requests on a connection.' }),
       send: positiveDuration
         .prefault('60s')
@@ -131,6 +134,10 @@ export const httpListener = z.strictObject({
       headerCount: z.number().int().min(1).max(1000).default(100).meta({ description: 'More: 431.' }),
       headerBytes: headSize.prefault('32KiB').meta({ description: 'The whole request head; larger: 431.' }),
       bodyBytes: size.optional().meta({ description: 'Larger: 413. Default: no limit.' }),
+      bodyRate: size.prefault('240B').meta({
+        description:
+          'Bytes per second that a request body must come at, on average, once `timeouts.slowBody` has passed; slower: 408. Not for gRPC, nor once the response has begun. 0 is no limit.',
+      }),
       connections: z
         .number()
         .int()
