@@ -62,6 +62,11 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
     this.#deadline = new Deadline(wheel, this);
   }
 
+  /** Bytes that the endpoint may still send. */
+  get windowLeft(): number {
+    return this.#window;
+  }
+
   get congested(): boolean {
     return this.out.pendingBytes > 0;
   }

@@ -527,6 +527,37 @@ describe('an end before time', () => {
   });
 });
 
+describe('what still comes on a stream that was reset', () => {
+  function aborted(): Rig {
+    const rig = new Rig();
+    const { stream } = rig.ask();
+    runTurn(() => stream.abort());
+    rig.ask();
+    rig.frames();
+    return rig;
+  }
+
+  test('is taken as far as the endpoint may have sent it before it knew', () => {
+    const rig = aborted();
+    for (let count = 0; count < 16; count++) rig.peer.send(rig.fields(1, [[':status', '103']]));
+    rig.peer.send(rig.fields(1, OK));
+    for (let bytes = 0; bytes < STREAM_WINDOW; bytes += 16_384)
+      rig.peer.send(rig.data(1, 'x'.repeat(16_384)));
+    rig.peer.send(rig.fields(1, [['x-trailer', 'y']], END));
+    expect([rig.events.at(-1), rig.peer.standing]).toEqual(['room', 'open']);
+  });
+
+  test.each<[what: string, send: (rig: Rig) => void, error: string]>([
+    ['heads', (rig) => rig.peer.send(rig.fields(1, [[':status', '103']])), 'EnhanceYourCalm'],
+    ['content', (rig) => rig.peer.send(rig.data(1, 'x'.repeat(16_384))), 'FlowControlError'],
+  ])('%s without end are the end of the connection', (_what, send, error) => {
+    const rig = aborted();
+    for (let count = 0; count < 40 && rig.peer.standing === 'open'; count++) send(rig);
+    expect(rig.peer.standing).toBe('closed');
+    expect([rig.events.at(-1), rig.frames().at(-1)]).toEqual(['gone', expect.stringContaining(error)]);
+  });
+});
+
 describe('an endpoint that breaks the rules of a response loses the stream', () => {
   const length = (value: string): List => [...OK, ['content-length', value]];
   const cases: readonly [what: string, frames: (rig: Rig) => Buffer[], failure: string, reset?: string][] = [

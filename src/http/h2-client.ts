@@ -21,6 +21,7 @@ import {
 import { writeRequestHead } from './h2-request-head.ts';
 import { responseBlock, ResponseMemo } from './h2-response.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
+import { MAX_INTERIM } from './h1-client.ts';
 import { MAX_RESPONSE_HEAD } from './h1-response.ts';
 import { StreamTable } from './h2-stream-table.ts';
 
@@ -62,6 +63,8 @@ const SETTINGS_ACK_MS = 10_000;
 /** The connection's own window is never what limits: streams have windows of their own, and one that is slow must not stop the others. */
 const CONNECTION_CREDIT = 1 << 30;
 const MAX_SPARE_STREAMS = 128;
+/** Field blocks of one response at most: interim heads, the head, trailers. */
+const MAX_BLOCKS = MAX_INTERIM + 2;
 const PING_DATA = Buffer.from('pointsmn', 'latin1');
 const HTTP1 = Buffer.from('HTTP/', 'latin1');
 
@@ -108,6 +111,9 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
   /** Whose DATA is being read. */
   #reading: H2EndpointStream | undefined = undefined;
   #readingEnd = false;
+  /** What may still come on streams that we have reset, because the endpoint had not heard of it: content in bytes, and field blocks. */
+  #strayBytes = 0;
+  #strayBlocks = 0;
 
   constructor(
     connection: Connection,
@@ -215,8 +221,11 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
     this.#open--;
     if (stream.id > 0) {
       this.#streams.remove(stream);
-      if (error >= 0 && !this.#over) this.output.reset(stream.out, error);
-      else stream.out.close();
+      if (error >= 0 && !this.#over) {
+        this.#strayBytes += Math.max(0, stream.windowLeft);
+        this.#strayBlocks += MAX_BLOCKS;
+        this.output.reset(stream.out, error);
+      } else stream.out.close();
       stream.id = 0;
     }
     if (this.#over) return;
@@ -355,7 +364,8 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
     this.#readingEnd = endStream;
     if (length === 0 && !endStream && !this.#mayIdle()) return;
     if (stream !== undefined) stream.onFrame(length);
-    else this.#wasOpened(id);
+    else if (this.#wasOpened(id) && (this.#strayBytes -= length) < 0)
+      this.#fail(H2Error.FlowControlError, 'more than the windows of streams that were reset');
   }
 
   onDataBytes(bytes: Buffer, start: number, end: number): void {
@@ -370,7 +380,13 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
 
   onFieldBlock(id: number, endStream: boolean, block: Buffer, start: number, end: number): void {
     const stream = this.#streams.get(id);
-    if (stream === undefined && !this.#wasOpened(id)) return;
+    if (stream === undefined) {
+      if (!this.#wasOpened(id)) return;
+      if (this.#strayBlocks-- <= 0) {
+        this.#fail(H2Error.EnhanceYourCalm, 'too many heads on streams that were reset');
+        return;
+      }
+    }
     const decoded =
       stream === undefined
         ? responseBlock.skip(this.memo.decoder, block, start, end) === undefined

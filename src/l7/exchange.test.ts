@@ -131,6 +131,34 @@ describe('filters', () => {
     expect(proxy.held).toEqual(NOTHING);
   });
 
+  test('that never answer are not waited for without end', async () => {
+    let decide: (verdict: FilterVerdict) => void = () => {};
+    const { filter: one, finished } = filter({
+      onRequest: () => new Promise<FilterVerdict>((resolve) => (decide = resolve)),
+    });
+    proxy = new MemoryProxy({ filters: [one] });
+    const client = proxy.connect().send(GET);
+    proxy.advance(9_900);
+    expect(statusOf(client)).toBe(0);
+    proxy.advance(200);
+    expect([statusOf(client), finished(), proxy.log]).toEqual([503, 1, [[503, 'filter_timeout', 0]]]);
+    decide(undefined);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect([proxy.network.pendingDials.length, finished()]).toEqual([0, 1]);
+    // In time it is, and the response may take longer than that.
+    const patient = proxy.connect().send(GET);
+    proxy.advance(9_900);
+    decide(undefined);
+    await Promise.resolve();
+    await Promise.resolve();
+    const endpoint = proxy.acceptDial();
+    proxy.advance(20_000);
+    endpoint.send(OK);
+    expect(statusOf(patient)).toBe(200);
+    expect(proxy.held).toEqual(NOTHING);
+  });
+
   test('that fail later end in 500, not in silence', async () => {
     const { filter: one, finished } = filter({ onRequest: () => Promise.reject(new Error('broken')) });
     proxy = new MemoryProxy({ filters: [one] });

@@ -30,6 +30,9 @@ const NO_BODY = new RequestBody();
 const ALT_SVC = fieldName('alt-svc');
 const HSTS = fieldName('strict-transport-security');
 
+/** How long a filter may take to answer later, milliseconds. */
+const FILTER_PATIENCE_MS = 10_000;
+
 /** Whether a request carries a binding to an endpoint of that pool. */
 function isBound(l7Pool: L7Pool, request: RequestHead): boolean {
   return l7Pool.affinity?.bound(request) !== undefined;
@@ -206,6 +209,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       const verdict = filter.onRequest(this);
       if (verdict === undefined) continue;
       if (verdict instanceof Promise) {
+        this.#startDeadline(FILTER_PATIENCE_MS);
         verdict.then(
           (later) => runTurn(() => this.#afterFilter(route, index, later)),
           (error: unknown) => runTurn(() => this.#defect(error)),
@@ -220,6 +224,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   #afterFilter(route: CompiledRoute<L7Pool>, index: number, verdict: LocalReply | undefined): void {
     if (this.#stage !== Stage.Routing) return;
+    this.#deadline!.stop();
     if (verdict === undefined) this.#runFilters(route, index + 1);
     else this.#reply(verdict);
   }
@@ -257,13 +262,15 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#grpc?.readTimeout(this.request);
     const { deadline = Number.POSITIVE_INFINITY } = l7Pool.pool.config.retry;
     const deadlineMs = Math.min(deadline, this.#grpcLeftMs());
-    if (deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline ??= new Deadline(this.#listener.shared.wheel, this);
-      this.#deadline.start(deadlineMs);
-    }
+    if (deadlineMs !== Number.POSITIVE_INFINITY) this.#startDeadline(deadlineMs);
     const attempts = this.#spareAttempts ?? new Attempts(this.#listener.shared, this);
     this.attempts = attempts;
     attempts.begin(l7Pool);
+  }
+
+  #startDeadline(ms: number): void {
+    this.#deadline ??= new Deadline(this.#listener.shared.wheel, this);
+    this.#deadline.start(ms);
   }
 
   /** What is left of the time that a gRPC client gave; Infinity without a limit. */
@@ -552,6 +559,10 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   onDeadline(): void {
     const { Answering } = Stage;
     if (this.#stage > Answering) return;
+    if (this.#stage === Stage.Routing) {
+      this.#fail('filter_timeout', '');
+      return;
+    }
     if (this.#stage === Answering && this.#grpcLeftMs() > 0) {
       // It was the time for all attempts; the client's own may still come.
       if (this.#grpc !== undefined && this.#grpcLeftMs() < Number.POSITIVE_INFINITY)

@@ -243,6 +243,14 @@ export const FAILURES = {
     'http_request_denied',
     'The host of the request has another certificate than the one that was shown on this connection.',
   ),
+  filter_timeout: row(
+    503,
+    'pointsman',
+    'route',
+    'never',
+    'proxy_internal_error',
+    'A filter that was to answer later did not, for ten seconds.',
+  ),
   no_route: row(
     404,
     'client',
