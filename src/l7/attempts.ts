@@ -198,7 +198,10 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
   #giveUpWithoutEndpoint(): void {
     this.#l7Pool.pool.stats.noEndpoint++;
     const last = this.#lastFailure;
-    if (last === undefined || FAILURES[last].phase === 'connect') {
+    // What we have run out of ourselves is not said of endpoints.
+    const unreached =
+      last === undefined || (FAILURES[last].phase === 'connect' && FAILURES[last].origin === 'endpoint');
+    if (unreached) {
       this.#owner.onGivenUp('no_endpoint', last === undefined ? '' : `last attempt: ${last}`);
     } else {
       this.#owner.onGivenUp(last, this.#lastDetail);

@@ -623,6 +623,14 @@ export const FAILURES = {
   ),
 
   // Ourselves.
+  accept_exhausted: row(
+    0,
+    'pointsman',
+    'accept',
+    'never',
+    'proxy_internal_error',
+    'No descriptor or memory was left to accept a connection: those that come wait until there is, and it is looked ten times a second.',
+  ),
   connection_limit: row(
     0,
     'pointsman',

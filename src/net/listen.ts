@@ -12,8 +12,8 @@ export interface Acceptor {
   accept(connection: Connection): ConnectionHandler | undefined;
   /** The connection that was given this handler is gone. */
   released(handler: ConnectionHandler): void;
-  /** The process has no descriptors left; accepting goes on in a moment. */
-  exhausted?(): void;
+  /** Descriptors or memory are used up; accepting goes on in a moment. `reason`: the system's name of the error. */
+  exhausted?(reason: string): void;
 }
 
 /** A listening socket. */

@@ -1,9 +1,13 @@
 import type { Address } from '../config/schema/address.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { acceptFrom, type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
+import { turnNowMs } from '../net/turn.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { HandedSocket } from './handed-socket.ts';
 import type { ConnectionListener } from './served-listener.ts';
+
+/** Between two lines in the log about the same trouble, milliseconds. */
+const COMPLAIN_EVERY_MS = 10_000;
 
 /**
  * A listening socket and the listener that serves what comes in by it. It can be led to another listener, so that an address which a
@@ -20,6 +24,7 @@ export class Door implements Acceptor {
   #socket: ListeningSocket | undefined = undefined;
   /** Sockets of other workers that are away, by slot. */
   readonly #covered = new Map<number, ListeningSocket>();
+  #complainedMs = Number.NEGATIVE_INFINITY;
 
   private constructor(id: number, address: Address, to: ConnectionListener) {
     this.id = id;
@@ -92,6 +97,15 @@ export class Door implements Acceptor {
 
   accept(connection: Connection): ConnectionHandler | undefined {
     return this.#to.accept(connection);
+  }
+
+  exhausted(reason: string): void {
+    const { name, stats, shared } = this.#to;
+    stats.countFailure('accept_exhausted');
+    const nowMs = turnNowMs();
+    if (nowMs - this.#complainedMs < COMPLAIN_EVERY_MS) return;
+    this.#complainedMs = nowMs;
+    shared.log.error('cannot-accept', { listener: name, reason, connections: stats.connections.own });
   }
 
   released(handler: ConnectionHandler): void {

@@ -1,6 +1,7 @@
 import type { UdpListener } from '../l4/udp-listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
+import type { Log } from '../model/ports.ts';
 import type { ConnectionHandler } from '../net/connection.ts';
 import type { Acceptor } from '../net/listen.ts';
 
@@ -8,6 +9,7 @@ import type { Acceptor } from '../net/listen.ts';
 interface Driven {
   readonly name: string;
   readonly stats: ListenerStats;
+  readonly shared: { readonly log: Log };
   /** Requests, tunnels and sessions under way. */
   readonly busy: number;
   /** Takes no more requests; what is under way goes on. */

@@ -38,7 +38,7 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
     }
   }
   let waiting = true;
-  poller().add(fd, WATCHED_WITH_ROOM, {
+  const unwatched = poller().tryAdd(fd, WATCHED_WITH_ROOM, {
     onAgain() {},
     onEvents(events) {
       if (!waiting) return;
@@ -58,6 +58,11 @@ export function dialFd(ip: string, port: number, attempt: Attempt): () => void {
       transport.onEvents(events & ~EPOLL.OUT);
     },
   });
+  if (unwatched !== undefined) {
+    sys.close(fd);
+    queueMicrotask(() => attempt.onFailed(unwatched));
+    return () => {};
+  }
   return () => {
     if (!waiting) return;
     waiting = false;

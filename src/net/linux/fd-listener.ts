@@ -1,17 +1,18 @@
 import { SocketConnection } from '../socket-connection.ts';
+import { isExhaustion } from '../exhaustion.ts';
 import type { Acceptor, ListeningSocket } from '../listen.ts';
 import { unserved } from '../unserved.ts';
 import { runTurn } from '../turn.ts';
 import { welcome } from '../welcome.ts';
 import { BACKLOG, bindStream, startListening } from './bind-socket.ts';
-import { E, EPOLL, errno, SO, SOCK, SOL, sys } from './libc.ts';
+import { E, EPOLL, errno, errorName, SO, SOCK, SOL, sys } from './libc.ts';
 import { FdTransport, setOption } from './fd-transport.ts';
 import { poller, type PollTarget } from './poller.ts';
 import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockaddr.ts';
 
 /** Connections fetched in one go, so that those that are open are not kept waiting. */
 const ACCEPTS_PER_EVENT = 64;
-/** How long nothing is accepted when there are no descriptors left, milliseconds. */
+/** How long nothing is accepted when there is nothing left to do it with, milliseconds. */
 const EXHAUSTED_MS = 100;
 
 /** A listening socket of ours. */
@@ -42,7 +43,7 @@ class FdListener implements PollTarget, ListeningSocket {
           continue;
         }
         const error = errno();
-        if (error === E.MFILE || error === E.NFILE) this.#rest();
+        if (error !== E.AGAIN && isExhaustion(errorName(error))) this.#rest(errorName(error));
         // The peer may have gone between the handshake and now; the next one is fetched with the next event.
         return;
       }
@@ -62,9 +63,9 @@ class FdListener implements PollTarget, ListeningSocket {
 
   onAgain(): void {}
 
-  /** No descriptors left: the event would come again and again. */
-  #rest(): void {
-    this.#acceptor.exhausted?.();
+  /** Nothing left to accept with: the event would come again and again. */
+  #rest(reason: string): void {
+    this.#acceptor.exhausted?.(reason);
     poller().change(this.#fd, 0);
     setTimeout(() => {
       if (this.#open) poller().change(this.#fd, EPOLL.IN);

@@ -109,12 +109,15 @@ export class FdTransport implements Transport, PollTarget {
     return sys.getsockname(this.#fd, sockaddr, sockaddrLength) === 0;
   }
 
-  /** Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED_WITH_ROOM`. */
+  /**
+   * Begins to read and to tell. `watched`: the descriptor is with the poller already, for `WATCHED_WITH_ROOM`. One that cannot be watched
+   * is gone at once.
+   */
   start(events: TransportEvents, watched: boolean): void {
     this.#events = events;
     this.#watchesRoom = watched;
     if (watched) poller().replace(this.#fd, this);
-    else poller().add(this.#fd, WATCHED, this);
+    else if (poller().tryAdd(this.#fd, WATCHED, this) !== undefined) this.#drop();
   }
 
   write(bytes: Buffer, start: number, end: number, last = false): number {
@@ -246,6 +249,13 @@ export class FdTransport implements Transport, PollTarget {
     } else if (error !== E.AGAIN) {
       this.#fail(error === E.CONNRESET || error === E.PIPE ? 'reset' : 'error');
     }
+  }
+
+  /** The poller does not know it. */
+  #drop(): void {
+    this.#open = false;
+    sys.close(this.#fd);
+    this.#events?.onGone('error');
   }
 
   #fail(cause: CloseCause): void {

@@ -111,6 +111,16 @@ class Poller {
     setImmediate(this.#cycle);
   }
 
+  /** ... unless there is no memory for it, or no more may be watched. Returns the error then. */
+  tryAdd(fd: number, mask: number, target: PollTarget): unknown {
+    try {
+      this.add(fd, mask, target);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
   /** Watches for something else. */
   change(fd: number, mask: number): void {
     this.#control(EPOLL.MOD, fd, mask);

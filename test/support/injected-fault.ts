@@ -1,0 +1,72 @@
+import { test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { testWith, whichProgram } from './programs.ts';
+
+/** Whether one process may trace another that is not its child: containers and kernel.yama.ptrace_scope may forbid it. */
+function mayTrace(): boolean {
+  const script = 'sleep 0.2 & (strace -o /dev/null -e trace=none -p $!)';
+  return Bun.spawnSync(['sh', '-c', script], { stderr: 'ignore' }).exitCode === 0;
+}
+
+function testWithFaults(): typeof test {
+  if (whichProgram('strace') === undefined || mayTrace()) return testWith('strace');
+  process.stderr.write('skipped, strace may not attach to other processes here\n');
+  return test.skip;
+}
+
+/** `test` for who injects faults, or `test.skip` with a printed reason where that cannot be done. */
+export const faultTest: typeof test = testWithFaults();
+
+/**
+ * A system call that fails in a process that runs: what happens when something of the machine is used up. By strace(1), which lets go of the
+ * process at the end and leaves it as it was.
+ */
+export class InjectedFault {
+  readonly #tracer: Bun.Subprocess<'ignore', 'ignore', 'pipe'>;
+
+  readonly #directory: string;
+  readonly #file: string;
+
+  private constructor(tracer: Bun.Subprocess<'ignore', 'ignore', 'pipe'>, directory: string, file: string) {
+    this.#tracer = tracer;
+    this.#directory = directory;
+    this.#file = file;
+  }
+
+  /** How often it has happened so far. */
+  get count(): number {
+    return readFileSync(this.#file, 'utf8').split('(INJECTED)').length - 1;
+  }
+
+  /** @param error Name of the error, such as `ENOMEM`. */
+  static async begin(pid: number, call: string, error: string): Promise<InjectedFault> {
+    const directory = mkdtempSync(join(tmpdir(), 'pointsman-fault-'));
+    const file = join(directory, 'calls');
+    const options = ['-f', '-o', file, '-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`];
+    const tracer = Bun.spawn(['strace', ...options, '-p', String(pid)], {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'pipe',
+    });
+    let said = '';
+    const decoder = new TextDecoder();
+    for await (const piece of tracer.stderr) {
+      said += decoder.decode(piece, { stream: true });
+      if (said.includes('attached')) return new InjectedFault(tracer, directory, file);
+    }
+    throw new Error(`strace: ${said}`);
+  }
+
+  async end(): Promise<void> {
+    this.#tracer.kill('SIGTERM');
+    await this.#tracer.exited;
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
