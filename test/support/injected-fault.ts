@@ -41,11 +41,16 @@ export class InjectedFault {
     return readFileSync(this.#file, 'utf8').split('(INJECTED)').length - 1;
   }
 
-  /** @param error Name of the error, such as `ENOMEM`. */
-  static async begin(pid: number, call: string, error: string): Promise<InjectedFault> {
+  /**
+   * @param call One system call, or several with commas between.
+   * @param error Name of the error, such as `ENOMEM`.
+   * @param path Only what is done with this file; left out, everything.
+   */
+  static async begin(pid: number, call: string, error: string, path?: string): Promise<InjectedFault> {
     const directory = mkdtempSync(join(tmpdir(), 'pointsman-fault-'));
     const file = join(directory, 'calls');
     const options = ['-f', '-o', file, '-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`];
+    if (path !== undefined) options.push('-P', path);
     const tracer = Bun.spawn(['strace', ...options, '-p', String(pid)], {
       stdin: 'ignore',
       stdout: 'ignore',
