@@ -2,9 +2,10 @@ import { describe, expect } from 'bun:test';
 
 import { get, startFront } from '../support/front.ts';
 import { faultTest, InjectedFault } from '../support/injected-fault.ts';
-import type { Pointsman } from '../support/pointsman.ts';
+import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { valueOf } from '../support/strict-fields.ts';
+import { UdpClient, UdpEndpoint } from '../support/udp-peers.ts';
 import { ask, dial } from '../support/wire.ts';
 
 /** The one process that carries traffic. */
@@ -68,6 +69,7 @@ describe('when the machine runs out of something', () => {
         client.send(get('/before'));
         expect((await client.answer()).status).toBe(200);
         await Bun.sleep(200);
+        const files = pointsman.openFiles();
         const fault = await InjectedFault.begin(workerOf(pointsman), call, error);
         for (let round = 0; round < 10; round++) {
           client.send(get('/meanwhile'));
@@ -75,6 +77,7 @@ describe('when the machine runs out of something', () => {
           expect(answer.status).toBe(503);
           expect(valueOf(answer, 'proxy-status')).toContain('no_descriptor');
         }
+        expect(pointsman.openFiles()).toBeLessThan(files + 5);
         await fault.end();
         client.send(get('/after'));
         expect((await client.answer()).status).toBe(200);
@@ -85,6 +88,38 @@ describe('when the machine runs out of something', () => {
         client.close();
       },
       60_000,
+    );
+  }
+
+  for (const [call, error] of [
+    ['socket', 'EMFILE'],
+    ['epoll_ctl', 'ENOSPC'],
+  ] as const) {
+    faultTest(
+      `no UDP session can begin (${call}: ${error}): said once, nothing is kept, it passes`,
+      async () => {
+        await using endpoint = await UdpEndpoint.start('a');
+        await using pointsman = await startPointsman({
+          listeners: [{ name: 'dns', address: '127.0.0.1:0', protocol: 'udp', pool: 'dns' }],
+          pools: [{ name: 'dns', endpoints: [endpoint.address] }],
+        });
+        const { port } = pointsman.address();
+        using known = await UdpClient.open(port);
+        expect(await known.ask('before')).toBe('a:before');
+        const files = pointsman.openFiles();
+        const fault = await InjectedFault.begin(workerOf(pointsman), call, error);
+        using stranger = await UdpClient.open(port);
+        for (let round = 0; round < 20; round++) stranger.send('meanwhile');
+        expect(await known.ask('meanwhile')).toBe('a:meanwhile');
+        expect(await stranger.next(300)).toBeUndefined();
+        expect(pointsman.openFiles()).toBeLessThan(files + 5);
+        expect(await metric(pointsman, /^pointsman_listener_failures_total.*"no_descriptor"/)).toBe(20);
+        await fault.end();
+        expect(await stranger.ask('after')).toBe('a:after');
+        expect(pointsman.lines('no-udp-socket')).toHaveLength(1);
+        expect(pointsman.lines('defect', 'worker-died')).toEqual([]);
+      },
+      30_000,
     );
   }
 });

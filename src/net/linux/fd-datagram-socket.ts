@@ -40,7 +40,10 @@ class FdDatagramSocket implements DatagramSocket, PollTarget {
   constructor(fd: number, handler: DatagramHandler) {
     this.#fd = fd;
     this.#handler = handler;
-    poller().add(fd, WATCHED, this);
+    const unwatched = poller().tryAdd(fd, WATCHED, this);
+    if (unwatched === undefined) return;
+    sys.close(fd);
+    throw unwatched;
   }
 
   send(bytes: Buffer, length: number): Sent {
