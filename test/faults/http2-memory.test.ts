@@ -44,13 +44,13 @@ describe('HTTP/2 clients that do not read', () => {
   });
 
   test('a hundred streams with a window of zero take little of what the endpoints have', async () => {
-    const before = pointsman.rssBytes();
+    const before = pointsman.workerRssBytes();
     const client = new H2Wire(await dial(pointsman.address()));
     client.send(HELLO, settings([Setting.InitialWindowSize, 0]));
     for (let id = 1; id < 200; id += 2) client.send(headers(id, request('GET', '/large')));
     await client.until((seen) => seen.filter((line) => line.includes(':status: 200')).length === 100);
     await Bun.sleep(300);
-    expect(pointsman.rssBytes() - before).toBeLessThan(48 * MIB);
+    expect(pointsman.workerRssBytes() - before).toBeLessThan(48 * MIB);
     // Everybody else is served as ever.
     const start = performance.now();
     await ask(pointsman.address(), 'GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n');
@@ -66,7 +66,7 @@ describe('HTTP/2 clients that do not read', () => {
   }, 30_000);
 
   test('floods leave nothing behind, and disturb nobody', async () => {
-    const before = pointsman.rssBytes();
+    const before = pointsman.workerRssBytes();
     const floods = [
       Buffer.concat(Array.from({ length: 20_000 }, () => frame(FrameType.Ping, 0, 0, '12345678'))),
       Buffer.concat(
@@ -104,7 +104,7 @@ describe('HTTP/2 clients that do not read', () => {
     }
     await bystander;
     expect(slowest).toBeLessThan(1000);
-    expect(pointsman.rssBytes() - before).toBeLessThan(64 * MIB);
+    expect(pointsman.workerRssBytes() - before).toBeLessThan(64 * MIB);
     const metrics = await (await fetch(`${pointsman.admin}/metrics`)).text();
     for (const reason of ['ping_flood', 'rapid_reset', 'empty_data_flood'])
       expect(metrics).toContain(`pointsman_http2_abuse_total{listener="web",reason="${reason}"} 10`);

@@ -133,7 +133,7 @@ describe.each([[{}], [{ sockets: 'runtime' }]] as readonly [StartOptions][])(
         wire.halfClose();
       });
       await using pointsman = await front([endpoint.name], {}, options);
-      const before = pointsman.rssBytes();
+      const before = pointsman.workerRssBytes();
       const client = await dial(pointsman.address(), { paused: true, keep: false });
       const hash = createHash('sha256');
       client.socket.on('data', (bytes: Buffer) => void hash.update(bytes));
@@ -144,7 +144,7 @@ describe.each([[{}], [{ sockets: 'runtime' }]] as readonly [StartOptions][])(
       // What lies in between is bounded: a piece of ours and the buffers of the kernel.
       expect(taken - takenBefore).toBeLessThan(8 * MIB);
       expect(takenBefore).toBeLessThan(total / 2);
-      expect(pointsman.rssBytes() - before).toBeLessThan(48 * MIB);
+      expect(pointsman.workerRssBytes() - before).toBeLessThan(48 * MIB);
       client.socket.resume();
       await client.until(() => client.ending !== 'open', 30_000);
       expect(client.receivedBytes).toBe(total);
@@ -159,11 +159,11 @@ describe.each([[{}], [{ sockets: 'runtime' }]] as readonly [StartOptions][])(
       await leaveOften(pointsman, 40);
       await eventually('sessions over', async () => (await underWay(pointsman)) === 0);
       const files = pointsman.openFiles();
-      const rss = pointsman.rssBytes();
+      const rss = pointsman.workerRssBytes();
       await leaveOften(pointsman, 200);
       await eventually('sessions over', async () => (await underWay(pointsman)) === 0);
       expect(pointsman.openFiles()).toBeLessThanOrEqual(files + 4);
-      expect(pointsman.rssBytes() - rss).toBeLessThan(48 * MIB);
+      expect(pointsman.workerRssBytes() - rss).toBeLessThan(48 * MIB);
       expect(endpoint.wires.filter(({ ending }) => ending === 'open')).toEqual([]);
       const client = await greeted(pointsman, 'a');
       client.close();
@@ -252,7 +252,7 @@ test('thousands of idle sessions cost little, and are all given back', async () 
   await leaveOften(pointsman, 20);
   await eventually('nobody', async () => (await underWay(pointsman)) === 0);
   const files = pointsman.openFiles();
-  const rss = pointsman.rssBytes();
+  const rss = pointsman.workerRssBytes();
   const clients: Wire[] = [];
   for (let batch = 0; batch < count; batch += 100) {
     clients.push(...(await Promise.all(Array.from({ length: 100 }, () => greeted(pointsman, 'a')))));
@@ -260,7 +260,7 @@ test('thousands of idle sessions cost little, and are all given back', async () 
   const cpu = pointsman.cpuSeconds();
   await Bun.sleep(1000);
   expect(pointsman.cpuSeconds() - cpu).toBeLessThan(0.3);
-  expect((pointsman.rssBytes() - rss) / count).toBeLessThan(12 * 1024);
+  expect((pointsman.workerRssBytes() - rss) / count).toBeLessThan(12 * 1024);
   for (const client of clients.splice(0, 1000)) client.reset();
   for (const client of clients) client.close();
   await eventually('all gone', async () => (await underWay(pointsman)) === 0);

@@ -28,10 +28,10 @@ async function pour(wire: Wire, mebibytes: number): Promise<void> {
 
 /** The most that the process grows over `before` while `work` runs. */
 async function growth(pointsman: Pointsman, work: () => Promise<void>): Promise<number> {
-  const before = pointsman.rssBytes();
+  const before = pointsman.workerRssBytes();
   let most = before;
   const timer = setInterval(() => {
-    most = Math.max(most, pointsman.rssBytes());
+    most = Math.max(most, pointsman.workerRssBytes());
   }, 20);
   await work();
   clearInterval(timer);
@@ -147,13 +147,13 @@ describe('idle connections', () => {
     await using pointsman = await front(endpoint);
     await ask(pointsman.address(), 'GET /warm HTTP/1.1\r\nHost: a.test\r\n\r\n');
     const clients: Wire[] = [];
-    const before = pointsman.rssBytes();
+    const before = pointsman.workerRssBytes();
     for (let batch = 0; batch < 50; batch++) {
       const dialled = Array.from({ length: 100 }, () => dial(pointsman.address(), { keep: false }));
       clients.push(...(await Promise.all(dialled)));
     }
     await Bun.sleep(300);
-    const each = (pointsman.rssBytes() - before) / clients.length;
+    const each = (pointsman.workerRssBytes() - before) / clients.length;
     expect(each).toBeLessThan(8 * 1024);
     const start = performance.now();
     await ask(pointsman.address(), 'GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n');

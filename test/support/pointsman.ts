@@ -164,6 +164,11 @@ export class Pointsman {
     return sum(familyOf(this.pid).map(residentBytes));
   }
 
+  /** Of its first worker. The supervisor grows by itself for a while after the start, and carries no traffic. */
+  workerRssBytes(): number {
+    return residentBytes(this.workerPids[0] ?? 0);
+  }
+
   /** Seconds of CPU time of all its processes so far. */
   cpuSeconds(): number {
     return sum(familyOf(this.pid).map(cpuSecondsOf));
