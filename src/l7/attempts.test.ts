@@ -334,6 +334,24 @@ describe('a request that waits for a place', () => {
     expect(proxy.held).toEqual(NOTHING);
   });
 
+  test('waits although the client before it, whose exchange it has, had ended', () => {
+    proxy = new MemoryProxy({
+      pool: { endpoints: [{ maxConnections: 1 }, { maxConnections: 1 }], queue: { size: 2, timeout: '5s' } },
+    });
+    proxy.connect().send(GET);
+    const ended = proxy.connect().send(GET).fin();
+    const [first, second] = proxy.network.pendingDials.map((dial) => dial.accept());
+    second!.send(OK);
+    expect(statusOf(ended)).toBe(200);
+    proxy.balanced.change('b', { admin: 'disabled' });
+    proxy.advance(100);
+    const waits = proxy.connect().send(GET);
+    expect([proxy.pool.queued, waits.standing]).toEqual([1, 'open']);
+    first!.send(OK).send(OK);
+    expect(statusOf(waits)).toBe(200);
+    expect(proxy.held).toEqual(NOTHING);
+  });
+
   test('is asked again when an endpoint failed and gave back its place', () => {
     proxy = new MemoryProxy({
       pool: { endpoints: [{ maxConnections: 1 }], queue: { size: 2, timeout: '5s' }, retry: { attempts: 0 } },

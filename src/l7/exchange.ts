@@ -125,6 +125,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.status = 0;
     this.ttfbMs = -1;
     this.reused = false;
+    this.clientEnded = false;
     this.responseBytes = 0;
     this.requestBytes = 0;
     this.#stage = Stage.Routing;
