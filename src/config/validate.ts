@@ -22,7 +22,11 @@ export function validate(input: unknown, environment: Environment): Validation {
   if (kindOf(input) !== 'map') {
     const message =
       kindOf(input) === 'nothing' ? 'the configuration is empty' : 'the configuration is not a map';
-    const hint = 'it needs at least listeners and pools';
+    // What others write in files of their own is one long text to YAML.
+    const hint =
+      kindOf(input) === 'text'
+        ? 'files of other balancers are not read; docs/guide/coming-from-another-balancer.md has their words and ours'
+        : 'it needs at least listeners and pools';
     return { ok: false, problems: [{ code: 'type', at: [], message, hint }], draft: {} };
   }
   const parsed = schema.safeParse(input);
