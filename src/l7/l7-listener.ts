@@ -3,14 +3,12 @@ import { RequestParser } from '../http/h1-request.ts';
 import { H2RequestReader } from '../http/h2-request.ts';
 import { H2ServerConnection } from '../http/h2-server.ts';
 import { H3ServerStream } from '../http/h3-server.ts';
-import { CloseCode } from '../http/websocket-frames.ts';
 import { routeNames } from '../config/route-names.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
-import type { AccessEntry } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
-import { type FieldLine, fieldLine, fieldName } from '../model/fields.ts';
+import { type FieldLine, fieldLine } from '../model/fields.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
@@ -25,7 +23,8 @@ import type { ClientHello } from '../net/tls-hello/client-hello.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { Roster } from '../util/roster.ts';
 import { Exchange } from './exchange.ts';
-import type { Tunnel } from './tunnel.ts';
+import { recordExchange, recordRefusal } from './exchange-log.ts';
+import { OpenTunnels } from './open-tunnels.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { ClientSession } from './client-session.ts';
 import { PrefaceClient, type PrefaceClientOwner } from './preface-client.ts';
@@ -40,15 +39,8 @@ export type { L7Shared } from './l7-shared.ts';
 /** How long a connection of a listener that leaves is open for one more request, milliseconds. */
 const LAST_REQUEST_MS = 1000;
 
-/** So many tunnels of an endpoint that goes are ended at once, and then as many after each pause. */
-const TUNNELS_AT_ONCE = 100;
-const SPREAD_MS = 100;
-
 /** Exchanges kept for requests to come. */
 const SPARE_EXCHANGES = 1024;
-
-const USER_AGENT = fieldName('user-agent');
-const REFERER = fieldName('referer');
 
 function hstsLine({ tls }: HttpListenerConfig): FieldLine | undefined {
   if (tls === undefined || tls.hsts === false) return undefined;
@@ -71,8 +63,7 @@ export class L7Listener
   hsts: FieldLine | undefined;
   /** Alt-Svc for responses over TLS, while HTTP/3 is served. */
   altSvc: FieldLine | undefined = undefined;
-  /** Upgraded connections, and where they lead. */
-  readonly tunnels = new Set<Tunnel>();
+  readonly tunnels: OpenTunnels;
   /** Takes those clients whose TLS is passed on. */
   passThrough: PassThrough | undefined = undefined;
   #requests = 0;
@@ -97,6 +88,7 @@ export class L7Listener
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
+    this.tunnels = new OpenTunnels(shared.clock);
     this.timeouts = config.timeouts;
     this.router = router;
     this.#tls = tls;
@@ -274,25 +266,19 @@ export class L7Listener
   }
 
   onRefused(stream: ClientStream, code: FailureCode): void {
-    const { stats, shared } = this;
+    const { stats } = this;
     const status = FAILURES[code].status;
     stats.requests++;
     stats.statuses[(status / 100) | 0]!++;
     stats.bytesOut += stream.bytesSent;
     stats.countFailure(code);
-    shared.accessLog?.record(
-      this.#entry(stream, {
-        status,
-        failure: code,
-        target: stream.request.rawPath + stream.request.rawQuery,
-      }),
-    );
+    recordRefusal(this, stream, code);
   }
 
   /** An exchange is over: counters and the access log. */
   finished(exchange: Exchange): void {
     this.#requests--;
-    const { stats, shared } = this;
+    const { stats } = this;
     const durationMs = turnNowMs() - exchange.startMs;
     stats.requests++;
     stats.statuses[exchange.status === 499 ? 0 : (exchange.status / 100) | 0]!++;
@@ -301,63 +287,8 @@ export class L7Listener
     // A tunnel lives as long as its client likes: that says nothing of how fast anything is.
     if (exchange.status !== 101) stats.latency.record(durationMs);
     if (exchange.failure !== '') stats.countFailure(exchange.failure);
-    shared.accessLog?.record(
-      this.#entry(exchange.client, {
-        status: exchange.status,
-        failure: exchange.failure,
-        startWallMs: shared.clock.wallMs() - durationMs,
-        durationMs,
-        route: exchange.routeName,
-        pool: exchange.l7Pool?.pool.name ?? '',
-        endpoint: exchange.attempts?.endpoint?.name ?? '',
-        clientIp: exchange.clientIp,
-        target: exchange.target,
-        requestBytes: exchange.requestBytes,
-        responseBytes: exchange.responseBytes,
-        attempts: exchange.attempts?.count ?? 0,
-        ttfbMs: exchange.ttfbMs,
-        queuedMs: exchange.attempts?.queuedMs ?? 0,
-        connectMs: exchange.attempts?.connectMs ?? 0,
-        reused: exchange.reused,
-      }),
-    );
+    recordExchange(this, exchange, durationMs);
     if (this.#spareExchanges.length < SPARE_EXCHANGES && exchange.rest()) this.#spareExchanges.push(exchange);
-  }
-
-  #entry(stream: ClientStream, known: Partial<AccessEntry>): AccessEntry {
-    const { request, origin } = stream;
-    return {
-      startWallMs: this.shared.clock.wallMs(),
-      durationMs: 0,
-      listener: this.name,
-      route: '',
-      pool: '',
-      endpoint: '',
-      clientIp: origin.remoteAddress,
-      clientPort: origin.remotePort,
-      peerIp: origin.peerAddress,
-      peerPort: origin.peerPort,
-      method: request.method,
-      target: '',
-      host: request.authority,
-      protocol: stream.protocol,
-      tlsVersion: origin.tls?.version ?? '',
-      tlsCipher: origin.tls?.cipher ?? '',
-      serverName: origin.tls?.serverName ?? '',
-      alpn: origin.tls?.alpn ?? '',
-      status: 0,
-      requestBytes: 0,
-      responseBytes: 0,
-      failure: '',
-      attempts: 0,
-      ttfbMs: -1,
-      queuedMs: 0,
-      connectMs: 0,
-      reused: false,
-      userAgent: request.fields.get(USER_AGENT) ?? '',
-      referer: request.fields.get(REFERER) ?? '',
-      ...known,
-    };
   }
 
   /** No new requests: idle connections close now, busy ones after their response. */
@@ -379,29 +310,20 @@ export class L7Listener
   /** Asks both ends of the tunnels to `endpoint` to close. */
   closeSessions(endpoint: Endpoint): void {
     this.passThrough?.closeSessions(endpoint);
-    const concerned = [...this.tunnels].filter((tunnel) => tunnel.endpoint === endpoint);
-    this.#endSpread(concerned, 0);
-  }
-
-  /** A few at a time: all of them come back as new connections. */
-  #endSpread(tunnels: readonly Tunnel[], from: number): void {
-    const to = from + TUNNELS_AT_ONCE;
-    for (const tunnel of tunnels.slice(from, to)) tunnel.end(CloseCode.ServiceRestart);
-    if (to < tunnels.length)
-      this.shared.clock.after(SPREAD_MS, () => runTurn(() => this.#endSpread(tunnels, to)));
+    this.tunnels.closeTo(endpoint);
   }
 
   /** Resets both ends of the tunnels to `endpoint`, which is down. */
   cutSessions(endpoint: Endpoint): void {
     this.passThrough?.cutSessions(endpoint);
-    for (const tunnel of this.tunnels) if (tunnel.endpoint === endpoint) tunnel.relay.cut();
+    this.tunnels.cutTo(endpoint);
   }
 
   /** Ends what is still under way. Returns how many requests and tunnels that was. */
   cut(): number {
     const cut = this.busy;
     this.#entrance.abandon();
-    for (const tunnel of this.tunnels) tunnel.end(CloseCode.GoingAway);
+    this.tunnels.goAway();
     for (const connection of this.#connections) connection.cut();
     for (const stream of this.#http3) stream.cut();
     return cut;
