@@ -143,6 +143,7 @@ class Ours implements Server, Transport, ConnectionHandler {
       onInsecure: ({ detail }) => {
         throw new Error(detail);
       },
+      onViolation: () => {},
     });
   }
 

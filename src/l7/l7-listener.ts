@@ -232,6 +232,11 @@ export class L7Listener
     });
   }
 
+  tlsViolated(connection: Connection, detail: string): void {
+    this.stats.tls.violated();
+    this.shared.log.debug('tls-violation', { listener: this.name, client: connection.remoteAddress, detail });
+  }
+
   onNotIntroduced(code: FailureCode): void {
     this.stats.connectionsRejected++;
     this.stats.countFailure(code);

@@ -21,6 +21,8 @@ export interface TlsClientOwner {
   /** Who takes a client whose TLS is passed on; undefined when it is ours to end. */
   passOn(connection: Connection, hello: ClientHello, bytes: Buffer): PassedOn | undefined;
   handshakeFailed(connection: Connection, failure: HandshakeFailure): void;
+  /** After its handshake a client sent what no honest one does. */
+  tlsViolated(connection: Connection, detail: string): void;
 }
 
 /** A client that speaks TLS: its handshake, and then whoever serves it. It stands for both where the listener keeps its clients. */
@@ -57,6 +59,10 @@ export class TlsClient implements ClientSession, TlsClientWaiter {
 
   onInsecure(failure: HandshakeFailure): void {
     this.#owner.handshakeFailed(this.#connection, failure);
+  }
+
+  onViolation(detail: string): void {
+    this.#owner.tlsViolated(this.#connection, detail);
   }
 
   drain(): void {

@@ -17,12 +17,12 @@ export const HANDSHAKE_FAILURES = [
 
 export type HandshakeFailureReason = (typeof HANDSHAKE_FAILURES)[number];
 
-const FAILURES_AT = 2;
+const FAILURES_AT = 3;
 
 /** 64-bit words of memory that the counters need. */
 export const TLS_TOTALS: number = FAILURES_AT + HANDSHAKE_FAILURES.length;
 
-/** Handshakes of the clients of one listener since the start. They lie in memory that others can read. */
+/** TLS with the clients of one listener since the start. They lie in memory that others can read. */
 export class TlsStats {
   readonly #totals: Float64Array;
 
@@ -39,6 +39,10 @@ export class TlsStats {
     this.#totals[FAILURES_AT + HANDSHAKE_FAILURES.indexOf(reason)]!++;
   }
 
+  violated(): void {
+    this.#totals[2]!++;
+  }
+
   /** Handshakes that were completed. */
   get handshakes(): number {
     return this.#totals[0]!;
@@ -47,6 +51,11 @@ export class TlsStats {
   /** Those of them that resumed a session. */
   get resumed(): number {
     return this.#totals[1]!;
+  }
+
+  /** Connections that were ended because of what came on them after the handshake. */
+  get violations(): number {
+    return this.#totals[2]!;
   }
 
   failures(reason: HandshakeFailureReason): number {

@@ -25,6 +25,12 @@ export const TLS_METRICS: readonly Metric[] = [
       for (const reason of HANDSHAKE_FAILURES) sink.value([listener, reason], tls.failures(reason));
     },
   ),
+  perListener(
+    'pointsman_tls_violations_total',
+    'counter',
+    'TLS connections ended because of what a client sent after its handshake: damaged or oversized records, messages out of place, floods of empty records, alerts or key updates.',
+    ({ tls }) => tls.violations,
+  ),
   {
     name: 'pointsman_certificate_not_after_seconds',
     type: 'gauge',

@@ -18,7 +18,7 @@ const HELLO_BYTES = 16 * 1024;
 /** How long a client whose handshake failed may take to read why, milliseconds. */
 const ALERT_MS = 1000;
 
-/** Who waits for a client's handshake. Exactly one of the methods is called, once, unless the connection is closed from here. */
+/** Who waits for a client's handshake. Exactly one of `onSecure` and `onInsecure` is called, once, unless the connection is closed from here. */
 export interface TlsClientWaiter {
   /**
    * Before anything is answered. `bytes`: everything that has come, valid until this returns.
@@ -30,6 +30,8 @@ export interface TlsClientWaiter {
   /** Done, and `connection.tls` says how. Returns who serves it from now on; undefined to close it. */
   onSecure(connection: Connection): ConnectionHandler | undefined;
   onInsecure(failure: HandshakeFailure): void;
+  /** After the handshake: the client sent what no honest one does, and is about to be cut off. May follow `onSecure`. */
+  onViolation(detail: string): void;
 }
 
 const REFUSALS: Readonly<Record<HelloRefusal, HandshakeFailureReason>> = {
@@ -50,7 +52,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
   readonly #deadline: Deadline;
   readonly #scanner = new ClientHelloScanner(HELLO_BYTES);
   #received: Buffer | undefined = undefined;
-  #hello: ClientHello | undefined = undefined;
+  #serverName = '';
   #helloBytes: Buffer | undefined = undefined;
   #context: ServerContext | undefined = undefined;
   #over = false;
@@ -109,7 +111,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
       this.#refuse({ reason: 'unknown-name', detail }, ALERT.UNRECOGNIZED_NAME);
       return;
     }
-    this.#hello = hello;
+    this.#serverName = hello.serverName;
     this.#helloBytes = all.subarray(0, end);
     this.#context = context;
     const { ssl } = openSsl();
@@ -146,7 +148,7 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
     const connection = this.#connection;
     this.#over = true;
     this.#deadline.cancel();
-    const serverName = this.#hello!.serverName;
+    const serverName = this.#serverName;
     const context = this.#context!;
     const tls = this.#tls;
     const info: TlsInfo = {
@@ -182,6 +184,10 @@ export class TlsAcceptance implements ConnectionHandler, HandshakeWaiter {
   }
 
   onFirstBytes(): void {}
+
+  onViolation(detail: string): void {
+    this.#waiter.onViolation(detail);
+  }
 
   onFree(): void {}
 

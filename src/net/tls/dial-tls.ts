@@ -106,6 +106,9 @@ class TlsDial implements Dialler, ConnectionHandler, HandshakeWaiter, Timed {
     this.#tls.remember(ssl, this.#host, this.#port);
   }
 
+  /** The connection ends in an error, which is what whoever uses it has to know. */
+  onViolation(): void {}
+
   onFree(ssl: Handle): void {
     if (!this.#remembered && this.#connection?.tls !== undefined)
       this.#tls.remember(ssl, this.#host, this.#port);

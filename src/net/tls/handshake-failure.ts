@@ -23,14 +23,14 @@ const REASONS: Readonly<Record<number, HandshakeFailureReason>> = {
   396: 'version',
   410: 'cipher',
 };
-/** Above this number the reason is an alert of the peer. */
-const ALERTS = 1000;
+/** Above this number the reason of an error is an alert of the peer. */
+export const PEER_ALERTS = 1000;
 const X509_V_OK = 0;
 
 /** What the library noted of a handshake that failed just now. */
 export function handshakeFailure(ssl: Handle): HandshakeFailure {
   const { reason, text } = takeError();
-  const known = REASONS[reason] ?? (reason > ALERTS ? 'alert' : 'other');
+  const known = REASONS[reason] ?? (reason > PEER_ALERTS ? 'alert' : 'other');
   if (known !== 'certificate') return { reason: known, detail: text === '' ? 'the handshake failed' : text };
   const library = openSsl();
   const result = library.ssl.SSL_get_verify_result(ssl);

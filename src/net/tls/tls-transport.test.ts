@@ -75,6 +75,7 @@ class Pair {
       onInsecure: ({ reason }) => {
         this.serverFailure = reason;
       },
+      onViolation: () => {},
     });
     dialTls(this.network.dial, () => client)(this.wheel, 'a.example', 443, 10_000, {
       onConnected: (connection) => {

@@ -4,31 +4,13 @@ import type { Transport, TransportEvents } from '../transport.ts';
 import { enterTurn, leaveTurn } from '../turn.ts';
 import { type HandshakeFailure, handshakeFailure } from './handshake-failure.ts';
 import { type Handle, openSsl, SHUT_DOWN, SSL_ERROR, takeError } from './openssl.ts';
+import { emptyInput, MAX_READ_BYTES, OpenedInput } from './opened-input.ts';
 import { SealedOutput } from './sealed-output.ts';
 
 /** Most that is sealed at once, bytes: what a slow reader makes us keep twice. */
 const SEAL_BYTES = 128 * 1024;
-/** Most that is opened at once, bytes: what one read of our own sockets brings. Those of the runtime may bring more. */
-const MAX_READ_BYTES = 256 * 1024;
-/** ... and what was kept of a record before it. */
-const PLAIN_BYTES = MAX_READ_BYTES + 32 * 1024;
 /** What a peer may send before its handshake is over, bytes: chains of certificates included. */
 const HANDSHAKE_BYTES = 128 * 1024;
-
-/** Key updates in a row, one read each, before the connection is ended. */
-const MAX_ANSWERS = 32;
-
-const plain = Buffer.allocUnsafeSlow(PLAIN_BYTES);
-/** What nobody wants to read. */
-const waste = Buffer.allocUnsafeSlow(16 * 1024);
-/** Views of the beginning of `plain`, by length: most messages have one of a few lengths. */
-const views: (Buffer | undefined)[] = [];
-const MAX_VIEWS = 2048;
-
-function plainView(length: number): Buffer {
-  if (length >= MAX_VIEWS) return plain.subarray(0, length);
-  return (views[length] ??= plain.subarray(0, length));
-}
 
 /** Who waits for the handshake. Exactly one of the two is called, once, or none when the connection was closed from here. */
 export interface HandshakeWaiter {
@@ -40,6 +22,8 @@ export interface HandshakeWaiter {
   onHandshakeFailed(failure: HandshakeFailure): void;
   /** The first bytes after the handshake have been opened. */
   onFirstBytes(ssl: Handle): void;
+  /** The peer sent what no honest peer sends, and the connection is about to be ended for it. `detail` is for people. */
+  onViolation(detail: string): void;
   /** The connection goes, and `ssl` with it when this returns. */
   onFree(ssl: Handle): void;
 }
@@ -65,12 +49,7 @@ export class TlsTransport implements Transport, TransportEvents {
   readonly #sealed: SealedOutput;
   #finWanted = false;
   #finSent = false;
-  /** close_notify came. */
-  #ended = false;
-  /** Key updates and renegotiations that were answered since the last data. */
-  #answers = 0;
-  /** Something came that an honest peer does not send. */
-  #broken = false;
+  readonly #opened = new OpenedInput();
   #cause: CloseCause | undefined = undefined;
 
   /** @param ssl In accept or connect state, ours from now on. */
@@ -129,12 +108,12 @@ export class TlsTransport implements Transport, TransportEvents {
 
   #take(bytes: Buffer): void {
     const ssl = this.#ssl;
-    if (ssl === undefined || this.#ended || this.#phase >= Phase.Failed) return;
+    if (ssl === undefined || this.#opened.ended || this.#phase >= Phase.Failed) return;
     const { crypto, input } = openSsl();
     enterTurn();
     try {
       crypto.BIO_write(input, bytes, bytes.length);
-      if (this.#phase === Phase.Open) this.#deliver(plainView(this.#open(ssl)));
+      if (this.#phase === Phase.Open) this.#deliver(this.#opened.open(ssl, bytes.length, this.#sealed));
       else this.#shakeHands(ssl, bytes.length);
     } catch (error) {
       emptyInput();
@@ -156,7 +135,7 @@ export class TlsTransport implements Transport, TransportEvents {
       return;
     }
     // Opened and copied before anybody hears of it: the way in is empty when others may use it.
-    const early = Buffer.from(plain.subarray(0, this.#open(ssl)));
+    const early = Buffer.from(this.#opened.open(ssl, length, this.#sealed));
     this.#waiter.onHandshake(ssl);
     if (this.#ssl !== undefined) this.#deliver(early);
   }
@@ -192,39 +171,6 @@ export class TlsTransport implements Transport, TransportEvents {
     this.#waiter.onHandshakeFailed(failure);
   }
 
-  /** Opens every record that is whole, into `plain`; leaves nothing behind in the way in. Returns how many bytes that made. */
-  #open(ssl: Handle): number {
-    const { ssl: lib, crypto, input, output } = openSsl();
-    let length = 0;
-    for (;;) {
-      const count = lib.SSL_read(ssl, length === 0 ? plain : plain.subarray(length), PLAIN_BYTES - length);
-      if (count > 0) {
-        length += count;
-        if (crypto.BIO_ctrl_pending(input) === 0) break;
-        continue;
-      }
-      const error = lib.SSL_get_error(ssl, count);
-      if (error === SSL_ERROR.WANT_READ) break;
-      if (error === SSL_ERROR.ZERO_RETURN) {
-        this.#ended = true;
-      } else {
-        takeError();
-        this.#sealed.holding = false;
-        this.#broken = true;
-      }
-      emptyInput();
-      break;
-    }
-    // An answer to a key update, or the alert that says what was wrong.
-    if (crypto.BIO_ctrl_pending(output) > 0) {
-      this.#sealed.flush(0);
-      // Each answer costs us more than it costs who asks: nobody with something to say asks so often.
-      if ((length === 0 && ++this.#answers > MAX_ANSWERS) || this.#sealed.overfull) this.#broken = true;
-    }
-    if (length > 0) this.#answers = 0;
-    return length;
-  }
-
   /** Hands on what was opened, and what came behind it. */
   #deliver(bytes: Buffer): void {
     if (bytes.length > 0) {
@@ -234,8 +180,11 @@ export class TlsTransport implements Transport, TransportEvents {
       }
       this.#events.onBytes(bytes);
     }
-    if (this.#broken) this.#fail('error');
-    else if (this.#ended && this.#phase === Phase.Open) this.#events.onFin();
+    const { broken, violation, ended } = this.#opened;
+    if (broken) {
+      if (violation !== '' && this.#ssl !== undefined) this.#waiter.onViolation(violation);
+      this.#fail('error');
+    } else if (ended && this.#phase === Phase.Open) this.#events.onFin();
   }
 
   onFin(): void {
@@ -245,7 +194,7 @@ export class TlsTransport implements Transport, TransportEvents {
       leaveTurn();
     } else if (this.#phase === Phase.Failed) {
       this.#fail('closed');
-    } else if (!this.#ended) {
+    } else if (!this.#opened.ended) {
       this.#fail('reset');
     }
   }
@@ -300,7 +249,7 @@ export class TlsTransport implements Transport, TransportEvents {
 
   /** What waits to be opened may be no more than a ticket, but it may be the end. */
   silent(): boolean {
-    return !this.#ended && this.#inner.silent();
+    return !this.#opened.ended && this.#inner.silent();
   }
 
   onRoom(): void {
@@ -350,10 +299,4 @@ export class TlsTransport implements Transport, TransportEvents {
     this.#cause ??= 'closed';
     this.#inner.reset();
   }
-}
-
-/** All connections share the way in, so nothing of one may be left to the next. */
-function emptyInput(): void {
-  const { crypto, input } = openSsl();
-  while (crypto.BIO_ctrl_pending(input) > 0) crypto.BIO_read(input, waste, waste.length);
 }
