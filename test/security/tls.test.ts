@@ -150,13 +150,17 @@ describe('hostile handshakes', () => {
           stderr: 'pipe',
         });
         const said = new Response(child.stdout).text();
-        // It takes a command from the beginning of each piece that it reads.
-        for (let sent = 0; sent < updates && child.exitCode === null; sent++) {
-          await Bun.sleep(15);
+        let told = '';
+        void (async () => {
+          const decoder = new TextDecoder();
+          for await (const piece of child.stderr) told += decoder.decode(piece);
+        })();
+        // It takes a command from the beginning of each piece that it reads, so each waits for the one before it.
+        for (let sent = 1; sent <= updates && child.exitCode === null; sent++) {
           void child.stdin.write('K\n');
           await child.stdin.flush();
+          await until(() => told.split('KEYUPDATE').length > sent || child.exitCode !== null);
         }
-        await Bun.sleep(15);
         void child.stdin.write(REQUEST);
         await child.stdin.flush();
         const closed = await Promise.race([child.exited, Bun.sleep(5000)]);
