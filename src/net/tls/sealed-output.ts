@@ -31,13 +31,13 @@ export class SealedOutput {
     return this.#pending !== undefined && this.#pending.length > SEALED_BYTES;
   }
 
-  /** Takes over what the library has sealed; `plainBytes` of it were data. */
-  flush(plainBytes: number): void {
+  /** Takes over what the library has sealed; `plainBytes` of it were data. `last`: FIN follows at once. */
+  flush(plainBytes: number, last = false): void {
     const { crypto, output } = openSsl();
     this.#unreported += plainBytes;
     for (let length = SEALED_BYTES; length === SEALED_BYTES;) {
       length = crypto.BIO_read(output, sealed, SEALED_BYTES);
-      if (length > 0) this.#add(length);
+      if (length > 0) this.#add(length, last);
     }
   }
 
@@ -49,10 +49,10 @@ export class SealedOutput {
     return taken;
   }
 
-  #add(length: number): void {
+  #add(length: number, last: boolean): void {
     const before = this.#pending ?? this.#held;
     if (before === undefined && !this.holding) {
-      this.#give(sealed, length);
+      this.#give(sealed, length, last);
       return;
     }
     const piece = sealed.subarray(0, length);
@@ -63,12 +63,12 @@ export class SealedOutput {
       this.#held = joined;
     } else {
       this.#held = undefined;
-      this.#give(joined, joined.length);
+      this.#give(joined, joined.length, last);
     }
   }
 
-  #give(bytes: Buffer, length: number): void {
-    const taken = this.#inner.write(bytes, 0, length);
+  #give(bytes: Buffer, length: number, last: boolean): void {
+    const taken = this.#inner.write(bytes, 0, length, last);
     if (taken >= length) return;
     this.#pending = Buffer.from(bytes.subarray(taken, length));
     this.#inner.wantRoom(true);
@@ -80,7 +80,7 @@ export class SealedOutput {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#give(held, held.length);
+    this.#give(held, held.length, false);
   }
 
   /** There is room. Returns whether nothing waits any more. */

@@ -247,6 +247,40 @@ describe('TLS between two connections', () => {
     expect(cut.server!.events).toEqual(['close reset']);
   });
 
+  testOpenssl('the end of what is said, close_notify and FIN leave together', () => {
+    for (const end of ['shutdown', 'close'] as const) {
+      const both = pair().carry();
+      const { server } = both;
+      runTurn(() => {
+        server!.connection.write(Buffer.from('all of it'), 0, 9);
+        server!.connection[end]();
+      });
+      expect(both.serverPeer.writes.length).toBe(1);
+      both.carry();
+      both.clientPeer.fin();
+      expect(both.client!.received.toString()).toBe('all of it');
+      expect(both.client!.events).toEqual(['end']);
+    }
+  });
+
+  testOpenssl('... and nothing is lost when there is no room for them', () => {
+    for (const room of [0, 1, 20, 40, 50]) {
+      const both = pair().carry();
+      const { server, serverPeer } = both;
+      serverPeer.hold(room);
+      runTurn(() => {
+        server!.connection.write(Buffer.from('all of it'), 0, 9);
+        server!.connection.shutdown();
+      });
+      expect(serverPeer.standing).toBe('open');
+      serverPeer.take();
+      expect(serverPeer.standing).toBe('fin');
+      both.carry();
+      expect(both.client!.received.toString()).toBe('all of it');
+      expect(both.client!.events).toEqual(['end']);
+    }
+  });
+
   testOpenssl('FIN waits for what is still to be taken', () => {
     const both = pair().carry();
     both.serverPeer.hold(100);

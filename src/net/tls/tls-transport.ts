@@ -48,6 +48,8 @@ export class TlsTransport implements Transport, TransportEvents {
   #first = true;
   readonly #sealed: SealedOutput;
   #finWanted = false;
+  /** close_notify is sealed. */
+  #notified = false;
   #finSent = false;
   readonly #opened = new OpenedInput();
   #cause: CloseCause | undefined = undefined;
@@ -225,7 +227,7 @@ export class TlsTransport implements Transport, TransportEvents {
 
   // ---- what goes ----
 
-  write(bytes: Buffer, start: number, end: number): number {
+  write(bytes: Buffer, start: number, end: number, last = false): number {
     const ssl = this.#ssl;
     if (ssl === undefined) return end - start;
     let taken = this.#sealed.report();
@@ -241,7 +243,10 @@ export class TlsTransport implements Transport, TransportEvents {
         return end - start;
       }
       this.#sealed.holding = false;
-      this.#sealed.flush(length);
+      const ends = last && from + length === end;
+      // In one segment: the end of the response, close_notify and FIN.
+      if (ends) this.#sealNotify(ssl);
+      this.#sealed.flush(length, ends);
       taken += this.#sealed.report();
     }
     return taken;
@@ -272,13 +277,17 @@ export class TlsTransport implements Transport, TransportEvents {
     this.#inner.shutdown();
   }
 
-  /** close_notify, once. */
+  /** close_notify, once. FIN follows. */
   #notify(): void {
-    if (this.#ssl === undefined || this.#phase !== Phase.Open || this.#finWanted) return;
-    this.#finWanted = true;
+    if (this.#ssl === undefined || this.#phase !== Phase.Open || this.#notified) return;
     this.#sealed.holding = false;
-    if (openSsl().ssl.SSL_shutdown(this.#ssl) < 0) takeError();
-    this.#sealed.flush(0);
+    this.#sealNotify(this.#ssl);
+    this.#sealed.flush(0, true);
+  }
+
+  #sealNotify(ssl: Handle): void {
+    this.#notified = true;
+    if (openSsl().ssl.SSL_shutdown(ssl) < 0) takeError();
   }
 
   shutdown(): void {
