@@ -68,6 +68,8 @@ export interface RuntimeView {
   listeners(): readonly ListenerView[];
   /** Certificates that an ACME server is asked for. */
   automaticCertificates(): readonly AutomaticCertificateView[];
+  /** Datagrams of clients that the system dropped because nobody read them in time, by udp listener. */
+  lostDatagrams(): ReadonlyMap<string, number>;
   /** Reusable connections to the endpoint that carry nothing now. */
   idleConnections(endpoint: Endpoint): number;
 }

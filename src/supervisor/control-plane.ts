@@ -5,7 +5,7 @@ import { onlyDatagrams, poolsOf } from '../config/pool-references.ts';
 import { formatAddress } from '../config/address.ts';
 import { routeNames } from '../config/route-names.ts';
 import type { Config } from '../config/schema/config.ts';
-import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
+import { isHttp, type ListenerConfig, transportOf } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
@@ -14,6 +14,7 @@ import type { Pool } from '../model/pool.ts';
 import type { Log, TransitionListener } from '../model/ports.ts';
 import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
 import { connectDatagrams } from '../net/datagrams.ts';
+import { lostDatagrams } from '../net/lost-datagrams.ts';
 import { resolveHost } from '../net/resolve.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
 import { tlsHandshake } from '../net/tls-handshake.ts';
@@ -330,6 +331,12 @@ export class ControlPlane {
 
   #portOf({ name, address }: ListenerConfig): number {
     return this.#sockets.held.get(name)?.sockets?.port ?? this.#ports[name] ?? address.port;
+  }
+
+  /** Datagrams that found the sockets of a udp listener full. */
+  lostDatagrams(): ReadonlyMap<string, number> {
+    const udp = [...this.#sockets.held].filter(([, { config }]) => transportOf(config) === 'udp');
+    return lostDatagrams(new Map(udp.map(([name, { sockets }]) => [name, sockets?.descriptors ?? []])));
   }
 
   idleConnections(endpoint: Endpoint): number {

@@ -150,6 +150,7 @@ export async function runSupervisor(
       pools: () => running.pools(),
       listeners: () => running.listeners(),
       automaticCertificates: () => certificates.status(),
+      lostDatagrams: () => running.lostDatagrams(),
       idleConnections: (endpoint) => running.idleConnections(endpoint),
     };
     const endpoints = createEndpointControl(

@@ -70,6 +70,15 @@ export const LISTENER_METRICS: readonly Metric[] = [
     'Datagrams received from clients by a udp listener, those that were dropped included.',
     (stats) => stats.datagramsIn,
   ),
+  {
+    name: 'pointsman_listener_lost_datagrams_total',
+    type: 'counter',
+    labels: ['listener'],
+    help: 'Datagrams from clients that the system dropped because the socket of a udp listener was full.',
+    *collect({ view }, sink) {
+      for (const [listener, count] of view.lostDatagrams()) yield sink.value([listener], count);
+    },
+  },
   perListener(
     'pointsman_listener_sent_datagrams_total',
     'counter',

@@ -83,6 +83,10 @@ export class SampleRuntime implements RuntimeView {
     return this.listenerList;
   }
 
+  lostDatagrams(): ReadonlyMap<string, number> {
+    return new Map([['datagrams', 0]]);
+  }
+
   workers(): readonly WorkerView[] {
     return this.workerList;
   }
