@@ -37,12 +37,8 @@ async function open(pointsman: Pointsman): Promise<Session> {
 async function lives({ wire }: Session, text: string): Promise<boolean> {
   if (wire.ending !== 'open') return false;
   wire.send(text);
-  try {
-    await wire.until(() => wire.text.endsWith(text), PATIENCE_MS);
-    return true;
-  } catch {
-    return false;
-  }
+  await wire.until(() => wire.text.endsWith(text), PATIENCE_MS);
+  return wire.text.endsWith(text);
 }
 
 /** Short sessions, one after the other by each of some callers, until it is stopped. */
