@@ -31,7 +31,7 @@ describe('when the machine runs out of something', () => {
         const known = await dial(pointsman.address());
         known.send(get('/known'));
         expect((await known.answer()).status).toBe(200);
-        const fault = await InjectedFault.begin(workerOf(pointsman), 'accept4', error);
+        await using fault = await InjectedFault.begin(workerOf(pointsman), 'accept4', error);
         const waiting = await dial(pointsman.address());
         waiting.send(get('/waiting'));
         await Bun.sleep(300);
@@ -70,7 +70,7 @@ describe('when the machine runs out of something', () => {
         expect((await client.answer()).status).toBe(200);
         await Bun.sleep(200);
         const files = pointsman.openFiles();
-        const fault = await InjectedFault.begin(workerOf(pointsman), call, error);
+        await using fault = await InjectedFault.begin(workerOf(pointsman), call, error);
         for (let round = 0; round < 10; round++) {
           client.send(get('/meanwhile'));
           const answer = await client.answer('GET', 10_000);
@@ -107,7 +107,7 @@ describe('when the machine runs out of something', () => {
         using known = await UdpClient.open(port);
         expect(await known.ask('before')).toBe('a:before');
         const files = pointsman.openFiles();
-        const fault = await InjectedFault.begin(workerOf(pointsman), call, error);
+        await using fault = await InjectedFault.begin(workerOf(pointsman), call, error);
         using stranger = await UdpClient.open(port);
         for (let round = 0; round < 20; round++) stranger.send('meanwhile');
         expect(await known.ask('meanwhile')).toBe('a:meanwhile');

@@ -40,7 +40,7 @@ describe('a full disk', () => {
       const log = (): string => readFileSync(path, 'utf8');
       await serve('/before');
       await until(() => log().includes('/before'));
-      const fault = await InjectedFault.begin(pointsman.workerPids.at(-1)!, WRITES, 'ENOSPC', path);
+      await using fault = await InjectedFault.begin(pointsman.workerPids.at(-1)!, WRITES, 'ENOSPC', path);
       for (let round = 0; round < 20; round++) await serve(`/meanwhile${round}`);
       await until(() => pointsman.lines('access-log.trouble').length > 0);
       await Bun.sleep(2000);
@@ -96,7 +96,7 @@ describe('a full disk', () => {
         name: index === 0 ? 'web' : `more${index}`,
         endpoints: [endpoint.name],
       }));
-      const fault = await InjectedFault.begin(pointsman.pid, 'pwrite64', 'ENOSPC');
+      await using fault = await InjectedFault.begin(pointsman.pid, 'pwrite64', 'ENOSPC');
       const said = await pointsman.reload({ listeners: [web], pools });
       expect(fault.count).toBeGreaterThan(0);
       await fault.end();
