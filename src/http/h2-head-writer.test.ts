@@ -175,6 +175,19 @@ describe('HeadWriter', () => {
     }
   });
 
+  test('lines of a client are told anew when the table has changed under them', () => {
+    const rig = new Rig();
+    const block = fieldBlock([fieldLine('X-Forwarded-For', '192.0.2.1'), fieldLine('Via', '2 x')]);
+    for (let round = 0; round < 12; round++) {
+      // Each of these enters the table with its second sight, and all indexes behind it move.
+      const value = `x-n: ${round >> 1}`;
+      const fields = fieldsOf(value);
+      fields.block = block;
+      const expected = [':status: 200', value, 'x-forwarded-for: 192.0.2.1', 'via: 2 x'];
+      expect(rig.write(response(200), fields)).toEqual(expected);
+    }
+  });
+
   test('any heads in any order are read as they were meant', () => {
     const line = fc.constantFrom(
       'x-a: 1',
