@@ -4,6 +4,7 @@ import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { BodyPace } from './body-pace.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
+import { H2Error } from './h2-protocol.ts';
 import type { H2ServerConnection } from './h2-server.ts';
 import { StreamTunnelSide } from './h2-tunnel-side.ts';
 import type { Origin } from '../net/origin.ts';
@@ -208,7 +209,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   abort(): void {
     this.responded = true;
     this.consumer = ignoring;
-    this.#connection.abortStream(this);
+    this.#connection.streams.reset(this, H2Error.InternalError);
   }
 
   closeAfterResponse(): void {
@@ -226,7 +227,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     if (!this.paused || this.over) return;
     this.paused = false;
     this.#pace.go();
-    this.#connection.resumed(this);
+    this.#connection.streams.bodies.resumed(this);
     this.timeBody();
   }
 
@@ -259,7 +260,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   }
 
   onOutputEnd(): void {
-    if (this.#tunnel === undefined || this.received) this.#connection.finished(this);
+    if (this.#tunnel === undefined || this.received) this.#connection.streams.finished(this);
   }
 
   onDeadline(): void {
@@ -267,7 +268,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     if (this.out.pendingBytes > 0) {
       // Counted from the last time: a byte now and then is no reading.
       if (this.out.sentBytes - this.#sentAtStart >= MIN_PROGRESS) this.#timeSending();
-      else this.#connection.tooSlow(this);
+      else this.#connection.streams.tooSlow(this);
       return;
     }
     if (this.received || this.#tunnel !== undefined) return;
@@ -280,7 +281,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
 
   /** The request cannot go on: the exchange answers, or aborts. */
   fail(code: FailureCode): void {
-    if (this.responded) this.#connection.abortStream(this);
+    if (this.responded) this.#connection.streams.reset(this, H2Error.InternalError);
     else this.consumer.onRequestFailed(code);
   }
 }

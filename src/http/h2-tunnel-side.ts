@@ -1,5 +1,6 @@
 import type { ConnectionHandler } from '../net/connection.ts';
 import { unserved } from '../net/unserved.ts';
+import { H2Error } from './h2-protocol.ts';
 import type { H2ServerConnection } from './h2-server.ts';
 import type { H2ServerStream } from './h2-server-stream.ts';
 import type { RelaySide } from '../net/relay.ts';
@@ -59,12 +60,12 @@ export class StreamTunnelSide implements RelaySide, RequestConsumer {
     const stream = this.#stream;
     stream.leaveTunnel();
     stream.sendEnd(undefined);
-    if (stream.out.ended && !stream.over) this.#connection.finished(stream);
+    if (stream.out.ended && !stream.over) this.#connection.streams.finished(stream);
   }
 
   reset(): void {
     if (this.#over) return;
-    this.#connection.cancelStream(this.#stream);
+    this.#connection.streams.reset(this.#stream, H2Error.Cancel);
   }
 
   /** The stream is over, and may be another one soon. */
