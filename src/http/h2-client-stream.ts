@@ -22,10 +22,11 @@ const State = { Head: 0, Body: 1, Over: 2 } as const;
 type StateName = (typeof State)[keyof typeof State];
 
 /**
- * What an endpoint may send on one stream before we say that more may come, bytes. It bounds what is kept for a client that does not
- * read.
+ * What an endpoint may send of a response before its client has taken any of it, bytes; and what that grows to as the client takes it. So a
+ * client that reads nothing costs little, however many requests it has under way.
  */
-export const STREAM_WINDOW: number = 256 * 1024;
+export const STREAM_WINDOW: number = 64 * 1024;
+export const MAX_STREAM_WINDOW: number = 256 * 1024;
 
 /** One request to an endpoint of HTTP/2 and its response. Used again for other requests of the same connection. */
 export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
@@ -50,6 +51,8 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   /** Bytes that the endpoint may still send, and those taken that it was not told of. */
   #window = 0;
   #credit = 0;
+  /** Bytes that it may send ahead of the client at present. */
+  #ahead = STREAM_WINDOW;
   /** Protocol asked for by extended CONNECT, and the answer to the client's WebSocket key. */
   #upgrade = '';
   #accept = '';
@@ -86,6 +89,7 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
     this.#bodyLeft = -1;
     this.#paused = false;
     this.#window = STREAM_WINDOW;
+    this.#ahead = STREAM_WINDOW;
     this.#credit = 0;
     this.#upgrade = head.upgrade;
     this.#accept = '';
@@ -268,14 +272,17 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   /** That frame is over. */
   onFrameEnd(endStream: boolean): void {
     if (endStream) this.#onEnd(undefined);
-    else this.#widen(STREAM_WINDOW >> 1);
+    else this.#widen(this.#ahead >> 1);
   }
 
   /** Lets the endpoint send more when it has sent at least `least` bytes and they were taken. */
   #widen(least: number): void {
     if (this.#paused || this.#credit < least || this.#state !== State.Body) return;
-    this.#connection.output.writer.windowUpdate(this.id, this.#credit);
-    this.#window += this.#credit;
+    const ahead = this.#ahead;
+    if (this.#credit >= ahead >> 1) this.#ahead = Math.min(MAX_STREAM_WINDOW, ahead * 2);
+    const increment = this.#credit + this.#ahead - ahead;
+    this.#connection.output.writer.windowUpdate(this.id, increment);
+    this.#window += increment;
     this.#credit = 0;
   }
 

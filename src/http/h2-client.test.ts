@@ -9,7 +9,7 @@ import { requestHead } from '../../test/support/request-head.ts';
 import type { RequestHead } from '../model/message.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
 import { type H2ClientSettings, type H2ConnectionOwner, H2EndpointConnection } from './h2-client.ts';
-import { STREAM_WINDOW, type H2EndpointStream } from './h2-client-stream.ts';
+import { MAX_STREAM_WINDOW, STREAM_WINDOW, type H2EndpointStream } from './h2-client-stream.ts';
 import { Flag, FrameType, H2Error, PREFACE, Setting } from './h2-protocol.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
@@ -394,18 +394,38 @@ describe('a response', () => {
     const { stream, answer } = rig.ask();
     rig.peer.send(rig.fields(1, OK));
     rig.frames();
-    const piece = 'x'.repeat(16_384);
-    for (let sent = 0; sent < STREAM_WINDOW / 2; sent += piece.length) rig.peer.send(rig.data(1, piece));
-    expect(rig.frames()).toEqual([`WindowUpdate 1 ${STREAM_WINDOW / 2}`]);
+    const send = (bytes: number): void => {
+      for (let sent = 0; sent < bytes; sent += 16_384) rig.peer.send(rig.data(1, 'x'.repeat(16_384)));
+    };
+    // What the endpoint may send ahead grows with what the client takes: 64, 128, 256 KiB.
+    send(STREAM_WINDOW / 2);
+    expect(rig.frames()).toEqual([`WindowUpdate 1 ${STREAM_WINDOW / 2 + STREAM_WINDOW}`]);
+    send(STREAM_WINDOW);
+    expect(rig.frames()).toEqual([`WindowUpdate 1 ${STREAM_WINDOW + 2 * STREAM_WINDOW}`]);
+    send(MAX_STREAM_WINDOW / 2);
+    expect(rig.frames()).toEqual([`WindowUpdate 1 ${MAX_STREAM_WINDOW / 2}`]);
     runTurn(() => stream.pauseResponse());
-    for (let sent = 0; sent < STREAM_WINDOW; sent += piece.length) rig.peer.send(rig.data(1, piece));
+    send(MAX_STREAM_WINDOW);
     expect(rig.frames()).toEqual([]);
     time.advance(100_000);
     expect(answer.events).toEqual(['200']);
     runTurn(() => stream.resumeResponse());
-    expect(rig.frames()).toEqual([`WindowUpdate 1 ${STREAM_WINDOW}`]);
+    expect(rig.frames()).toEqual([`WindowUpdate 1 ${MAX_STREAM_WINDOW}`]);
     time.advance(60_000 + TICK_MS);
     expect(answer.events).toEqual(['200', 'response_body_timeout']);
+  });
+
+  test('a client that takes little gives the endpoint no more to send ahead', () => {
+    const rig = new Rig();
+    const { stream } = rig.ask();
+    rig.peer.send(rig.fields(1, OK));
+    rig.frames();
+    for (let round = 0; round < 4; round++) {
+      runTurn(() => stream.pauseResponse());
+      rig.peer.send(rig.data(1, 'x'.repeat(1000)));
+      runTurn(() => stream.resumeResponse());
+      expect(rig.frames()).toEqual(['WindowUpdate 1 1000']);
+    }
   });
 });
 

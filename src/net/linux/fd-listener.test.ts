@@ -27,3 +27,32 @@ test('what waits to be accepted is served when the listener stops', () => {
   listener.stop();
   expect(accepted).toBe(3);
 });
+
+test('when new connections take long to serve, fewer are fetched at a time, so that the open ones have their turn', async () => {
+  // Rounds of events: how many connections were accepted in each. Every one of them keeps us for a while.
+  const rounds: number[] = [];
+  let accepted = 0;
+  const listener = listenFd('127.0.0.1', 0, {
+    accept() {
+      accepted++;
+      const untilMs = performance.now() + 2;
+      while (performance.now() < untilMs);
+      return deaf;
+    },
+    released() {},
+  });
+  const script = `for n in $(seq 300); do exec {fd}<>/dev/tcp/127.0.0.1/${listener.port}; done; sleep 10`;
+  const clients = Bun.spawn(['bash', '-c', script]);
+  // They all wait before the first is accepted.
+  const untilMs = performance.now() + 1000;
+  while (performance.now() < untilMs);
+  while (accepted < 300) {
+    const before = accepted;
+    await new Promise((done) => setImmediate(done));
+    if (accepted > before) rounds.push(accepted - before);
+  }
+  listener.stop();
+  clients.kill();
+  expect(rounds[0]).toBeGreaterThan(8);
+  expect(Math.max(...rounds.slice(5))).toBeLessThanOrEqual(8);
+});

@@ -1,3 +1,4 @@
+import { systemClock } from '../../util/clock.ts';
 import { SocketConnection } from '../socket-connection.ts';
 import { isExhaustion } from '../exhaustion.ts';
 import type { Acceptor, ListeningSocket } from '../listen.ts';
@@ -10,8 +11,13 @@ import { FdTransport, setOption } from './fd-transport.ts';
 import { poller, type PollTarget } from './poller.ts';
 import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockaddr.ts';
 
-/** Connections fetched in one go, so that those that are open are not kept waiting. */
+/** Connections fetched in one go, at most. */
 const ACCEPTS_PER_EVENT = 64;
+/**
+ * When a round of events takes longer than this, fewer are fetched: new connections wait in the kernel, and those that are open are not kept
+ * waiting by all that the new ones bring, milliseconds.
+ */
+const LONG_ROUND_MS = 10;
 /** How long nothing is accepted when there is nothing left to do it with, milliseconds. */
 const EXHAUSTED_MS = 100;
 
@@ -21,6 +27,10 @@ class FdListener implements PollTarget, ListeningSocket {
   readonly #fd: number;
   readonly #acceptor: Acceptor;
   #open = true;
+  /** Connections fetched in one go at present. */
+  #most = ACCEPTS_PER_EVENT;
+  /** When the last go ended that left others waiting; 0 when none were. */
+  #leftMs = 0;
 
   constructor(fd: number, port: number, acceptor: Acceptor) {
     this.#fd = fd;
@@ -30,10 +40,17 @@ class FdListener implements PollTarget, ListeningSocket {
   }
 
   onEvents(): void {
-    this.#acceptUpTo(ACCEPTS_PER_EVENT);
+    if (this.#leftMs > 0) {
+      const long = systemClock.nowMs() - this.#leftMs > LONG_ROUND_MS;
+      this.#most = long ? Math.max(1, this.#most >> 1) : Math.min(ACCEPTS_PER_EVENT, this.#most << 1);
+    }
+    const all = this.#acceptUpTo(this.#most);
+    this.#leftMs = all ? 0 : systemClock.nowMs();
   }
 
-  #acceptUpTo(most: number): void {
+  /** Returns whether nobody was left waiting, as far as we know. */
+  #acceptUpTo(most: number): boolean {
+    let all = false;
     runTurn(() => {
       for (let count = 0; count < most && this.#open; count++) {
         offerRoom();
@@ -45,9 +62,11 @@ class FdListener implements PollTarget, ListeningSocket {
         const error = errno();
         if (error !== E.AGAIN && isExhaustion(errorName(error))) this.#rest(errorName(error));
         // The peer may have gone between the handshake and now; the next one is fetched with the next event.
+        all = true;
         return;
       }
     });
+    return all;
   }
 
   #serve(fd: number): void {
