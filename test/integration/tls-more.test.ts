@@ -11,25 +11,39 @@ const testOpenssl = testWith('openssl');
 const testCurl = testWith('openssl', 'curl');
 
 describe('TLS, more of it', () => {
-  testOpenssl('an OCSP response is shown to who asks for it', async () => {
+  /** The OCSP response for a certificate, made by its authority. */
+  function ocspResponse(ca: TestCa, name: string, cert: string): string {
+    const [index, request, response] = ['index.txt', 'request.der', 'ocsp.der'].map((one) =>
+      ca.file(`${name}-${one}`),
+    );
+    const serial = openssl(`x509 -in ${cert} -noout -serial`).trim().replace('serial=', '');
+    writeFileSync(index!, `V\t350101000000Z\t\t${serial}\tunknown\t/CN=${name}\n`);
+    openssl(`ocsp -issuer ${ca.cert} -cert ${cert} -no_nonce -reqout ${request}`);
+    const signer = `-CA ${ca.cert} -rsigner ${ca.cert} -rkey ${ca.file('ca.key')}`;
+    openssl(`ocsp -index ${index} ${signer} -ndays 7 -reqin ${request} -respout ${response}`);
+    return response!;
+  }
+
+  testOpenssl('an OCSP response is shown to who asks for it, that of the certificate', async () => {
     using ca = new TestCa();
     await using endpoint = await ScriptedEndpoint.start();
-    const certificate = ca.issue('a.example');
-    const response = ca.file('ocsp.der');
-    const serial = openssl(`x509 -in ${certificate.cert} -noout -serial`).trim().replace('serial=', '');
-    writeFileSync(ca.file('index.txt'), `V\t350101000000Z\t\t${serial}\tunknown\t/CN=a.example\n`);
-    const asked = `-issuer ${ca.cert} -cert ${certificate.cert} -no_nonce -reqout ${ca.file('request.der')}`;
-    openssl(`ocsp ${asked}`);
-    const signer = `-CA ${ca.cert} -rsigner ${ca.cert} -rkey ${ca.file('ca.key')}`;
-    openssl(
-      `ocsp -index ${ca.file('index.txt')} ${signer} -ndays 7 -reqin ${ca.file('request.der')} -respout ${response}`,
-    );
+    const names = ['a.example'];
+    const first = ca.issue('ec', { names });
+    const second = ca.issue('rsa', { names, kind: 'rsa' });
+    const bare = ca.issue('b.example');
+    const serial = (one: string): string => openssl(`x509 -in ${one} -noout -serial`).trim().split('=')[1]!;
     await using pointsman = await startPointsman({
       listeners: [
         {
           name: 'secure',
           address: '127.0.0.1:0',
-          tls: { certificates: [{ ...certificate, ocspResponse: response }] },
+          tls: {
+            certificates: [
+              { ...first, ocspResponse: ocspResponse(ca, 'ec', first.cert) },
+              { ...second, ocspResponse: ocspResponse(ca, 'rsa', second.cert) },
+              bare,
+            ],
+          },
           routes: [{ pool: 'web' }],
         },
       ],
@@ -41,7 +55,14 @@ describe('TLS, more of it', () => {
       const said = await opensslTalk(`${at} ${version} -status`);
       expect(said).toContain('OCSP Response Status: successful (0x0)');
       expect(said).toContain('Cert Status: good');
+      expect(said).toContain(`Serial Number: ${serial(first.cert)}`);
       expect(await opensslTalk(`${at} ${version}`)).not.toContain('OCSP Response Status');
+      // Who can verify RSA only is shown that certificate, with what was said of it.
+      const other = await opensslTalk(`${at} ${version} -status -sigalgs RSA-PSS+SHA256`);
+      expect(other).toContain('Cert Status: good');
+      expect(other).toContain(`Serial Number: ${serial(second.cert)}`);
+      const none = await opensslTalk(`${at.replace('a.example', 'b.example')} ${version} -status`);
+      expect(none).toContain('OCSP response: no response sent');
     }
   });
 
@@ -138,10 +159,10 @@ describe('TLS, more of it', () => {
 pools: [{ name: web, endpoints: [10.0.0.1:80] }]
 `,
         );
-      write(', ciphers: [NO-SUCH-CIPHER]');
+      write(', ciphers: [ECDHE-ECDSA-AES128-GCM-SHA256, NO-SUCH-CIPHER]');
       const refused = await cli(['check', '-c', file]);
       expect(refused.code).toBe(2);
-      expect(refused.err).toContain('listener secure: TLS: ciphers: no cipher match');
+      expect(refused.err).toContain('listener secure: TLS: ciphers: NO-SUCH-CIPHER: no cipher match');
       write('');
       expect((await cli(['check', '-c', file])).code).toBe(0);
       const secure = await cli(['explain', 'GET', 'https://a.example/x', '-c', file]);

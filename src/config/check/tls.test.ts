@@ -99,6 +99,10 @@ describe('files that TLS names', () => {
         `${at}.cert: the certificate in "old.pem" expired on DATE; replace the file by a renewed one`,
       ],
       [
+        one('a.pem', 'a.key', ', ocspResponse: right'),
+        `${at}.ocspResponse: "right" is not an OCSP response in DER; openssl ocsp -respout FILE writes one`,
+      ],
+      [
         one('locked.pem', 'locked.key'),
         `${at}.key: the private key in "locked.key" has a passphrase; name a file that holds it as passphraseFile`,
       ],

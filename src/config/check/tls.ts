@@ -6,6 +6,7 @@ import type { Config } from '../schema/config.ts';
 import type { ListenerTlsConfig, NamedFile, PoolTlsConfig } from '../schema/tls.ts';
 import { checkCertificate, type GoodCertificate, readCertificates } from './certificates.ts';
 import { fill, type ReadFile } from './named-files.ts';
+import { ocspProblem } from './ocsp-response.ts';
 import type { Report } from './report.ts';
 import { readStored } from './stored-certificates.ts';
 
@@ -70,7 +71,8 @@ function checkListenerTls(
   for (const [index, one] of certificates.entries()) {
     const place = [...at, 'certificates', index];
     if (one === undefined) continue;
-    fill(one.ocspResponse, [...place, 'ocspResponse'], report, readFile);
+    if (fill(one.ocspResponse, [...place, 'ocspResponse'], report, readFile))
+      checkOcspResponse(one.ocspResponse, [...place, 'ocspResponse'], report);
     const found = checkCertificate(one, place, report, readFile, nowMs);
     if (found === undefined) continue;
     checkTwice(found, good, place, report);
@@ -161,6 +163,13 @@ function checkClients(
     message,
     hint: 'PEM begins with -----BEGIN X509 CRL-----',
   });
+}
+
+function checkOcspResponse(file: NamedFile, at: Path, report: Report): void {
+  const problem = ocspProblem(Buffer.from(file.content, 'latin1'));
+  if (problem === undefined) return;
+  const hint = 'openssl ocsp -respout FILE writes one';
+  report.error({ code: 'value', at, message: `${JSON.stringify(file.path)} ${problem}`, hint });
 }
 
 function checkTicketKeys(file: NamedFile, at: Path, report: Report): void {

@@ -31,10 +31,10 @@ test('what waits to be accepted is served when the listener stops', () => {
 test('when new connections take long to serve, fewer are fetched at a time, so that the open ones have their turn', async () => {
   // Rounds of events: how many connections were accepted in each. Every one of them keeps us for a while.
   const rounds: number[] = [];
-  let accepted = 0;
+  const seen = { accepted: 0 };
   const listener = listenFd('127.0.0.1', 0, {
     accept() {
-      accepted++;
+      seen.accepted++;
       const untilMs = performance.now() + 2;
       while (performance.now() < untilMs);
       return deaf;
@@ -46,10 +46,10 @@ test('when new connections take long to serve, fewer are fetched at a time, so t
   // They all wait before the first is accepted.
   const untilMs = performance.now() + 1000;
   while (performance.now() < untilMs);
-  while (accepted < 300) {
-    const before = accepted;
+  while (seen.accepted < 300) {
+    const before = seen.accepted;
     await new Promise((done) => setImmediate(done));
-    if (accepted > before) rounds.push(accepted - before);
+    if (seen.accepted > before) rounds.push(seen.accepted - before);
   }
   listener.stop();
   clients.kill();

@@ -37,10 +37,15 @@ function must(result: number | Handle | null, what: string): void {
   throw new TlsSettingsError(text === '' ? what : `${what}: ${text}`);
 }
 
+/** What some editors put in front of a text (UTF-8), each byte a character. */
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
+
 /** Runs `use` on what `text` holds, as a file of the library. */
 function withText<T>(text: string | Buffer, use: (bio: Handle) => T): T {
   const { crypto } = openSsl();
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(
+    typeof text === 'string' && text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text,
+  );
   const bio = crypto.BIO_new(crypto.BIO_s_mem());
   if (bio === null) throw new TlsSettingsError('no memory');
   try {
@@ -61,6 +66,19 @@ function readAll(text: string, read: (bio: Handle) => Handle | null): Handle[] {
   });
 }
 
+/** Lists of which every name is known. */
+const known = new Set<string>();
+
+/** Sets a list of names by `set`. The library passes over names that it does not know, so each is tried by itself first. */
+function setList(what: string, list: string, set: (list: Buffer) => number): void {
+  const key = `${what} ${list}`;
+  if (!known.has(key)) {
+    for (const name of list.split(':')) must(set(cText(name)), `${what}: ${name}`);
+    known.add(key);
+  }
+  must(set(cText(list)), what);
+}
+
 /** A context with what both sides have in common. */
 export function createContext(settings: ProtocolSettings, server: boolean): Handle {
   const { ssl } = openSsl();
@@ -78,9 +96,9 @@ export function createContext(settings: ProtocolSettings, server: boolean): Hand
       ssl.SSL_CTX_ctrl(context, CTRL.SET_MAX_PROTO_VERSION, VERSION[settings.maxVersion], null),
       'maxVersion',
     );
-    must(ssl.SSL_CTX_set_cipher_list(context, cText(settings.ciphers)), 'ciphers');
-    must(ssl.SSL_CTX_set_ciphersuites(context, cText(settings.cipherSuites)), 'cipherSuites');
-    must(ssl.SSL_CTX_ctrl(context, CTRL.SET_GROUPS_LIST, 0, cText(settings.curves)), 'curves');
+    setList('ciphers', settings.ciphers, (list) => ssl.SSL_CTX_set_cipher_list(context, list));
+    setList('cipherSuites', settings.cipherSuites, (list) => ssl.SSL_CTX_set_ciphersuites(context, list));
+    setList('curves', settings.curves, (list) => ssl.SSL_CTX_ctrl(context, CTRL.SET_GROUPS_LIST, 0, list));
     ssl.SSL_CTX_set_verify(context, VERIFY_NONE, null);
     return context;
   } catch (error) {
@@ -89,8 +107,11 @@ export function createContext(settings: ProtocolSettings, server: boolean): Hand
   }
 }
 
-/** Gives a context one certificate with its chain and key; one of each kind of key may be there. */
-export function useCertificate(context: Handle, cert: string, key: string, passphrase: string): void {
+/**
+ * Gives a context one certificate with its chain and key; one of each kind of key may be there. Returns the library's object, which lives as
+ * long as the context.
+ */
+export function useCertificate(context: Handle, cert: string, key: string, passphrase: string): Handle {
   const { ssl, crypto } = openSsl();
   const [leaf, ...chain] = readAll(cert, (bio) => crypto.PEM_read_bio_X509(bio, null, null, null));
   if (leaf === undefined) throw new TlsSettingsError('there is no certificate in it');
@@ -107,6 +128,7 @@ export function useCertificate(context: Handle, cert: string, key: string, passp
     );
     for (const one of chain)
       must(ssl.SSL_CTX_ctrl(context, CTRL.CHAIN_CERT, 1, one), 'a certificate of the chain cannot be used');
+    return leaf;
   } finally {
     if (privateKey !== null) crypto.EVP_PKEY_free(privateKey);
     for (const one of [leaf, ...chain]) crypto.X509_free(one);

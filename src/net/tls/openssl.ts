@@ -56,6 +56,7 @@ function loadSsl() {
       args: [pointer, pointer, pointer, u32, pointer, u32],
       returns: i32,
     },
+    SSL_get_certificate: { args: [pointer], returns: pointer },
     SSL_get1_peer_certificate: { args: [pointer], returns: pointer },
     SSL_get0_verified_chain: { args: [pointer], returns: pointer },
     SSL_get1_session: { args: [pointer], returns: pointer },

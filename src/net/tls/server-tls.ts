@@ -90,6 +90,17 @@ function selectProtocol(): JSCallback {
   return selecting;
 }
 
+/** @throws TlsSettingsError naming the certificate that cannot be used. */
+function use(context: Handle, certificate: ServerCertificate): void {
+  const { cert, key, passphrase, staple } = certificate;
+  try {
+    staplesWith(context, useCertificate(context, cert, key, passphrase), staple);
+  } catch (error) {
+    if (!(error instanceof TlsSettingsError)) throw error;
+    throw new TlsSettingsError(`certificate for ${namesOf(certificate).join(', ')}: ${error.message}`);
+  }
+}
+
 /** Connections that are open have a share in the context of the library; the last one frees it. */
 const contexts = new FinalizationRegistry((handle: Handle) => openSsl().ssl.SSL_CTX_free(handle));
 
@@ -169,9 +180,7 @@ export class ServerTls {
     const settings = this.#settings;
     const handle = createContext(settings, true);
     const context = new ServerContext(handle, this.#offered, [...new Set(group.flatMap(namesOf))]);
-    for (const { cert, key, passphrase } of group) useCertificate(handle, cert, key, passphrase);
-    const staple = group.find((one) => one.staple !== undefined)?.staple;
-    if (staple !== undefined) staplesWith(handle, staple);
+    for (const one of group) use(handle, one);
     // Sessions are resumed only with the same names, listener and demands on clients (CVE-2025-23419), and outlive a renewal.
     const identity = createHash('sha256').update(settings.name);
     for (const one of group) identity.update(JSON.stringify(namesOf(one)));

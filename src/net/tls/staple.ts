@@ -5,25 +5,34 @@ import { CTRL, type Handle, openSsl } from './openssl.ts';
 const OK = 0;
 const NOACK = 3;
 
-const callbacks = new Map<string, JSCallback>();
+/** OCSP responses (DER) by the certificates of the library that they are about. */
+const responses = new Map<Handle, Buffer>();
 
-/** Shows `response`, an OCSP response in DER, to clients that ask for one (RFC 6066 section 8). */
-export function staplesWith(context: Handle, response: Buffer): void {
-  const key = response.toString('latin1');
-  let callback = callbacks.get(key);
-  if (callback === undefined) {
-    callback = new JSCallback(
-      (ssl: Handle) => {
-        const library = openSsl();
-        const copy = library.crypto.CRYPTO_malloc(response.length, null, 0);
-        if (copy === null) return NOACK;
-        library.crypto.memcpy(copy, response, response.length);
-        library.ssl.SSL_ctrl(ssl, CTRL.SET_TLSEXT_STATUS_REQ_OCSP_RESP, response.length, copy);
-        return OK;
-      },
-      { args: ['ptr', 'ptr'], returns: 'i32' },
-    );
-    callbacks.set(key, callback);
+let stapling: JSCallback | undefined;
+
+/** Called by the library within a handshake, when the client asks and its certificate has been chosen. */
+function staple(ssl: Handle): number {
+  const library = openSsl();
+  const certificate = library.ssl.SSL_get_certificate(ssl);
+  const response = certificate === null ? undefined : responses.get(certificate);
+  if (response === undefined) return NOACK;
+  const copy = library.crypto.CRYPTO_malloc(response.length, null, 0);
+  if (copy === null) return NOACK;
+  library.crypto.memcpy(copy, response, response.length);
+  library.ssl.SSL_ctrl(ssl, CTRL.SET_TLSEXT_STATUS_REQ_OCSP_RESP, response.length, copy);
+  return OK;
+}
+
+/**
+ * Shows `response`, an OCSP response in DER, to clients that ask for one and are shown `certificate` (RFC 6066 section 8); with undefined
+ * nothing. To be said of every certificate that is used: a new one may lie where one that is gone has lain.
+ */
+export function staplesWith(context: Handle, certificate: Handle, response: Buffer | undefined): void {
+  if (response === undefined) {
+    responses.delete(certificate);
+    return;
   }
-  openSsl().ssl.SSL_CTX_callback_ctrl(context, CTRL.SET_TLSEXT_STATUS_REQ_CB, callback.ptr);
+  responses.set(certificate, response);
+  stapling ??= new JSCallback(staple, { args: ['ptr', 'ptr'], returns: 'i32' });
+  openSsl().ssl.SSL_CTX_callback_ctrl(context, CTRL.SET_TLSEXT_STATUS_REQ_CB, stapling.ptr);
 }
