@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Log } from '../model/ports.ts';
@@ -199,4 +199,59 @@ test('a lock that was left behind is taken over after a while', () => {
   expect(storage.lock('a.example', Date.now())).toBe(true);
   expect(storage.lock('a.example', Date.now())).toBe(false);
   expect(storage.lock('a.example', Date.now() + HOUR_MS)).toBe(true);
+});
+
+test('the lock of a process of this machine that is gone is taken over at once', () => {
+  const file = join(storage.directory, 'certificates', 'a.example.lock');
+  const gone = spawnSync('true').pid;
+  writeFileSync(file, `${hostname()} ${gone} 0123456789ab\n`);
+  expect(storage.lock('a.example', Date.now())).toBe(true);
+  // That of another machine, of one that lives, or in whatever other words, is not.
+  for (const other of [
+    `elsewhere ${gone} 0123456789ab\n`,
+    `${hostname()} ${process.ppid} 0123456789ab\n`,
+    '',
+    '17\n',
+  ]) {
+    writeFileSync(file, other);
+    expect(storage.lock('a.example', Date.now())).toBe(false);
+  }
+  // After a restart of a container the same number is somebody else.
+  writeFileSync(file, `${hostname()} ${process.pid} 0123456789ab\n`);
+  expect(storage.lock('a.example', Date.now())).toBe(true);
+  expect(storage.lock('a.example', Date.now())).toBe(false);
+});
+
+test('a lock that could not be written, as on a full disk, is not left behind', () => {
+  // A process that may write no byte into a file.
+  const script = `
+    import { AcmeStorage } from ${JSON.stringify(join(import.meta.dir, 'storage.ts'))};
+    process.on('SIGXFSZ', () => {});
+    try { new AcmeStorage(process.argv[2]).lock('a.example', Date.now()); } catch (error) { process.exit(error.code === 'EFBIG' ? 7 : 8); }
+  `;
+  const file = join(storage.directory, 'script.ts');
+  writeFileSync(file, script);
+  const run = spawnSync('bash', [
+    '-c',
+    'ulimit -f 0; exec "$@"',
+    'bash',
+    process.execPath,
+    file,
+    storage.directory,
+  ]);
+  expect({ status: run.status, said: String(run.stderr) }).toEqual({ status: 7, said: '' });
+  expect(storage.lock('a.example', Date.now())).toBe(true);
+});
+
+withOpenssl('a lock that cannot be given back does not end the work', async () => {
+  storage.unlock = () => {
+    throw new Error('read-only file system');
+  };
+  const kept = keeper();
+  kept.want([['a.example'], ['b.example']]);
+  await pass(0);
+  await pass(0);
+  expect(asked).toEqual([['a.example'], ['b.example']]);
+  expect(events).toContain('certificate-lock-stays');
+  expect(clock.pending).toBe(1);
 });

@@ -114,6 +114,10 @@ export class CertificateKeeper {
       if (!storage.lock(name, clock.wallMs())) {
         // It will be there soon; if not, it is our turn then.
         kept.nextAttemptMs = clock.wallMs() + pauseMs(1, random);
+        log.info('certificate-ordered-elsewhere', {
+          name,
+          nextAttempt: new Date(kept.nextAttemptMs).toISOString(),
+        });
         return;
       }
     } catch (error) {
@@ -137,7 +141,16 @@ export class CertificateKeeper {
     } catch (error) {
       this.#failed(kept, error);
     } finally {
-      storage.unlock(name);
+      this.#unlock(name);
+    }
+  }
+
+  /** A lock that cannot be taken away, as when the disk has become read-only, ends by itself. */
+  #unlock(name: string): void {
+    try {
+      this.#deps.storage.unlock(name);
+    } catch (error) {
+      this.#deps.log.warn('certificate-lock-stays', { name, reason: reasonOf(error) });
     }
   }
 

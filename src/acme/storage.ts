@@ -9,6 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 import { storedFiles } from '../config/schema/acme.ts';
@@ -43,6 +44,16 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
+/** Whether a process of this machine lives. */
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
 function isOlderThan(path: string, thenMs: number): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && stats.mtimeMs < thenMs;
@@ -64,6 +75,8 @@ function isOlderThan(path: string, thenMs: number): boolean {
  */
 export class AcmeStorage implements ChallengeSource {
   readonly directory: string;
+  /** Tells us from a process that had our number before a restart. */
+  readonly #self = randomBytes(6).toString('hex');
 
   /** @param directory Absolute. Made by `prepare`. */
   constructor(directory: string) {
@@ -201,18 +214,29 @@ export class AcmeStorage implements ChallengeSource {
 
   /**
    * Takes the right to order this certificate, among all processes and machines that share the directory; false when another has it.
-   * Who dies with it loses it after a while.
+   * Who dies with it loses it: at once on the same machine, otherwise after a while.
+   * @throws Error of the file system.
    */
   lock(name: string, nowMs: number): boolean {
     const file = this.#lockFile(name);
-    if (isOlderThan(file, nowMs - ABANDONED_MS)) rmSync(file, { force: true });
+    if (isOlderThan(file, nowMs - ABANDONED_MS) || this.#isOrphan(file)) rmSync(file, { force: true });
     try {
-      writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+      writeFileSync(file, `${hostname()} ${process.pid} ${this.#self}\n`, { flag: 'wx', mode: 0o600 });
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
+      // On a full disk there is a file now, of nobody.
+      rmSync(file, { force: true });
       throw error;
     }
+  }
+
+  /** Its owner was a process of this machine that is gone. */
+  #isOrphan(file: string): boolean {
+    const [host, number, self] = readIfThere(file)?.trim().split(' ') ?? [];
+    if (host !== hostname() || self === undefined) return false;
+    const pid = Number(number);
+    return pid === process.pid ? self !== this.#self : !lives(pid);
   }
 
   unlock(name: string): void {
