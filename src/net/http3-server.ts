@@ -72,7 +72,7 @@ export interface Http3Server {
   stop(): void;
 }
 
-/** Bodies of up to this many bytes leave in one piece, bytes. */
+/** Bodies of up to this many bytes leave in one piece, if they have a type: the runtime would invent one, which makes browsers save the page. */
 const LONGEST_WHOLE = 64 * 1024;
 
 /** The runtime holds idle timeouts of up to this many seconds. */
@@ -205,7 +205,8 @@ class RuntimeExchange implements Http3Exchange {
   respond(status: number, fields: Headers, length: number | undefined): void {
     if (this.#answered || this.#over) return;
     const init = { status, headers: fields };
-    if (length !== undefined && length > 0 && length <= LONGEST_WHOLE) {
+    const whole = length !== undefined && length > 0 && length <= LONGEST_WHOLE;
+    if (whole && fields.has('content-type')) {
       this.#whole = init;
       return;
     }

@@ -230,6 +230,21 @@ describe('HTTP/3', () => {
     await eventually(() => left);
   });
 
+  test('a response without a type is not given one', async () => {
+    await using typeless = await ScriptedEndpoint.start(async (wire) => {
+      await wire.request();
+      wire.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
+      wire.close();
+    });
+    await using other = await startPointsman({
+      ...config(),
+      pools: [{ name: 'web', endpoints: [typeless.name] }, config().pools![1]!],
+    });
+    const { host, port } = other.address();
+    const answer = await fetch(`https://${host}:${port}/`, { protocol: 'http3', tls: LOOSE } as RequestInit);
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual([null, 'hello']);
+  });
+
   for (const [what, length] of [
     ['short', 100],
     ['long', 10_000_000],
@@ -237,7 +252,9 @@ describe('HTTP/3', () => {
     test(`a ${what} response that is cut does not look whole`, async () => {
       await using cutting = await ScriptedEndpoint.start(async (wire) => {
         await wire.request();
-        wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(50)}`);
+        wire.send(
+          `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(50)}`,
+        );
         await Bun.sleep(50);
         wire.reset();
       });
