@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -220,14 +222,22 @@ export class AcmeStorage implements ChallengeSource {
   lock(name: string, nowMs: number): boolean {
     const file = this.#lockFile(name);
     if (isOlderThan(file, nowMs - ABANDONED_MS) || this.#isOrphan(file)) rmSync(file, { force: true });
+    let lock: number;
     try {
-      writeFileSync(file, `${hostname()} ${process.pid} ${this.#self}\n`, { flag: 'wx', mode: 0o600 });
-      return true;
+      lock = openSync(file, 'wx', 0o600);
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
-      // On a full disk there is a file now, of nobody.
+      throw error;
+    }
+    try {
+      writeFileSync(lock, `${hostname()} ${process.pid} ${this.#self}\n`);
+      return true;
+    } catch (error) {
+      // On a full disk there would be a lock of nobody now.
       rmSync(file, { force: true });
       throw error;
+    } finally {
+      closeSync(lock);
     }
   }
 
