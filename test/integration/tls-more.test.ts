@@ -64,7 +64,7 @@ describe('TLS, more of it', () => {
       const none = await opensslTalk(`${at.replace('a.example', 'b.example')} ${version} -status`);
       expect(none).toContain('OCSP response: no response sent');
     }
-  });
+  }, 30_000);
 
   testOpenssl(
     'our order of ciphers counts, but who has ChaCha20 first gets it; one ticket comes',

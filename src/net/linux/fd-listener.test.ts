@@ -55,4 +55,4 @@ test('when new connections take long to serve, fewer are fetched at a time, so t
   clients.kill();
   expect(rounds[0]).toBeGreaterThan(8);
   expect(Math.max(...rounds.slice(5))).toBeLessThanOrEqual(8);
-});
+}, 30_000);
