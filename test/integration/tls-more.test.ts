@@ -24,47 +24,51 @@ describe('TLS, more of it', () => {
     return response!;
   }
 
-  testOpenssl('an OCSP response is shown to who asks for it, that of the certificate', async () => {
-    using ca = new TestCa();
-    await using endpoint = await ScriptedEndpoint.start();
-    const names = ['a.example'];
-    const first = ca.issue('ec', { names });
-    const second = ca.issue('rsa', { names, kind: 'rsa' });
-    const bare = ca.issue('b.example');
-    const serial = (one: string): string => openssl(`x509 -in ${one} -noout -serial`).trim().split('=')[1]!;
-    await using pointsman = await startPointsman({
-      listeners: [
-        {
-          name: 'secure',
-          address: '127.0.0.1:0',
-          tls: {
-            certificates: [
-              { ...first, ocspResponse: ocspResponse(ca, 'ec', first.cert) },
-              { ...second, ocspResponse: ocspResponse(ca, 'rsa', second.cert) },
-              bare,
-            ],
+  testOpenssl(
+    'an OCSP response is shown to who asks for it, that of the certificate',
+    async () => {
+      using ca = new TestCa();
+      await using endpoint = await ScriptedEndpoint.start();
+      const names = ['a.example'];
+      const first = ca.issue('ec', { names });
+      const second = ca.issue('rsa', { names, kind: 'rsa' });
+      const bare = ca.issue('b.example');
+      const serial = (one: string): string => openssl(`x509 -in ${one} -noout -serial`).trim().split('=')[1]!;
+      await using pointsman = await startPointsman({
+        listeners: [
+          {
+            name: 'secure',
+            address: '127.0.0.1:0',
+            tls: {
+              certificates: [
+                { ...first, ocspResponse: ocspResponse(ca, 'ec', first.cert) },
+                { ...second, ocspResponse: ocspResponse(ca, 'rsa', second.cert) },
+                bare,
+              ],
+            },
+            routes: [{ pool: 'web' }],
           },
-          routes: [{ pool: 'web' }],
-        },
-      ],
-      pools: [{ name: 'web', endpoints: [endpoint.name] }],
-    });
-    const { port } = pointsman.address('secure');
-    const at = `s_client -connect 127.0.0.1:${port} -servername a.example`;
-    for (const version of ['-tls1_3', '-tls1_2']) {
-      const said = await opensslTalk(`${at} ${version} -status`);
-      expect(said).toContain('OCSP Response Status: successful (0x0)');
-      expect(said).toContain('Cert Status: good');
-      expect(said).toContain(`Serial Number: ${serial(first.cert)}`);
-      expect(await opensslTalk(`${at} ${version}`)).not.toContain('OCSP Response Status');
-      // Who can verify RSA only is shown that certificate, with what was said of it.
-      const other = await opensslTalk(`${at} ${version} -status -sigalgs RSA-PSS+SHA256`);
-      expect(other).toContain('Cert Status: good');
-      expect(other).toContain(`Serial Number: ${serial(second.cert)}`);
-      const none = await opensslTalk(`${at.replace('a.example', 'b.example')} ${version} -status`);
-      expect(none).toContain('OCSP response: no response sent');
-    }
-  }, 30_000);
+        ],
+        pools: [{ name: 'web', endpoints: [endpoint.name] }],
+      });
+      const { port } = pointsman.address('secure');
+      const at = `s_client -connect 127.0.0.1:${port} -servername a.example`;
+      for (const version of ['-tls1_3', '-tls1_2']) {
+        const said = await opensslTalk(`${at} ${version} -status`);
+        expect(said).toContain('OCSP Response Status: successful (0x0)');
+        expect(said).toContain('Cert Status: good');
+        expect(said).toContain(`Serial Number: ${serial(first.cert)}`);
+        expect(await opensslTalk(`${at} ${version}`)).not.toContain('OCSP Response Status');
+        // Who can verify RSA only is shown that certificate, with what was said of it.
+        const other = await opensslTalk(`${at} ${version} -status -sigalgs RSA-PSS+SHA256`);
+        expect(other).toContain('Cert Status: good');
+        expect(other).toContain(`Serial Number: ${serial(second.cert)}`);
+        const none = await opensslTalk(`${at.replace('a.example', 'b.example')} ${version} -status`);
+        expect(none).toContain('OCSP response: no response sent');
+      }
+    },
+    30_000,
+  );
 
   testOpenssl(
     'our order of ciphers counts, but who has ChaCha20 first gets it; one ticket comes',
