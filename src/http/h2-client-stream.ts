@@ -57,8 +57,8 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   #upgrade = '';
   #accept = '';
   #tunnel: H2EndpointTunnel | undefined = undefined;
-  /** The request switches protocols, which the endpoint does not do. */
-  #refused = false;
+  /** Why the endpoint would not take the request. */
+  #objection: FailureCode | undefined = undefined;
 
   constructor(connection: H2EndpointConnection, wheel: TimerWheel) {
     this.#connection = connection;
@@ -100,8 +100,8 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
       const key = head.fields.get(WEBSOCKET_KEY);
       if (key !== undefined) this.#accept = webSocketAccept(key);
     }
-    this.#refused = head.upgrade !== '' && !connection.connectProtocol;
-    if (this.#refused) {
+    this.#objection = connection.objection(head);
+    if (this.#objection !== undefined) {
       // Later: who asked does not expect an answer before this returns.
       atBatchEnd(this);
       return;
@@ -111,7 +111,10 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   }
 
   onBatchEnd(): void {
-    if (this.#refused && this.#state === State.Head) this.fail('endpoint_upgrade', '', -1);
+    if (this.#objection === undefined || this.#state !== State.Head) return;
+    const detail =
+      this.#objection === 'request_head_too_large' ? 'SETTINGS_MAX_HEADER_LIST_SIZE of the endpoint' : '';
+    this.fail(this.#objection, detail, -1);
   }
 
   /** The endpoint has its time while it is its turn: not while the client still sends, or does not read. */

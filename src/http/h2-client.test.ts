@@ -285,6 +285,24 @@ describe('a request', () => {
     expect(rig.frames()).toEqual(['Data 1 end "bye"']);
     expect(rig.connection.busy).toBe(false);
   });
+
+  test('is not sent when its fields are more than the endpoint takes: it might close the connection of all', async () => {
+    const rig = new Rig({}, settings([Setting.MaxHeaderListSize, 400]));
+    const other = rig.ask().answer;
+    // The pseudo-fields are 29 bytes of names, 14 of values and 32 for each of the four; X is 33 and its value.
+    const fits = rig.ask(requestHead('GET', '/', 'Host: a.test', `X: ${'x'.repeat(150)}`));
+    const large = rig.ask(requestHead('GET', '/', 'Host: a.test', `X: ${'x'.repeat(250)}`));
+    await Promise.resolve();
+    expect([fits.answer.events, large.answer.events]).toEqual([[], ['request_head_too_large']]);
+    expect(rig.frames().map((one) => one.slice(0, 9))).toEqual(['Headers 1', 'Headers 3']);
+    rig.peer.send(rig.fields(1, OK, END));
+    expect(other.events).toEqual(['200', 'end']);
+    // The endpoint takes more now.
+    rig.peer.send(settings([Setting.MaxHeaderListSize, 1000]));
+    rig.frames();
+    rig.ask(requestHead('GET', '/', 'Host: a.test', `X: ${'x'.repeat(250)}`));
+    expect(rig.frames().map((one) => one.slice(0, 9))).toEqual(['Headers 5']);
+  });
 });
 
 describe('a response', () => {

@@ -18,7 +18,7 @@ import {
   PREFACE,
   Setting,
 } from './h2-protocol.ts';
-import { writeRequestHead } from './h2-request-head.ts';
+import { headListBytes, writeRequestHead } from './h2-request-head.ts';
 import { responseBlock, ResponseMemo } from './h2-response.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { MAX_INTERIM } from './h1-client.ts';
@@ -106,6 +106,8 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
   #over = false;
   #peerStreams = Number.POSITIVE_INFINITY;
   #connectProtocol = false;
+  /** The largest field list that the endpoint takes, bytes. */
+  #peerListBytes = Number.POSITIVE_INFINITY;
   /** Bytes taken of the connection's window that the endpoint was not told of. */
   #credit = 0;
   /** Whose DATA is being read. */
@@ -167,9 +169,15 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
     return this.#open > 0;
   }
 
-  /** Whether the endpoint takes extended CONNECT (RFC 8441). */
-  get connectProtocol(): boolean {
-    return this.#connectProtocol;
+  /**
+   * Why the endpoint would not take this request; undefined when it would. Some close the connection on a head that is larger than they have
+   * said, and with it what others have under way.
+   */
+  objection(head: RequestHead): FailureCode | undefined {
+    if (head.upgrade !== '' && !this.#connectProtocol) return 'endpoint_upgrade';
+    if (this.#peerListBytes === Number.POSITIVE_INFINITY || headListBytes(head) <= this.#peerListBytes)
+      return undefined;
+    return 'request_head_too_large';
   }
 
   /** A stream for one exchange; there is room. Its `sendRequest` follows at once. */
@@ -423,6 +431,9 @@ export class H2EndpointConnection implements ConnectionHandler, FrameSink, Batch
         if (value < MIN_MAX_FRAME || value > MAX_MAX_FRAME)
           this.#fail(H2Error.ProtocolError, 'MAX_FRAME_SIZE is out of range');
         else this.output.heads.maxFrame = value;
+        break;
+      case Setting.MaxHeaderListSize:
+        this.#peerListBytes = value;
         break;
       case Setting.EnableConnectProtocol:
         if (value > 1 || (value === 0 && this.#connectProtocol))

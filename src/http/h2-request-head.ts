@@ -2,6 +2,7 @@ import { Framing, type RequestHead } from '../model/message.ts';
 import { HeadStart } from './h2-head-start.ts';
 import type { ConnectionOutput } from './h2-output.ts';
 import type { StreamOutput } from './h2-stream-output.ts';
+import { listBytes } from './hpack-fields.ts';
 
 /** Filled for each request anew. */
 const first = new HeadStart();
@@ -28,4 +29,12 @@ export function writeRequestHead(
   first.acceptsTrailers = head.acceptsTrailers;
   first.expectContinue = head.expectContinue;
   output.sendRequest(stream, first, head.fields, endStream);
+}
+
+/** `:method`, `:scheme`, `:authority` and `:path`: their names, the longest scheme, and what each counts for beyond that. */
+const PSEUDO_BYTES = 29 + 'https'.length + 4 * 32;
+
+/** The size of the field list that `writeRequestHead` makes of this (RFC 9113 section 6.5.2), bytes; a few more or less for fields of ours. */
+export function headListBytes({ method, authority, path, query, fields }: RequestHead): number {
+  return PSEUDO_BYTES + method.length + authority.length + path.length + query.length + listBytes(fields);
 }

@@ -19,6 +19,25 @@ export function encodedBlockRoom(block: FieldBlock | undefined): number {
   return block === undefined ? 0 : block.bytes.length + block.lines.length * FIELD_ROOM;
 }
 
+/** What each field counts for beyond its name and value, and what a ready-made line has in place of that. */
+const LIST_OVERHEAD = 32;
+const LINE_OVERHEAD = ': \r\n'.length;
+
+/** The size of these fields as SETTINGS_MAX_HEADER_LIST_SIZE means it (RFC 9113 section 6.5.2), bytes. */
+export function listBytes(fields: Fields): number {
+  const { count, at, added, block } = fields;
+  let size = 0;
+  for (let index = 0; index < count; index++) {
+    if (fields.isDropped(index)) continue;
+    const place = index * 4;
+    size += at[place + 1]! - at[place]! + at[place + 3]! - at[place + 2]! + LIST_OVERHEAD;
+  }
+  for (let index = 0; index < added.length; index++)
+    size += added[index]!.bytes.length - LINE_OVERHEAD + LIST_OVERHEAD;
+  if (block !== undefined) size += block.bytes.length + block.lines.length * (LIST_OVERHEAD - LINE_OVERHEAD);
+  return size;
+}
+
 /**
  * Encodes the lines that are not dropped, then those added by us, to `to` from `at`, where `encodedRoom` is free; those of `block` are left
  * out. Returns the position behind.

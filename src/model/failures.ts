@@ -113,7 +113,7 @@ export const FAILURES = {
     'request',
     'never',
     'http_request_error',
-    'The request head is larger than limits.headerBytes or has more lines than limits.headerCount.',
+    'The request head is larger than limits.headerBytes, has more lines than limits.headerCount, or is larger than the endpoint says (HTTP/2) that it takes.',
   ),
   request_body_too_large: row(
     413,

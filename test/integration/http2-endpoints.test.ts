@@ -318,6 +318,28 @@ describe('failures', () => {
     expect(refusing.wires).toHaveLength(1);
   });
 
+  test('a head larger than the endpoint takes is refused, and disturbs nobody on the connection', async () => {
+    await using endpoint = await H2Endpoint.start(
+      (stream, headers) => {
+        setTimeout(
+          () => {
+            stream.respond({ ':status': 200 });
+            stream.end('ok');
+          },
+          headers[':path'] === '/slow' ? 300 : 0,
+        );
+      },
+      { maxHeaderListSize: 4096 },
+    );
+    await using pointsman = await front([endpoint]);
+    const slow = askInTurn(pointsman, [get('/slow')]);
+    const large = get('/large').replace('\r\n', `\r\nX-Large: ${'x'.repeat(8000)}\r\n`);
+    const [refused] = await askInTurn(pointsman, [large]);
+    expect(refused!.status).toBe(431);
+    expect((await slow)[0]!.status).toBe(200);
+    expect(endpoint.sessionCount).toBe(1);
+  });
+
   test('GOAWAY under load loses no request, and new ones take a new connection', async () => {
     await using endpoint = await H2Endpoint.start((stream, headers, session) => {
       if (headers[':path'] === '/goaway') session.close();
