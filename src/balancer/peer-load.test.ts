@@ -83,7 +83,7 @@ test('all workers see one load of those that are balanced together, whatever com
       }
     }),
   );
-});
+}, 60_000);
 
 test('a worker that died has no part in it', () => {
   const { owner, all } = workers();

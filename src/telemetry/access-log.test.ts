@@ -171,7 +171,7 @@ describe('formats', () => {
           expect(format({ ...ENTRY, target: text, userAgent: text })).toMatch(/^[\x20-\x7e]*\n$/);
       }),
     );
-  });
+  }, 30_000);
 
   test('seconds change and times are padded', () => {
     const times = [1_700_000_000_000, 1_700_000_000_999, 1_700_000_001_010, 1_700_000_000_100];
