@@ -11,8 +11,9 @@ import { FdTransport, setOption } from './fd-transport.ts';
 import { poller, type PollTarget } from './poller.ts';
 import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockaddr.ts';
 
-/** Connections fetched in one go, at most. */
+/** Connections fetched in one go, at most, and at least: new clients are not to starve where the open ones keep us busy by themselves. */
 const ACCEPTS_PER_EVENT = 64;
+const FEWEST_ACCEPTS = 4;
 /**
  * When a round of events takes longer than this, fewer are fetched: new connections wait in the kernel, and those that are open are not kept
  * waiting by all that the new ones bring, milliseconds.
@@ -42,7 +43,9 @@ class FdListener implements PollTarget, ListeningSocket {
   onEvents(): void {
     if (this.#leftMs > 0) {
       const long = systemClock.nowMs() - this.#leftMs > LONG_ROUND_MS;
-      this.#most = long ? Math.max(1, this.#most >> 1) : Math.min(ACCEPTS_PER_EVENT, this.#most << 1);
+      this.#most = long
+        ? Math.max(FEWEST_ACCEPTS, this.#most >> 1)
+        : Math.min(ACCEPTS_PER_EVENT, this.#most << 1);
     }
     const all = this.#acceptUpTo(this.#most);
     this.#leftMs = all ? 0 : systemClock.nowMs();
