@@ -14,6 +14,8 @@ import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockadd
 /** Connections fetched in one go, at most, and at least: new clients are not to starve where the open ones keep us busy by themselves. */
 const ACCEPTS_PER_EVENT = 64;
 const FEWEST_ACCEPTS = 4;
+/** ... before it is known what they bring. */
+const FIRST_ACCEPTS = 16;
 /**
  * When a round of events takes longer than this, fewer are fetched: new connections wait in the kernel, and those that are open are not kept
  * waiting by all that the new ones bring, milliseconds.
@@ -29,7 +31,7 @@ class FdListener implements PollTarget, ListeningSocket {
   readonly #acceptor: Acceptor;
   #open = true;
   /** Connections fetched in one go at present. */
-  #most = ACCEPTS_PER_EVENT;
+  #most = FIRST_ACCEPTS;
   /** When the last go ended that left others waiting; 0 when none were. */
   #leftMs = 0;
 
