@@ -53,6 +53,6 @@ test('when new connections take long to serve, fewer are fetched at a time, so t
   }
   listener.stop();
   clients.kill();
-  expect(rounds[0]).toBe(16);
+  expect(rounds[0]).toBeLessThanOrEqual(16);
   expect(Math.max(...rounds.slice(5))).toBeLessThanOrEqual(8);
 }, 30_000);
