@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import type { ConnectionHandler } from '../connection.ts';
+import { turnNowMs } from '../turn.ts';
 import { listenFd } from './fd-listener.ts';
 
 const deaf: ConnectionHandler = {
@@ -29,30 +30,27 @@ test('what waits to be accepted is served when the listener stops', () => {
 });
 
 test('when new connections take long to serve, fewer are fetched at a time, so that the open ones have their turn', async () => {
-  // Rounds of events: how many connections were accepted in each. Every one of them keeps us for a while.
-  const rounds: number[] = [];
+  // When each go began: the time of a turn is the same throughout.
+  const goes = new Set<number>();
   const seen = { accepted: 0 };
   const listener = listenFd('127.0.0.1', 0, {
     accept() {
       seen.accepted++;
-      const untilMs = performance.now() + 2;
+      goes.add(turnNowMs());
+      const untilMs = performance.now() + 4;
       while (performance.now() < untilMs);
       return deaf;
     },
     released() {},
   });
-  const script = `for n in $(seq 300); do exec {fd}<>/dev/tcp/127.0.0.1/${listener.port}; done; sleep 10`;
+  const script = `for n in $(seq 200); do exec {fd}<>/dev/tcp/127.0.0.1/${listener.port}; done; sleep 10`;
   const clients = Bun.spawn(['bash', '-c', script]);
   // They all wait before the first is accepted.
   const untilMs = performance.now() + 1000;
   while (performance.now() < untilMs);
-  while (seen.accepted < 300) {
-    const before = seen.accepted;
-    await new Promise((done) => setImmediate(done));
-    if (seen.accepted > before) rounds.push(seen.accepted - before);
-  }
+  while (seen.accepted < 200) await Bun.sleep(1);
   listener.stop();
   clients.kill();
-  // Sixty-four at a time would be five rounds.
-  expect(rounds.length).toBeGreaterThan(12);
+  // Sixty-four at a time would be four.
+  expect(goes.size).toBeGreaterThan(20);
 }, 30_000);

@@ -32,7 +32,7 @@ class FdListener implements PollTarget, ListeningSocket {
   #open = true;
   /** Connections fetched in one go at present. */
   #most = FIRST_ACCEPTS;
-  /** When the last go ended that left others waiting; 0 when none were. */
+  /** When the last go began, if it left others waiting; else 0. */
   #leftMs = 0;
 
   constructor(fd: number, port: number, acceptor: Acceptor) {
@@ -43,14 +43,14 @@ class FdListener implements PollTarget, ListeningSocket {
   }
 
   onEvents(): void {
+    const nowMs = systemClock.nowMs();
     if (this.#leftMs > 0) {
-      const long = systemClock.nowMs() - this.#leftMs > LONG_ROUND_MS;
+      const long = nowMs - this.#leftMs > LONG_ROUND_MS;
       this.#most = long
         ? Math.max(FEWEST_ACCEPTS, this.#most >> 1)
         : Math.min(ACCEPTS_PER_EVENT, this.#most << 1);
     }
-    const all = this.#acceptUpTo(this.#most);
-    this.#leftMs = all ? 0 : systemClock.nowMs();
+    this.#leftMs = this.#acceptUpTo(this.#most) ? 0 : nowMs;
   }
 
   /** Returns whether nobody was left waiting, as far as we know. */
