@@ -8,7 +8,8 @@ import { MemoryNetwork, type MemoryPeer } from '../../test/support/memory-connec
 import { requestHead } from '../../test/support/request-head.ts';
 import type { RequestHead } from '../model/message.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
-import { type H2ClientSettings, type H2ConnectionOwner, H2EndpointConnection } from './h2-client.ts';
+import { type H2ConnectionOwner, H2EndpointConnection } from './h2-client.ts';
+import type { H2ClientSettings } from './h2-client-settings.ts';
 import { MAX_STREAM_WINDOW, STREAM_WINDOW, type H2EndpointStream } from './h2-client-stream.ts';
 import { Flag, FrameType, H2Error, PREFACE, Setting } from './h2-protocol.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
