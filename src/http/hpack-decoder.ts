@@ -1,4 +1,6 @@
 import { copyBytes } from './copy-bytes.ts';
+import { BlockReader, FAILED } from './hpack-block-reader.ts';
+import type { HeaderSink, HpackError } from './hpack-header-sink.ts';
 import { HeaderKind, headerKind, isHeaderValue } from './hpack-kinds.ts';
 import {
   STATIC_COUNT,
@@ -10,43 +12,13 @@ import {
 } from './hpack-static.ts';
 import { type BlockEffect, TableAdditions } from './hpack-effect.ts';
 import { ENTRY_OVERHEAD, HpackTable } from './hpack-table.ts';
-import { HUFFMAN_INVALID, HUFFMAN_OVERFLOW, huffmanDecode } from './hpack-huffman.ts';
 
-/** Why a header block cannot be decoded: the connection is lost with it (RFC 9113 section 4.3, COMPRESSION_ERROR). */
-export type HpackError =
-  | 'truncated'
-  | 'integer_too_large'
-  | 'index_unknown'
-  | 'huffman_invalid'
-  | 'size_update_late'
-  | 'size_update_too_large';
-
-/** Takes the fields of a block in their order. */
-export interface HeaderSink {
-  /**
-   * One field; the positions lie in `decoder.lines`, where it is written as `name: value` and CRLF. `kind` is an id of `Known`
-   * or one of `HeaderKind`. `neverIndexed`: it must be sent on as a literal that is never indexed (RFC 7541 section 6.2.3).
-   * @returns whether the line stays in `lines`, behind the ones before; else the next one is written over it.
-   */
-  onHeader(
-    kind: number,
-    nameStart: number,
-    nameEnd: number,
-    valueStart: number,
-    valueEnd: number,
-    neverIndexed: boolean,
-  ): boolean;
-}
-
-/** An index of 2^28 or a string of that length is nothing that anybody means. */
-const MAX_INTEGER_BYTES = 4;
-const TRUNCATED = -1;
-const TOO_LARGE = -2;
 /** Beside the kind in the table: the value breaks the grammar, the name does not. */
 const BAD_VALUE = 0x80;
 
-/** Where lines are written: one for all decoders, because a block is decoded in one go. */
+/** Where lines are written, and what reads blocks: one for all decoders, because a block is decoded in one go. */
 let lines = Buffer.allocUnsafeSlow(0);
+const reader = new BlockReader();
 
 /**
  * The decoder of one direction of an HTTP/2 connection (RFC 7541). Names and values go from the block to lines of bytes, no
@@ -66,13 +38,15 @@ export class HpackDecoder {
   #usedTable = false;
   #additions = 0;
   #resized = false;
+  /** ... it could not be decoded. */
+  #failed = false;
   /** What was repeated adds to the table when somebody looks. */
   #owed: TableAdditions | undefined = undefined;
   #owedTimes = 0;
   /** Where the line that is handed out next begins. */
   #position = 0;
-  #at = 0;
-  #error: HpackError | undefined = undefined;
+  /** Kind of the name that was copied last from an entry. */
+  #lastKind = 0;
 
   /**
    * @param maxTableBytes what we announce as SETTINGS_HEADER_TABLE_SIZE
@@ -104,6 +78,7 @@ export class HpackDecoder {
     this.#resized = false;
     const { added } = this.#table;
     const error = this.#decode(block, start, end, sink);
+    this.#failed = error !== undefined;
     this.#additions = this.#table.added - added;
     if (this.#additions > 0 || this.#resized) this.version++;
     return error;
@@ -112,7 +87,7 @@ export class HpackDecoder {
   /** The state of the table in which the block that was decoded last means the same again; -1 for any, undefined for none. */
   get effectVersion(): number | undefined {
     const additions = this.#additions;
-    if (this.#resized || this.tooLarge || this.#error !== undefined) return undefined;
+    if (this.#resized || this.tooLarge || this.#failed) return undefined;
     if (additions === 0) return this.#usedTable ? this.version : -1;
     // What it named may not be there any more, or be something that it added.
     return this.#usedTable || additions > this.#table.count ? undefined : -1;
@@ -151,20 +126,19 @@ export class HpackDecoder {
     this.listBytes = 0;
     this.tooLarge = false;
     this.#position = 0;
-    this.#at = start;
-    this.#error = undefined;
+    reader.begin(start);
     let mayResize = true;
-    while (this.#at < end) {
-      const byte = block[this.#at]!;
+    while (reader.at < end) {
+      const byte = block[reader.at]!;
       if (byte >= 0x80) {
         mayResize = false;
-        if (!this.#indexed(block, end, sink)) return this.#error;
+        if (!this.#indexed(block, end, sink)) return reader.error;
       } else if ((byte & 0xe0) === 0x20) {
         if (!mayResize) return 'size_update_late';
-        if (!this.#resize(block, end)) return this.#error;
+        if (!this.#resize(block, end)) return reader.error;
       } else {
         mayResize = false;
-        if (!this.#literal(block, end, byte, sink)) return this.#error;
+        if (!this.#literal(block, end, byte, sink)) return reader.error;
       }
     }
     return undefined;
@@ -172,7 +146,7 @@ export class HpackDecoder {
 
   /** RFC 7541 section 6.1. */
   #indexed(block: Buffer, end: number, sink: HeaderSink): boolean {
-    const index = this.#integer(block, end, 0x7f);
+    const index = reader.integer(block, end, 0x7f);
     if (index < 0) return false;
     if (index > 0 && index <= STATIC_COUNT) {
       const start = staticStart[index]!;
@@ -239,15 +213,18 @@ export class HpackDecoder {
   /** RFC 7541 sections 6.2.1 to 6.2.3. */
   #literal(block: Buffer, end: number, first: number, sink: HeaderSink): boolean {
     const indexing = first >= 0x40;
-    const index = this.#integer(block, end, indexing ? 0x3f : 0x0f);
+    const index = reader.integer(block, end, indexing ? 0x3f : 0x0f);
     if (index < 0) return false;
     const position = this.#position;
-    const nameEnd = index === 0 ? this.#string(block, end, position) : this.#nameOf(index, position);
-    if (nameEnd === TRUNCATED) return false;
+    // Room for what stands behind a name or value in a line.
+    const limit = lines.length - 4;
+    const nameEnd =
+      index === 0 ? reader.string(block, end, lines, position, limit) : this.#nameOf(index, position);
+    if (nameEnd === FAILED) return false;
     const kind = index === 0 && nameEnd >= 0 ? headerKind(lines, position, nameEnd) : this.#lastKind;
     const valueStart = nameEnd + 2;
-    const valueEnd = this.#string(block, end, nameEnd < 0 ? position : valueStart);
-    if (valueEnd === TRUNCATED) return false;
+    const valueEnd = reader.string(block, end, lines, nameEnd < 0 ? position : valueStart, limit);
+    if (valueEnd === FAILED) return false;
     if (nameEnd < 0 || valueEnd < 0) {
       // Larger than the whole table, and than what is left of the list.
       this.tooLarge = true;
@@ -270,8 +247,6 @@ export class HpackDecoder {
     return true;
   }
 
-  #lastKind = 0;
-
   /** Copies the name of an entry to `position`; keeps its kind. Returns where it ends. */
   #nameOf(index: number, position: number): number {
     if (index <= STATIC_COUNT) {
@@ -284,7 +259,7 @@ export class HpackDecoder {
     const serial = table.added + STATIC_COUNT - index;
     if (!table.isAlive(serial)) {
       this.#fail('index_unknown');
-      return TRUNCATED;
+      return FAILED;
     }
     this.#lastKind = table.kind(serial) & ~BAD_VALUE;
     const start = table.start(serial);
@@ -293,7 +268,7 @@ export class HpackDecoder {
 
   /** RFC 7541 section 6.3. */
   #resize(block: Buffer, end: number): boolean {
-    const size = this.#integer(block, end, 0x1f);
+    const size = reader.integer(block, end, 0x1f);
     if (size < 0) return false;
     if (size > this.#maxTableBytes) return this.#fail('size_update_too_large');
     this.#table.setCapacity(size);
@@ -301,50 +276,8 @@ export class HpackDecoder {
     return true;
   }
 
-  /** RFC 7541 section 5.2: writes a string to `lines` from `to` and returns where it ends, TRUNCATED or TOO_LARGE. */
-  #string(block: Buffer, end: number, to: number): number {
-    if (this.#at >= end) {
-      this.#fail('truncated');
-      return TRUNCATED;
-    }
-    const huffman = block[this.#at]! >= 0x80;
-    const length = this.#integer(block, end, 0x7f);
-    if (length < 0) return TRUNCATED;
-    const from = this.#at;
-    if (length > end - from) {
-      this.#fail('truncated');
-      return TRUNCATED;
-    }
-    this.#at = from + length;
-    // Room for what stands behind a name or value in a line.
-    const limit = lines.length - 4;
-    if (!huffman) return to + length > limit ? TOO_LARGE : copyBytes(block, from, from + length, lines, to);
-    const behind = huffmanDecode(block, from, from + length, lines, to, limit);
-    if (behind === HUFFMAN_OVERFLOW) return TOO_LARGE;
-    if (behind !== HUFFMAN_INVALID) return behind;
-    this.#fail('huffman_invalid');
-    return TRUNCATED;
-  }
-
-  /** RFC 7541 section 5.1: an integer whose first bits are those of `mask`; negative after a failure. */
-  #integer(block: Buffer, end: number, mask: number): number {
-    let value = block[this.#at++]! & mask;
-    if (value < mask) return value;
-    for (let shift = 0; shift < 7 * MAX_INTEGER_BYTES; shift += 7) {
-      if (this.#at >= end) {
-        this.#fail('truncated');
-        return TRUNCATED;
-      }
-      const byte = block[this.#at++]!;
-      value += (byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    this.#fail('integer_too_large');
-    return TRUNCATED;
-  }
-
   #fail(error: HpackError): false {
-    this.#error = error;
+    reader.error = error;
     return false;
   }
 }

@@ -1,63 +1,12 @@
 import { copyBytes } from './copy-bytes.ts';
-import { huffmanEncode, huffmanLength } from './hpack-huffman.ts';
-import {
-  STATIC_COUNT,
-  staticLines,
-  staticNameLength,
-  staticStart,
-  staticValueLength,
-} from './hpack-static.ts';
+import { equalBytes, hashOf } from './hpack-hash.ts';
+import { STATIC_COUNT } from './hpack-static.ts';
+import { findStatic, findStaticValue, staticSecret } from './hpack-static-index.ts';
+import { writeInteger, writeString } from './hpack-write.ts';
 import { ENTRY_OVERHEAD, HpackTable } from './hpack-table.ts';
 
-/** Never in a table, where one client could find out by the length of its own requests what another sent (RFC 7541 section 7.1). */
-const SECRET_NAMES: ReadonlySet<string> = new Set([
-  'authorization',
-  'cookie',
-  'proxy-authorization',
-  'set-cookie',
-]);
 const PATH_INDEX = 4;
 const QUESTION_MARK = 63;
-
-/** By static index: whether it is a secret; how many entries from here on have the same name. */
-const secret = new Uint8Array(STATIC_COUNT + 1);
-const sameName = new Uint8Array(STATIC_COUNT + 1);
-
-const STATIC_SLOTS = 256;
-/** First static index of a name, by its hash, open addressing. */
-const staticSlots = new Uint8Array(STATIC_SLOTS);
-
-function staticName(index: number): string {
-  return staticLines.latin1Slice(staticStart[index], staticStart[index]! + staticNameLength[index]!);
-}
-
-for (let index = STATIC_COUNT; index > 0; index--) {
-  if (SECRET_NAMES.has(staticName(index))) secret[index] = 1;
-  sameName[index] =
-    index < STATIC_COUNT && staticName(index + 1) === staticName(index) ? sameName[index + 1]! + 1 : 1;
-}
-for (let index = 1; index <= STATIC_COUNT; index += sameName[index]!) {
-  let slot = hashOf(staticLines, staticStart[index]!, staticStart[index]! + staticNameLength[index]!, 0);
-  while (staticSlots[slot & (STATIC_SLOTS - 1)] !== 0) slot++;
-  staticSlots[slot & (STATIC_SLOTS - 1)] = index;
-}
-
-/** Continues a hash over bytes; of long values only both ends count. */
-function hashOf(bytes: Buffer, start: number, end: number, seed: number): number {
-  let hash = seed;
-  let at = start;
-  if (end - start > 64) {
-    for (const head = start + 16; at < head; at++) hash = Math.imul(hash, 31) + bytes[at]!;
-    at = end - 48;
-  }
-  for (; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!;
-  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-}
-
-function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
-  for (let index = length - 1; index >= 0; index--) if (a[aStart + index] !== b[bStart + index]) return false;
-  return true;
-}
 
 const SLOTS = 256;
 const NAME_SLOTS = 64;
@@ -135,8 +84,8 @@ export class HpackEncoder {
     const valueLength = valueEnd - valueStart;
     lowerInto(from, nameStart, nameLength, valueLength);
     const nameHash = hashOf(line, 0, nameLength, 0);
-    let nameIndex = findStatic(nameHash, nameLength);
-    if (sensitive || secret[nameIndex] === 1) {
+    let nameIndex = findStatic(line, nameHash, nameLength);
+    if (sensitive || staticSecret[nameIndex] === 1) {
       if (nameIndex === 0) nameIndex = this.#findName(nameHash, nameLength);
       return this.#literal(from, nameLength, valueStart, valueEnd, nameIndex, 0x10, 0x0f, to, at);
     }
@@ -262,50 +211,4 @@ function lowerInto(from: Buffer, start: number, length: number, valueLength: num
     const byte = from[start + index]!;
     line[index] = byte >= 65 && byte <= 90 ? byte | 32 : byte;
   }
-}
-
-/** First static index of the name in `line`; 0 when there is none. */
-function findStatic(nameHash: number, nameLength: number): number {
-  for (let slot = nameHash; ; slot++) {
-    const index = staticSlots[slot & (STATIC_SLOTS - 1)]!;
-    if (index === 0) return 0;
-    if (
-      staticNameLength[index] === nameLength &&
-      equalBytes(staticLines, staticStart[index]!, line, 0, nameLength)
-    )
-      return index;
-  }
-}
-
-/** Static index with that value, among those with the name of `first`; 0 when there is none. */
-function findStaticValue(first: number, from: Buffer, valueStart: number, valueLength: number): number {
-  const behind = first + sameName[first]!;
-  for (let index = first; index < behind; index++) {
-    if (staticValueLength[index] !== valueLength) continue;
-    const start = staticStart[index]! + staticNameLength[index]! + 2;
-    if (equalBytes(staticLines, start, from, valueStart, valueLength)) return index;
-  }
-  return 0;
-}
-
-/** RFC 7541 section 5.1. */
-function writeInteger(to: Buffer, at: number, pattern: number, mask: number, value: number): number {
-  if (value < mask) {
-    to[at] = pattern | value;
-    return at + 1;
-  }
-  to[at] = pattern | mask;
-  let left = value - mask;
-  let behind = at + 1;
-  for (; left >= 0x80; left >>>= 7) to[behind++] = 0x80 | (left & 0x7f);
-  to[behind++] = left;
-  return behind;
-}
-
-/** RFC 7541 section 5.2, by Huffman where that is shorter. */
-function writeString(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  const length = end - start;
-  const packed = huffmanLength(from, start, end);
-  if (packed < length) return huffmanEncode(from, start, end, to, writeInteger(to, at, 0x80, 0x7f, packed));
-  return copyBytes(from, start, end, to, writeInteger(to, at, 0x00, 0x7f, length));
 }

@@ -1,4 +1,5 @@
-import type { HpackDecoder, HpackError } from '../../src/http/hpack-decoder.ts';
+import type { HpackDecoder } from '../../src/http/hpack-decoder.ts';
+import type { HpackError } from '../../src/http/hpack-header-sink.ts';
 import { HeaderKind } from '../../src/http/hpack-kinds.ts';
 import type { HpackEncoder } from '../../src/http/hpack-encoder.ts';
 
