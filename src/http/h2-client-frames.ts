@@ -2,7 +2,7 @@ import { Conduct } from './h2-conduct.ts';
 import { EndpointSettings } from './h2-client-peer-settings.ts';
 import type { H2EndpointStream } from './h2-client-stream.ts';
 import type { EndpointStreams } from './h2-client-streams.ts';
-import type { FrameSink } from './h2-frame-reader.ts';
+import type { FrameSink } from './h2-frame-sink.ts';
 import type { ConnectionOutput } from './h2-output.ts';
 import { H2Error } from './h2-protocol.ts';
 import { responseBlock, type ResponseMemo } from './h2-response.ts';

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import { array, assert, integer, property } from 'fast-check';
 
 import { frame, settings, u32 } from '../../test/support/h2-frames.ts';
-import { FrameReader, type FrameSink } from './h2-frame-reader.ts';
+import { FrameReader } from './h2-frame-reader.ts';
+import type { FrameSink } from './h2-frame-sink.ts';
 import { Flag, FrameType, H2Error, MIN_MAX_FRAME, Setting } from './h2-protocol.ts';
 
 /** Writes down what it is told; pieces of one DATA frame are joined. */

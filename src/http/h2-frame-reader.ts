@@ -1,54 +1,11 @@
-import { Flag, FRAME_HEADER, FrameType, H2Error, MAX_WINDOW } from './h2-protocol.ts';
-
-/**
- * What the frames of a connection mean. Buffers are valid until the call returns. Every call may `stop` the reader.
- */
-export interface FrameSink {
-  /** A DATA frame begins; `length` is what it takes of both windows, padding included. */
-  onDataFrame(stream: number, length: number, endStream: boolean): void;
-  /** Content of that frame, in as many pieces as it arrives. */
-  onDataBytes(bytes: Buffer, start: number, end: number): void;
-  /** That frame is over. */
-  onDataFrameEnd(): void;
-  /** A field block is whole: HEADERS and its CONTINUATION frames. It must be decoded, even if the stream is of no interest. */
-  onFieldBlock(stream: number, endStream: boolean, bytes: Buffer, start: number, end: number): void;
-  /** HEADERS or PRIORITY said that the stream depends on `dependency`: deprecated, and of no effect. */
-  onPriority(stream: number, dependency: number): void;
-  onReset(stream: number, error: number): void;
-  /** One value of a SETTINGS frame. */
-  onSetting(id: number, value: number): void;
-  /** That frame is over; all of its values were told. */
-  onSettingsEnd(): void;
-  onSettingsAck(): void;
-  /** `data` has 8 bytes from `start`. */
-  onPing(ack: boolean, data: Buffer, start: number): void;
-  onGoaway(lastStream: number, error: number): void;
-  /** `increment` may be 0, which is an error of the stream, or with stream 0 of the connection. */
-  onWindowUpdate(stream: number, increment: number): void;
-  /** A frame of a type that nobody knows, or an empty CONTINUATION: nothing to do but to count it. */
-  onIdleFrame(): void;
-  /** The bytes break the framing: nothing more is read. `error` is for GOAWAY. */
-  onFrameError(error: number, reason: string): void;
-}
-
-/** How much a field block may be, compressed. */
-export interface BlockLimits {
-  /** Bytes of HEADERS and CONTINUATION frames together. */
-  readonly blockBytes: number;
-  /** CONTINUATION frames of one block. */
-  readonly continuations: number;
-}
+import { BlockCollector, type BlockLimits } from './h2-block-collector.ts';
+import { tellControlFrame } from './h2-control-frames.ts';
+import type { FrameSink } from './h2-frame-sink.ts';
+import { Flag, FRAME_HEADER, FrameType, H2Error } from './h2-protocol.ts';
+import { uint31, uint32 } from './h2-uint.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 const IN_FRAMES = -1;
-
-function uint31(bytes: Buffer, at: number): number {
-  return ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-}
-
-function uint32(bytes: Buffer, at: number): number {
-  return uint31(bytes, at) + (bytes[at]! >= 0x80 ? 0x8000_0000 : 0);
-}
 
 /**
  * Takes frames out of bytes as they come (RFC 9113 sections 4 and 6). DATA is handed on piece by piece without a copy; other
@@ -58,7 +15,7 @@ function uint32(bytes: Buffer, at: number): number {
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #maxFrame: number;
-  readonly #limits: BlockLimits;
+  readonly #block: BlockCollector;
   #stopped = false;
   /** Nothing has come yet: the first frame of a peer is SETTINGS (section 3.4). */
   #first = true;
@@ -68,23 +25,17 @@ export class FrameReader {
   /** Content and padding still to come of the DATA frame being read; IN_FRAMES when none is. */
   #contentLeft = IN_FRAMES;
   #paddingLeft = 0;
-  /** The field block being collected: its stream, or 0. */
-  #blockStream = 0;
-  #blockEndsStream = false;
-  #block: Buffer = NO_BYTES;
-  #blockBytes = 0;
-  #continuations = 0;
 
   /** @param maxFrame Largest payload taken, bytes: our SETTINGS_MAX_FRAME_SIZE. */
   constructor(sink: FrameSink, maxFrame: number, limits: BlockLimits) {
     this.#sink = sink;
     this.#maxFrame = maxFrame;
-    this.#limits = limits;
+    this.#block = new BlockCollector(limits);
   }
 
   /** Part of a frame, or of a field block, has come, and the rest has not. DATA does not count. */
   get incomplete(): boolean {
-    return this.#heldBytes > 0 || this.#blockStream !== 0;
+    return this.#heldBytes > 0 || this.#block.stream !== 0;
   }
 
   /** Reads nothing more; what was handed in is thrown away. */
@@ -92,7 +43,7 @@ export class FrameReader {
     this.#stopped = true;
     this.#held = NO_BYTES;
     this.#heldBytes = 0;
-    this.#block = NO_BYTES;
+    this.#block.drop();
   }
 
   /** Reads `bytes`, which follow those of the call before. */
@@ -121,7 +72,7 @@ export class FrameReader {
     const flags = bytes[at + 4]!;
     const stream = uint31(bytes, at + 5);
     if (length > this.#maxFrame) return this.#fail(H2Error.FrameSizeError, 'frame larger than allowed', end);
-    if (this.#blockStream !== 0 && (type !== FrameType.Continuation || stream !== this.#blockStream))
+    if (this.#block.stream !== 0 && (type !== FrameType.Continuation || stream !== this.#block.stream))
       return this.#fail(H2Error.ProtocolError, 'a field block was interrupted', end);
     if (this.#first && (type !== FrameType.Settings || (flags & Flag.Ack) !== 0))
       return this.#fail(H2Error.ProtocolError, 'the first frame is not SETTINGS', end);
@@ -232,7 +183,6 @@ export class FrameReader {
   // ---- the others ----
 
   #dispatch(bytes: Buffer, start: number, end: number, type: number, flags: number, stream: number): void {
-    const length = end - start;
     switch (type) {
       case FrameType.Headers:
         this.#beginBlock(bytes, start, end, flags, stream);
@@ -240,40 +190,13 @@ export class FrameReader {
       case FrameType.Continuation:
         this.#continueBlock(bytes, start, end, flags);
         break;
-      case FrameType.Priority:
-        if (stream === 0) this.#fail(H2Error.ProtocolError, 'PRIORITY on stream 0', end);
-        else if (length !== 5) this.#fail(H2Error.FrameSizeError, 'PRIORITY is not 5 bytes', end);
-        else this.#sink.onPriority(stream, uint31(bytes, start));
-        break;
-      case FrameType.ResetStream:
-        if (stream === 0) this.#fail(H2Error.ProtocolError, 'RST_STREAM on stream 0', end);
-        else if (length !== 4) this.#fail(H2Error.FrameSizeError, 'RST_STREAM is not 4 bytes', end);
-        else this.#sink.onReset(stream, uint32(bytes, start));
-        break;
       case FrameType.Settings:
         this.#readSettings(bytes, start, end, flags, stream);
         break;
-      case FrameType.PushPromise:
-        this.#fail(H2Error.ProtocolError, 'PUSH_PROMISE', end);
-        break;
-      case FrameType.Ping:
-        if (stream !== 0) this.#fail(H2Error.ProtocolError, 'PING on a stream', end);
-        else if (length !== 8) this.#fail(H2Error.FrameSizeError, 'PING is not 8 bytes', end);
-        else this.#sink.onPing((flags & Flag.Ack) !== 0, bytes, start);
-        break;
-      case FrameType.Goaway:
-        if (stream !== 0) this.#fail(H2Error.ProtocolError, 'GOAWAY on a stream', end);
-        else if (length < 8) this.#fail(H2Error.FrameSizeError, 'GOAWAY is too short', end);
-        else this.#sink.onGoaway(uint31(bytes, start), uint32(bytes, start + 4));
-        break;
-      case FrameType.WindowUpdate:
-        if (length !== 4) this.#fail(H2Error.FrameSizeError, 'WINDOW_UPDATE is not 4 bytes', end);
-        else this.#sink.onWindowUpdate(stream, uint31(bytes, start) & MAX_WINDOW);
-        break;
-      default:
-        // Section 5.5: what is not known is ignored.
-        this.#sink.onIdleFrame();
-        break;
+      default: {
+        const fault = tellControlFrame(this.#sink, bytes, start, end, type, flags, stream);
+        if (fault !== undefined) this.#fail(fault.error, fault.reason, end);
+      }
     }
   }
 
@@ -320,45 +243,30 @@ export class FrameReader {
       this.#sink.onFieldBlock(stream, endsStream, bytes, from, to);
       return;
     }
-    this.#blockStream = stream;
-    this.#blockEndsStream = endsStream;
-    this.#blockBytes = 0;
-    this.#continuations = 0;
+    this.#block.begin(stream, endsStream);
     this.#collect(bytes, from, to);
   }
 
   #continueBlock(bytes: Buffer, start: number, end: number, flags: number): void {
-    const stream = this.#blockStream;
+    const stream = this.#block.stream;
     if (stream === 0) {
       this.#fail(H2Error.ProtocolError, 'CONTINUATION without HEADERS', end);
       return;
     }
-    if (++this.#continuations > this.#limits.continuations) {
+    if (!this.#block.mayContinue()) {
       this.#fail(H2Error.EnhanceYourCalm, 'CONTINUATION without end', end);
       return;
     }
     if (start === end) this.#sink.onIdleFrame();
     if (this.#stopped || !this.#collect(bytes, start, end) || (flags & Flag.EndHeaders) === 0) return;
-    const block = this.#block;
-    this.#blockStream = 0;
-    this.#block = NO_BYTES;
-    this.#sink.onFieldBlock(stream, this.#blockEndsStream, block, 0, this.#blockBytes);
+    const { endsStream, sizeBytes } = this.#block;
+    this.#sink.onFieldBlock(stream, endsStream, this.#block.take(), 0, sizeBytes);
   }
 
   /** Adds to the block. Returns false when it has become too large. */
   #collect(bytes: Buffer, start: number, end: number): boolean {
-    const needed = this.#blockBytes + end - start;
-    if (needed > this.#limits.blockBytes) {
-      this.#fail(H2Error.EnhanceYourCalm, 'the field block is too large', end);
-      return false;
-    }
-    if (this.#block.length < needed) {
-      const grown = Buffer.allocUnsafe(Math.max(1024, needed * 2));
-      this.#block.copy(grown, 0, 0, this.#blockBytes);
-      this.#block = grown;
-    }
-    bytes.copy(this.#block, this.#blockBytes, start, end);
-    this.#blockBytes = needed;
-    return true;
+    if (this.#block.add(bytes, start, end)) return true;
+    this.#fail(H2Error.EnhanceYourCalm, 'the field block is too large', end);
+    return false;
   }
 }

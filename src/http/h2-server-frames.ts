@@ -1,7 +1,7 @@
 import type { ServerSettings } from './h1-server.ts';
 import type { AbuseGuard } from './h2-abuse-guard.ts';
 import type { BodyReader } from './h2-body-reader.ts';
-import type { FrameSink } from './h2-frame-reader.ts';
+import type { FrameSink } from './h2-frame-sink.ts';
 import type { ConnectionOutput } from './h2-output.ts';
 import { applyPeerSetting } from './h2-peer-settings.ts';
 import { H2Error } from './h2-protocol.ts';
