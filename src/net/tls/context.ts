@@ -69,11 +69,14 @@ function readAll(text: string, read: (bio: Handle) => Handle | null): Handle[] {
 /** Lists of which every name is known. */
 const known = new Set<string>();
 
+/** What takes ciphers out of the list or sorts it, and means nothing by itself (ciphers(1) of OpenSSL). */
+const OPERATION = /^[!+@-]/;
+
 /** Sets a list of names by `set`. The library passes over names that it does not know, so each is tried by itself first. */
 function setList(what: string, list: string, set: (list: Buffer) => number): void {
   const key = `${what} ${list}`;
   if (!known.has(key)) {
-    for (const name of list.split(':')) must(set(cText(name)), `${what}: ${name}`);
+    for (const name of list.split(':')) if (!OPERATION.test(name)) must(set(cText(name)), `${what}: ${name}`);
     known.add(key);
   }
   must(set(cText(list)), what);
