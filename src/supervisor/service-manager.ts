@@ -6,6 +6,12 @@ import type { CancelTimer, Clock } from '../util/clock.ts';
 /** What a service manager says to a service at its start: environment(7) of systemd. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const ALIVE = 'WATCHDOG=1';
+/** When one whose queue is full is told again, milliseconds. */
+const BUSY_MS = 20;
+/** Messages kept for one that is busy. */
+const MOST_UNTOLD = 32;
+
 /**
  * Tells a service manager how it stands with us (sd_notify(3)): ready, reloading, stopping, and that we are alive. Does nothing without one.
  * Trouble is logged once and no reason not to run.
@@ -18,6 +24,8 @@ export class ServiceManager {
   readonly #beatMs: number | undefined;
   #cancelBeat: CancelTimer = () => {};
   #troubled = false;
+  /** What it has not taken yet. */
+  readonly #untold: string[] = [];
 
   /** @param pid Of this process, as signs of life are wanted of one only. */
   constructor(environment: Environment, pid: number, clock: Clock, log: Log) {
@@ -60,19 +68,39 @@ export class ServiceManager {
   #beat(): void {
     const beatMs = this.#beatMs;
     if (beatMs === undefined) return;
-    this.#tell('WATCHDOG=1');
+    if (this.#untold.length === 0) this.#tell(ALIVE);
     this.#cancelBeat = this.#clock.after(beatMs, () => this.#beat());
   }
 
   #tell(text: string): void {
-    if (this.#path === undefined) return;
+    if (this.#path === undefined || this.#untold.length === MOST_UNTOLD) return;
+    this.#untold.push(text);
+    if (this.#untold.length === 1) this.#tellNext();
+  }
+
+  /** In order. The service manager may be busy, and its queue full: ten messages is all that Linux lets wait by default. */
+  #tellNext(): void {
+    const text = this.#untold[0];
+    if (text === undefined) return;
     try {
-      sendNotice(this.#path, text);
+      sendNotice(this.#path!, text);
     } catch (error) {
-      if (this.#troubled) return;
-      this.#troubled = true;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.warn('service-manager-unreachable', { reason });
+      // A sign of life that comes late is worth nothing.
+      const busy = (error as { code?: unknown }).code === 'EAGAIN';
+      if (busy && text !== ALIVE) {
+        this.#clock.after(BUSY_MS, () => this.#tellNext());
+        return;
+      }
+      if (!busy) this.#trouble(error);
     }
+    this.#untold.shift();
+    this.#tellNext();
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#troubled) return;
+    this.#troubled = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.warn('service-manager-unreachable', { reason });
   }
 }

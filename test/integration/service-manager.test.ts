@@ -67,6 +67,18 @@ test.each([false, true])('a service manager is told (abstract name: %p)', async 
   await manager.until(() => manager.told.some((line) => line.startsWith('STOPPING=1')));
 });
 
+test('one that is busy for a while is told later what matters', async () => {
+  await using manager = new Manager(false);
+  const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '20000' };
+  await using pointsman = await startPointsman(CONFIG, { env });
+  // Ten messages is all that waits: these are signs of life.
+  await Bun.sleep(500);
+  await pointsman.reload({ ...CONFIG, listeners: [{ ...LISTENER, routes: [{ reply: { status: 204 } }] }] });
+  await manager.until(() => manager.told.some((line) => line.includes('STATUS=revision 2')));
+  const said = manager.told.filter((line) => line !== 'WATCHDOG=1').map((line) => line.split('\n')[0]);
+  expect(said).toEqual(['READY=1', 'RELOADING=1', 'READY=1']);
+});
+
 test('one that is not there is no reason not to run', async () => {
   await using pointsman = await startPointsman(CONFIG, { env: { NOTIFY_SOCKET: '/nowhere/notify' } });
   expect(await pointsman.line('service-manager-unreachable')).toContain('ENOENT');
@@ -82,6 +94,7 @@ test('after an upgrade it is told who is the main process now, which then speaks
   const { pid } = (await response.json()) as { pid: number };
   try {
     await manager.until(() => manager.told.some((line) => line.includes('revision 2')));
+    await manager.until(() => manager.told.some((line) => line.startsWith('MAINPID=')));
     await pointsman.exited();
     const count = manager.told.length;
     await manager.until(() => manager.told.length > count + 2);
