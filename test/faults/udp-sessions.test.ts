@@ -34,7 +34,9 @@ class Client implements DatagramHandler {
 test('10 000 sessions at once: bounded memory each, all answered, nothing left when they are idle', async () => {
   const endpoints = await Promise.all(['a', 'b'].map((name) => UdpEndpoint.start(name, (asked) => [asked])));
   await using pointsman = await startPointsman({
-    listeners: [{ name: 'in', address: '127.0.0.1:0', protocol: 'udp', pool: 'p', timeouts: { idle: '12s' } }],
+    listeners: [
+      { name: 'in', address: '127.0.0.1:0', protocol: 'udp', pool: 'p', timeouts: { idle: '12s' } },
+    ],
     pools: [
       {
         name: 'p',
