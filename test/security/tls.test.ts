@@ -156,13 +156,17 @@ describe('hostile handshakes', () => {
           for await (const piece of child.stderr) told += decoder.decode(piece);
         })();
         // It takes a command from the beginning of each piece that it reads, so each waits for the one before it.
-        for (let sent = 1; sent <= updates && child.exitCode === null; sent++) {
-          void child.stdin.write('K\n');
+        try {
+          for (let sent = 1; sent <= updates && child.exitCode === null; sent++) {
+            void child.stdin.write('K\n');
+            await child.stdin.flush();
+            await until(() => told.split('KEYUPDATE').length > sent || child.exitCode !== null);
+          }
+          void child.stdin.write(REQUEST);
           await child.stdin.flush();
-          await until(() => told.split('KEYUPDATE').length > sent || child.exitCode !== null);
+        } catch {
+          // The connection was ended, and openssl went with it: what it printed tells.
         }
-        void child.stdin.write(REQUEST);
-        await child.stdin.flush();
         const closed = await Promise.race([child.exited, Bun.sleep(5000)]);
         if (closed === undefined) child.kill();
         return said;
