@@ -49,6 +49,7 @@ const tls = new ServerTls({
   name: 'bench',
   certificates: [
     {
+      file: paths.cert,
       cert: readFileSync(paths.cert, 'utf8'),
       key: readFileSync(paths.key, 'utf8'),
       passphrase: '',

@@ -9,6 +9,7 @@ import { type ConfigIssue, formatPath, type Problem } from './issue.ts';
 import { loadModule } from './module-source.ts';
 import { readFailure } from './read-failure.ts';
 import type { Config } from './schema/config.ts';
+import { storageProblem } from './storage-problem.ts';
 import { validate } from './validate.ts';
 import { parseYaml, type Position, type YamlSource } from './yaml-source.ts';
 
@@ -37,6 +38,7 @@ const MOST_FILE_BYTES = 16 * 1024 ** 2;
 function machineAt(directory: string): Environment {
   return {
     directoryExists: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+    storageProblem,
     readFile: (path) => readNamedFile(resolve(directory, path)),
     nowMs: () => Date.now(),
   };

@@ -7,7 +7,7 @@ const WORDS: Readonly<Record<string, { readonly message: string; readonly hint?:
 };
 
 /** Who we run as; a number where that user has no name. */
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {

@@ -9,6 +9,7 @@ import { validate } from './validate.ts';
 
 const machine: Environment = {
   directoryExists: () => true,
+  storageProblem: () => undefined,
   readFile: () => ({ ok: false, message: 'there is no such file' }),
   nowMs: () => 0,
 };

@@ -10,6 +10,8 @@ export interface ListenerView {
   /** Where it is bound, `host:port` with the real port. */
   readonly address: string;
   readonly protocol: ListenerConfig['protocol'];
+  /** What may be spoken inside of TLS, in order of preference; undefined when TLS is not ended here. */
+  readonly alpn: readonly string[] | undefined;
   /** Names of the pools that it can lead to. */
   readonly pools: readonly string[];
   readonly stats: ListenerStats;

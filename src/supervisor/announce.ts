@@ -8,8 +8,9 @@ import manifest from '../../package.json' with { type: 'json' };
 
 /** Where a listener listens, a line each. */
 export function announceListeners(log: Log, listeners: readonly ListenerView[]): void {
-  for (const { name, address, protocol, pools } of listeners) {
-    log.info('listening', { listener: name, address, protocol, pools: pools.join(',') });
+  for (const { name, address, protocol, alpn, pools } of listeners) {
+    const spoken = alpn === undefined ? { protocol } : { protocol: 'https', alpn: alpn.join(',') };
+    log.info('listening', { listener: name, address, ...spoken, pools: pools.join(',') });
   }
 }
 

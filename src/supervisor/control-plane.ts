@@ -323,6 +323,7 @@ export class ControlPlane {
       name: config.name,
       address: formatAddress({ host: config.address.host, port: this.#portOf(config) }),
       protocol: config.protocol,
+      alpn: isHttp(config) ? config.tls?.alpn : undefined,
       pools: poolsOf(config),
       stats: this.#stats.get(config.name)!,
       certificates: certificateViews(config),

@@ -5,22 +5,17 @@ import { L7Listener } from '../l7/l7-listener.ts';
 import { fieldLine } from '../model/fields.ts';
 import { type Http3Certificate, type Http3Server, serveHttp3 } from '../net/http3-server.ts';
 import { certificateNames, certificatesOf } from '../util/certificates.ts';
-import { passphraseOf } from './listener-tls.ts';
+import { certificateText } from './listener-tls.ts';
 
 /** Those that there are, each for every name that it is for; the first is for clients that name none. */
 function certificatesFor({ certificates, acme }: ListenerTlsConfig): Http3Certificate[] {
   const named: Http3Certificate[] = [];
   for (const one of [...certificates, ...acme]) {
-    const { cert, key } = one;
-    const [leaf] = cert.content === '' ? [] : certificatesOf(cert.content);
+    const text = certificateText(one);
+    const [leaf] = text.cert === '' ? [] : certificatesOf(text.cert);
     if (leaf === undefined) continue;
-    const pair = {
-      cert: cert.content,
-      key: key.content,
-      passphrase: 'passphraseFile' in one ? passphraseOf(one.passphraseFile) : '',
-    };
-    if (named.length === 0) named.push({ ...pair, serverName: undefined });
-    for (const serverName of one.names ?? certificateNames(leaf)) named.push({ ...pair, serverName });
+    if (named.length === 0) named.push({ ...text, serverName: undefined });
+    for (const serverName of one.names ?? certificateNames(leaf)) named.push({ ...text, serverName });
   }
   return named;
 }

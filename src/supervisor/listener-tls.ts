@@ -2,31 +2,45 @@ import { createHash } from 'node:crypto';
 
 import type { ListenerTlsConfig, NamedFile } from '../config/schema/tls.ts';
 import type { ListenerTls } from '../l7/tls-client.ts';
+import type { CertificateText } from '../net/tls/context.ts';
 import { type ServerCertificate, ServerTls } from '../net/tls/server-tls.ts';
 import type { ChallengeSource } from '../model/ports.ts';
 import type { TicketKeys } from '../net/tls/ticket-keys.ts';
 
-/** What a file held when the configuration was read. */
-function bytesOf(file: NamedFile | undefined): Buffer | undefined {
-  return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
+/** A certificate of our own as a configuration names it. */
+interface CertificateFiles {
+  readonly cert: NamedFile;
+  readonly key: NamedFile;
+  readonly passphraseFile?: NamedFile | undefined;
 }
 
-/** A passphrase without the line break that editors put behind it. */
-export function passphraseOf(file: NamedFile | undefined): string {
-  return file?.content.replace(/\r?\n$/, '') ?? '';
+/** What the files of a certificate of our own held. The passphrase is without the line break that editors put behind it. */
+export function certificateText({ cert, key, passphraseFile }: CertificateFiles): CertificateText {
+  return {
+    file: cert.path,
+    cert: cert.content,
+    key: key.content,
+    passphrase: passphraseFile?.content.replace(/\r?\n$/, '') ?? '',
+  };
+}
+
+function serverCertificate(
+  files: CertificateFiles,
+  names: readonly string[] | undefined,
+  staple: NamedFile | undefined,
+): ServerCertificate {
+  return {
+    ...certificateText(files),
+    names: names?.map((name) => name.toLowerCase()),
+    staple: staple === undefined ? undefined : Buffer.from(staple.content, 'latin1'),
+  };
 }
 
 /** Those that are there already; until the others come, nobody can be served in their names. */
 function automatic({ acme }: ListenerTlsConfig): ServerCertificate[] {
   return acme
     .filter(({ cert }) => cert.content !== '')
-    .map(({ names, cert, key }) => ({
-      cert: cert.content,
-      key: key.content,
-      passphrase: '',
-      names,
-      staple: undefined,
-    }));
+    .map((one) => serverCertificate(one, one.names, undefined));
 }
 
 /**
@@ -45,13 +59,7 @@ export function createListenerTls(
     const server = new ServerTls({
       name: createHash('sha256').update(name).digest('hex'),
       certificates: [
-        ...tls.certificates.map(({ cert, key, passphraseFile, names, ocspResponse }) => ({
-          cert: cert.content,
-          key: key.content,
-          passphrase: passphraseOf(passphraseFile),
-          names: names?.map((one) => one.toLowerCase()),
-          staple: bytesOf(ocspResponse),
-        })),
+        ...tls.certificates.map((one) => serverCertificate(one, one.names, one.ocspResponse)),
         ...automatic(tls),
       ],
       challenges: tls.acme.length === 0 ? undefined : challenges,

@@ -2,7 +2,7 @@ import type { PoolConfig } from '../config/schema/pool.ts';
 import { dial } from '../net/dial.ts';
 import { ClientTls } from '../net/tls/client-tls.ts';
 import { dialTls } from '../net/tls/dial-tls.ts';
-import { passphraseOf } from './listener-tls.ts';
+import { certificateText } from './listener-tls.ts';
 
 /** How the endpoints of a pool are dialled: plainly, or with TLS. Connections that are open stay as they are. */
 export class PoolDial {
@@ -34,14 +34,7 @@ export function createPoolTls({ name, protocol, tls }: PoolConfig): ClientTls | 
       verify: tls.verify,
       ca: tls.ca?.content,
       serverName: tls.sni,
-      certificate:
-        clientCertificate === undefined
-          ? undefined
-          : {
-              cert: clientCertificate.cert.content,
-              key: clientCertificate.key.content,
-              passphrase: passphraseOf(clientCertificate.passphraseFile),
-            },
+      certificate: clientCertificate === undefined ? undefined : certificateText(clientCertificate),
       alpn: protocol === 'h2' ? ['h2'] : [],
       resumes: tls.sessionReuse,
       minVersion: tls.minVersion,

@@ -50,12 +50,13 @@ export class SampleRuntime implements RuntimeView {
     return worker;
   }
 
-  addListener(name: string, pools: readonly string[]): ListenerStats {
+  addListener(name: string, pools: readonly string[], alpn?: readonly string[]): ListenerStats {
     const stats = new ListenerStats();
     this.listenerList.push({
       name,
       address: '0.0.0.0:8080',
       protocol: 'http',
+      alpn,
       pools,
       stats,
       certificates: [{ names: ['a.example'], kind: 'ec', serial: '0A', notAfterMs: 1_900_000_000_000 }],

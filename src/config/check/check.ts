@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Draft } from '../draft.ts';
 import type { Path, Problem } from '../issue.ts';
 import type { Config } from '../schema/config.ts';
+import { checkAcme } from './acme.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkHashing } from './hashing.ts';
 import { checkNames } from './names.ts';
@@ -16,6 +17,8 @@ import { checkUdp } from './udp.ts';
 /** What checks ask of the machine. */
 export interface Environment {
   directoryExists(path: string): boolean;
+  /** What would keep us from writing into a directory, or from making it; undefined for nothing. */
+  storageProblem(path: string): string | undefined;
   /** Reads a file that the configuration names. */
   readonly readFile: ReadFile;
   /** Wall-clock milliseconds since 1970. */
@@ -48,6 +51,7 @@ export function check(draft: Draft<Config>, input: unknown, environment: Environ
   checkUdp(draft, report);
   checkListeners(draft, report);
   checkAccessLog(draft, report, environment);
+  checkAcme(draft, report, (directory) => environment.storageProblem(directory));
   checkTls(draft, report, environment.readFile, environment.nowMs());
   return { errors, warnings };
 }

@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 
-import { createContext, protocolList, type ProtocolSettings, trust, useCertificate } from './context.ts';
+import {
+  type CertificateText,
+  createContext,
+  protocolList,
+  type ProtocolSettings,
+  trust,
+  useCertificate,
+} from './context.ts';
 import { cText, CTRL, type Handle, openSsl } from './openssl.ts';
 
 /** What TLS towards endpoints is made from. */
@@ -10,9 +17,7 @@ export interface ClientTlsSettings extends ProtocolSettings {
   readonly ca: string | undefined;
   /** Name that is asked for and verified; undefined for the host that is dialled. */
   readonly serverName: string | undefined;
-  readonly certificate:
-    | { readonly cert: string; readonly key: string; readonly passphrase: string }
-    | undefined;
+  readonly certificate: CertificateText | undefined;
   /** In order of preference; empty for no ALPN. */
   readonly alpn: readonly string[];
   /** Sessions are resumed. */
@@ -55,8 +60,7 @@ export class ClientTls {
       if (ca === undefined) ssl.SSL_CTX_set_default_verify_paths(this.#context);
       else trust(this.#context, ca, undefined);
     }
-    if (certificate !== undefined)
-      useCertificate(this.#context, certificate.cert, certificate.key, certificate.passphrase);
+    if (certificate !== undefined) useCertificate(this.#context, certificate);
     const protocols = protocolList(alpn);
     if (alpn.length > 0) ssl.SSL_CTX_set_alpn_protos(this.#context, protocols, protocols.length);
   }

@@ -34,7 +34,9 @@ export class TlsSettingsError extends Error {}
 function must(result: number | Handle | null, what: string): void {
   if (result === 1 || (typeof result === 'number' && result > 1)) return;
   const { text } = takeError();
-  throw new TlsSettingsError(text === '' ? what : `${what}: ${text}`);
+  const reason = text === '' ? '' : `: ${text}`;
+  const remedy = /\bkey too small$/.test(text) ? '; an RSA key needs 2048 bits or more' : '';
+  throw new TlsSettingsError(`${what}${reason}${remedy}`);
 }
 
 /** What some editors put in front of a text (UTF-8), each byte a character. */
@@ -110,27 +112,41 @@ export function createContext(settings: ProtocolSettings, server: boolean): Hand
   }
 }
 
+/** A certificate of our own with its chain and key, as PEM text. */
+export interface CertificateText {
+  /** Where the certificate is from, for messages. */
+  readonly file: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Of the key; empty for none. */
+  readonly passphrase: string;
+}
+
 /**
- * Gives a context one certificate with its chain and key; one of each kind of key may be there. Returns the library's object, which lives as
- * long as the context.
+ * Gives a context one certificate; one of each kind of key may be there. Returns the library's object, which lives as long as the context.
+ * @throws TlsSettingsError naming the file.
  */
-export function useCertificate(context: Handle, cert: string, key: string, passphrase: string): Handle {
+export function useCertificate(context: Handle, { file, cert, key, passphrase }: CertificateText): Handle {
   const { ssl, crypto } = openSsl();
+  const name = JSON.stringify(file);
   const [leaf, ...chain] = readAll(cert, (bio) => crypto.PEM_read_bio_X509(bio, null, null, null));
-  if (leaf === undefined) throw new TlsSettingsError('there is no certificate in it');
+  if (leaf === undefined) throw new TlsSettingsError(`there is no certificate in ${name}`);
   // Without a passphrase of ours the library would ask at the terminal.
   const privateKey = withText(key, (bio) =>
     crypto.PEM_read_bio_PrivateKey(bio, null, null, cText(passphrase)),
   );
   try {
-    must(privateKey, 'the private key cannot be read');
-    must(ssl.SSL_CTX_use_certificate(context, leaf), 'the certificate cannot be used');
+    must(privateKey, `the private key of the certificate in ${name} cannot be read`);
+    must(ssl.SSL_CTX_use_certificate(context, leaf), `the certificate in ${name} cannot be used`);
     must(
       ssl.SSL_CTX_use_PrivateKey(context, privateKey),
-      'the private key does not belong to the certificate',
+      `the private key does not belong to the certificate in ${name}`,
     );
     for (const one of chain)
-      must(ssl.SSL_CTX_ctrl(context, CTRL.CHAIN_CERT, 1, one), 'a certificate of the chain cannot be used');
+      must(
+        ssl.SSL_CTX_ctrl(context, CTRL.CHAIN_CERT, 1, one),
+        `a certificate of the chain in ${name} cannot be used`,
+      );
     return leaf;
   } finally {
     if (privateKey !== null) crypto.EVP_PKEY_free(privateKey);

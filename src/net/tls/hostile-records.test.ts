@@ -85,6 +85,7 @@ describe('records that no honest client sends', () => {
       name: 'test',
       certificates: [
         {
+          file: cert,
           cert: readFileSync(cert, 'utf8'),
           key: readFileSync(key, 'utf8'),
           passphrase: '',

@@ -5,6 +5,7 @@ import { certificateNames, certificatesOf } from '../../util/certificates.ts';
 import type { ChallengeSource } from '../../model/ports.ts';
 import {
   announceAuthorities,
+  type CertificateText,
   createContext,
   protocolList,
   type ProtocolSettings,
@@ -17,12 +18,8 @@ import { CTRL, type Handle, openSsl } from './openssl.ts';
 import { staplesWith } from './staple.ts';
 import { TICKET_KEY_BYTES, type TicketKeys } from './ticket-keys.ts';
 
-/** A certificate with its key, as PEM text. */
-export interface ServerCertificate {
-  readonly cert: string;
-  readonly key: string;
-  /** Of the key; empty for none. */
-  readonly passphrase: string;
+/** A certificate of a listener. */
+export interface ServerCertificate extends CertificateText {
   /** Names that it is used for; undefined for those that stand in it. */
   readonly names: readonly string[] | undefined;
   /** OCSP response to show with it, DER; undefined for none. */
@@ -90,17 +87,6 @@ function selectProtocol(): JSCallback {
   return selecting;
 }
 
-/** @throws TlsSettingsError naming the certificate that cannot be used. */
-function use(context: Handle, certificate: ServerCertificate): void {
-  const { cert, key, passphrase, staple } = certificate;
-  try {
-    staplesWith(context, useCertificate(context, cert, key, passphrase), staple);
-  } catch (error) {
-    if (!(error instanceof TlsSettingsError)) throw error;
-    throw new TlsSettingsError(`certificate for ${namesOf(certificate).join(', ')}: ${error.message}`);
-  }
-}
-
 /** Connections that are open have a share in the context of the library; the last one frees it. */
 const contexts = new FinalizationRegistry((handle: Handle) => openSsl().ssl.SSL_CTX_free(handle));
 
@@ -146,7 +132,8 @@ export class ServerTls {
     let first: string | undefined;
     for (const certificate of certificates) {
       const [leaf] = certificatesOf(certificate.cert);
-      if (leaf === undefined) throw new TlsSettingsError('there is no certificate');
+      if (leaf === undefined)
+        throw new TlsSettingsError(`there is no certificate in ${JSON.stringify(certificate.file)}`);
       kinds.set(certificate, leaf.publicKey.asymmetricKeyType ?? '');
       const names = namesOf(certificate);
       for (const name of names) {
@@ -180,7 +167,7 @@ export class ServerTls {
     const settings = this.#settings;
     const handle = createContext(settings, true);
     const context = new ServerContext(handle, this.#offered, [...new Set(group.flatMap(namesOf))]);
-    for (const one of group) use(handle, one);
+    for (const one of group) staplesWith(handle, useCertificate(handle, one), one.staple);
     // Sessions are resumed only with the same names, listener and demands on clients (CVE-2025-23419), and outlive a renewal.
     const identity = createHash('sha256').update(settings.name);
     for (const one of group) identity.update(JSON.stringify(namesOf(one)));
@@ -227,7 +214,7 @@ export class ServerTls {
     const { ssl } = openSsl();
     const handle = createContext(this.#settings, true);
     const context = new ServerContext(handle, CHALLENGE_OFFERED, [name]);
-    useCertificate(handle, pem, pem, '');
+    useCertificate(handle, { file: `the proof for ${name}`, cert: pem, key: pem, passphrase: '' });
     ssl.SSL_CTX_set_options(handle, NO_TICKET);
     ssl.SSL_CTX_set_num_tickets(handle, 0);
     ssl.SSL_CTX_set_alpn_select_cb(handle, selectProtocol().ptr, null);

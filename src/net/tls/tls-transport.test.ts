@@ -129,6 +129,7 @@ describe('TLS between two connections', () => {
       name: 'test',
       certificates: [
         {
+          file: cert,
           cert: readFileSync(cert, 'utf8'),
           key: readFileSync(key, 'utf8'),
           passphrase: '',
