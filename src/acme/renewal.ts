@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
+import { alternativeNames } from '../util/certificates.ts';
 import type { Random } from '../util/random.ts';
 
 /** Share of the lifetime after which a certificate is renewed: 60 of 90 days, 4 of 6. */
@@ -39,10 +40,6 @@ export function pauseMs(failures: number, random: Random): number {
 
 /** Whether a certificate is good for exactly these names. */
 export function covers(certificatePem: string, names: readonly string[]): boolean {
-  const { subjectAltName } = new X509Certificate(certificatePem);
-  const given = (subjectAltName ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith('DNS:'))
-    .map((entry) => entry.slice(4).toLowerCase());
+  const given = alternativeNames(new X509Certificate(certificatePem));
   return given.length === names.length && names.every((name) => given.includes(name));
 }

@@ -1,13 +1,10 @@
 import { type Address, formatAddress } from '../config/schema/address.ts';
-import type { EndpointStream, ResponseConsumer } from '../http/streams.ts';
-import type { FailureCode } from '../model/failures.ts';
 import { type Fields, fieldLine, fieldName } from '../model/fields.ts';
 import { GRPC_STATUS_NAMES } from '../model/grpc-status.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
-import type { Dialler } from '../net/dial.ts';
-import { failedDial, type Probe, type ProbeDeps, type ProbeResult } from './probe.ts';
-import { type EndpointProtocol, ProbeConnection, type ProbeStreamOwner } from './probe-stream.ts';
+import type { Probe, ProbeDeps, ProbeResult } from './probe.ts';
+import type { EndpointProtocol } from './probe-stream.ts';
+import { type AnswerJudge, requestProbe } from './request-probe.ts';
 
 const STATUS = fieldName('grpc-status');
 const MESSAGE = fieldName('grpc-message');
@@ -62,99 +59,25 @@ export function grpcProbe(
   service: string,
   timeoutMs: number,
 ): Probe {
-  const head = requestHead(address);
-  const message = requestMessage(service);
-  return (done) => {
-    const run = new GrpcProbeRun(
-      deps,
-      address,
-      protocol === 'h2' ? 'h2' : 'h2c',
-      head,
-      message,
-      timeoutMs,
-      done,
-    );
-    return () => run.cancel();
-  };
+  return requestProbe(deps, {
+    address,
+    protocol: protocol === 'h2' ? 'h2' : 'h2c',
+    timeoutMs,
+    name: NAME,
+    request: requestHead(address),
+    body: requestMessage(service),
+    judge: () => new GrpcAnswer(),
+  });
 }
 
-/** One call under way. */
-class GrpcProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
-  readonly #deps: ProbeDeps;
-  readonly #protocol: EndpointProtocol;
-  readonly #head: RequestHead;
-  readonly #message: Buffer;
-  readonly #timeoutMs: number;
-  readonly #done: (result: ProbeResult) => void;
-  readonly #cancelTimeout: () => void;
-  readonly #cancelDial: () => void;
-  #connection: ProbeConnection | undefined = undefined;
-  #stream: EndpointStream | undefined = undefined;
+/** The status of gRPC first, which may come in the head or in the trailers, then the message. */
+class GrpcAnswer implements AnswerJudge {
   #httpStatus = 0;
   #body: Buffer = Buffer.alloc(0);
   #status: string | undefined = undefined;
   #detail = '';
-  #over = false;
 
-  constructor(
-    deps: ProbeDeps,
-    address: Address,
-    protocol: EndpointProtocol,
-    head: RequestHead,
-    message: Buffer,
-    timeoutMs: number,
-    done: (result: ProbeResult) => void,
-  ) {
-    this.#deps = deps;
-    this.#protocol = protocol;
-    this.#head = head;
-    this.#message = message;
-    this.#timeoutMs = timeoutMs;
-    this.#done = done;
-    this.#cancelTimeout = deps.clock.after(timeoutMs, () => {
-      this.#leave();
-      this.#finish(false, `${NAME}: no answer within ${timeoutMs} ms`);
-    });
-    this.#cancelDial = deps.dial(deps.wheel, address.host, address.port, timeoutMs, this);
-  }
-
-  cancel(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#cancelTimeout();
-    this.#leave();
-  }
-
-  #leave(): void {
-    if (this.#connection === undefined) this.#cancelDial();
-    this.#stream?.abort();
-    this.#connection?.close();
-  }
-
-  onConnected(connection: Connection): ConnectionHandler {
-    const own = new ProbeConnection(this.#deps, this.#protocol, connection, this.#timeoutMs, this);
-    this.#connection = own;
-    return own.handler;
-  }
-
-  onDialFailed(code: FailureCode, detail: string): void {
-    this.#tell(failedDial(code, detail));
-  }
-
-  onStream(stream: EndpointStream): void {
-    this.#stream = stream;
-    stream.sendRequest(this.#head, this);
-    stream.sendBody(this.#message, 0, this.#message.length);
-    stream.sendEnd(undefined);
-  }
-
-  onNoStream(code: FailureCode, detail: string): void {
-    this.onAttemptFailed(code, detail);
-  }
-
-  onInformational(): void {}
-
-  onResponse(head: ResponseHead): void {
+  onHead(head: ResponseHead): void {
     this.#httpStatus = head.status;
     this.#readStatus(head.fields);
   }
@@ -164,45 +87,25 @@ class GrpcProbeRun implements Dialler, ResponseConsumer, ProbeStreamOwner {
     if (this.#detail === '') this.#detail = fields.get(MESSAGE) ?? '';
   }
 
-  onResponseBody(bytes: Buffer, start: number, end: number): void {
+  onBody(bytes: Buffer, start: number, end: number): boolean {
     if (this.#body.length < MAX_BODY_BYTES)
       this.#body = Buffer.concat([this.#body, bytes.subarray(start, Math.min(end, start + MAX_BODY_BYTES))]);
+    return false;
   }
 
-  onResponseEnd(trailers: Fields | undefined): void {
-    this.#stream = undefined;
+  whole(trailers: Fields | undefined): ProbeResult {
     if (trailers !== undefined) this.#readStatus(trailers);
-    if (this.#httpStatus !== 200) {
-      this.#finish(false, `${NAME} answered HTTP ${this.#httpStatus}`);
-    } else if (this.#status !== '0') {
+    if (this.#httpStatus !== 200)
+      return { passed: false, detail: `${NAME} answered HTTP ${this.#httpStatus}` };
+    if (this.#status !== '0') {
       const name = GRPC_STATUS_NAMES[Number(this.#status ?? -1)] ?? `status ${this.#status ?? 'missing'}`;
-      this.#finish(
-        false,
-        `${NAME} answered ${name}${this.#detail === '' ? '' : `: ${this.#detail.slice(0, 100)}`}`,
-      );
-    } else {
-      const serving = servingStatus(this.#body);
-      this.#finish(serving === SERVING, `${NAME} answered ${SERVING_STATUS[serving] ?? 'something else'}`);
+      const detail = this.#detail === '' ? '' : `: ${this.#detail.slice(0, 100)}`;
+      return { passed: false, detail: `${NAME} answered ${name}${detail}` };
     }
+    const serving = servingStatus(this.#body);
+    const said = SERVING_STATUS[serving] ?? 'something else';
+    return { passed: serving === SERVING, detail: `${NAME} answered ${said}` };
   }
 
-  onAttemptFailed(code: FailureCode, detail: string): void {
-    this.#stream = undefined;
-    this.#finish(false, `${NAME} failed (${code}${detail === '' ? '' : `: ${detail}`})`);
-  }
-
-  onEndpointCongested(): void {}
-
-  onEndpointDrain(): void {}
-
-  #finish(passed: boolean, detail: string): void {
-    this.#tell({ passed, detail });
-  }
-
-  #tell(result: ProbeResult): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#cancelTimeout();
-    this.#done(result);
-  }
+  partial(): undefined {}
 }

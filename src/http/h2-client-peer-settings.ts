@@ -1,8 +1,8 @@
 import type { FailureCode } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { ConnectionOutput } from './h2-output.ts';
-import type { SettingError } from './h2-peer-settings.ts';
-import { H2Error, MAX_MAX_FRAME, MAX_WINDOW, MIN_MAX_FRAME, Setting } from './h2-protocol.ts';
+import { applySharedSetting, type SettingError } from './h2-peer-settings.ts';
+import { H2Error, Setting } from './h2-protocol.ts';
 import { headListBytes } from './h2-request-head.ts';
 import type { StreamOutput } from './h2-stream-output.ts';
 
@@ -34,22 +34,11 @@ export class EndpointSettings {
     value: number,
   ): SettingError | undefined {
     switch (id) {
-      case Setting.HeaderTableSize:
-        output.heads.encoder.setPeerTableSize(value);
-        return undefined;
       case Setting.EnablePush:
         if (value === 0) return undefined;
         return { error: H2Error.ProtocolError, reason: 'ENABLE_PUSH by a server' };
       case Setting.MaxConcurrentStreams:
         this.maxStreams = value;
-        return undefined;
-      case Setting.InitialWindowSize:
-        if (value <= MAX_WINDOW && output.setInitialWindow(value, streams)) return undefined;
-        return { error: H2Error.FlowControlError, reason: 'INITIAL_WINDOW_SIZE is too large' };
-      case Setting.MaxFrameSize:
-        if (value < MIN_MAX_FRAME || value > MAX_MAX_FRAME)
-          return { error: H2Error.ProtocolError, reason: 'MAX_FRAME_SIZE is out of range' };
-        output.heads.maxFrame = value;
         return undefined;
       case Setting.MaxHeaderListSize:
         this.#maxListBytes = value;
@@ -60,7 +49,7 @@ export class EndpointSettings {
         this.#connectProtocol = value === 1;
         return undefined;
       default:
-        return undefined;
+        return applySharedSetting(output, streams, id, value);
     }
   }
 }

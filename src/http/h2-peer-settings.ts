@@ -16,13 +16,22 @@ export function applyPeerSetting(
   id: number,
   value: number,
 ): SettingError | undefined {
+  if (id !== Setting.EnablePush) return applySharedSetting(output, streams, id, value);
+  if (value <= 1) return undefined;
+  return { error: H2Error.ProtocolError, reason: 'SETTINGS_ENABLE_PUSH is neither 0 nor 1' };
+}
+
+/** Acts on a setting that means the same whichever side it comes from. What is not known is ignored. */
+export function applySharedSetting(
+  output: ConnectionOutput,
+  streams: Iterable<{ readonly out: StreamOutput }>,
+  id: number,
+  value: number,
+): SettingError | undefined {
   switch (id) {
     case Setting.HeaderTableSize:
       output.heads.encoder.setPeerTableSize(value);
       return undefined;
-    case Setting.EnablePush:
-      if (value <= 1) return undefined;
-      return { error: H2Error.ProtocolError, reason: 'SETTINGS_ENABLE_PUSH is neither 0 nor 1' };
     case Setting.InitialWindowSize:
       if (value > MAX_WINDOW)
         return { error: H2Error.FlowControlError, reason: 'SETTINGS_INITIAL_WINDOW_SIZE is too large' };

@@ -3,6 +3,7 @@ import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { acceptFrom, type Acceptor, listen, type ListeningSocket } from '../net/listen.ts';
 import { turnNowMs } from '../net/turn.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { CoveredSockets } from './covered-sockets.ts';
 import type { HandedSocket } from './handed-socket.ts';
 import type { ConnectionListener } from './served-listener.ts';
 
@@ -22,8 +23,7 @@ export class Door implements Acceptor {
   /** Listeners that it led to before, as long as they have connections. */
   #former: ConnectionListener[] = [];
   #socket: ListeningSocket | undefined = undefined;
-  /** Sockets of other workers that are away, by slot. */
-  readonly #covered = new Map<number, ListeningSocket>();
+  readonly #covered = new CoveredSockets<ListeningSocket>();
   #complainedMs = Number.NEGATIVE_INFINITY;
 
   private constructor(id: number, address: Address, to: ConnectionListener) {
@@ -78,19 +78,17 @@ export class Door implements Acceptor {
    * @param fd Its listening socket, which is owned from now on.
    */
   async cover(slot: number, fd: number): Promise<void> {
-    this.uncover(slot);
-    this.#covered.set(slot, acceptFrom(fd, this.port, this));
+    this.#covered.add(slot, acceptFrom(fd, this.port, this));
   }
 
   /** Leaves what is still to come to that worker. */
   uncover(slot: number): void {
-    this.#covered.get(slot)?.stop();
-    this.#covered.delete(slot);
+    this.#covered.drop(slot);
   }
 
   /** Accepts no more; connections go on. */
   stop(): void {
-    for (const slot of this.#covered.keys()) this.uncover(slot);
+    this.#covered.dropAll();
     this.#socket?.stop();
     this.#socket = undefined;
   }

@@ -4,6 +4,7 @@ import type { UdpWay } from '../l4/udp-way.ts';
 import type { DatagramAcceptor, DatagramListener, Party } from '../net/datagram-socket.ts';
 import { bindDatagrams, serveDatagrams } from '../net/datagrams.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { CoveredSockets } from './covered-sockets.ts';
 import type { HandedSocket } from './handed-socket.ts';
 
 /**
@@ -20,8 +21,8 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
   /** Listeners that it led to before, as long as they have sessions. */
   #former: UdpListener[] = [];
   #socket: DatagramListener | undefined = undefined;
-  /** Sockets of other workers that are away, by slot. Answers leave by our own, which has the same address. */
-  readonly #covered = new Map<number, DatagramListener>();
+  /** Answers leave by our own socket, which has the same address. */
+  readonly #covered = new CoveredSockets<DatagramListener>();
   #sessions = 0;
 
   private constructor(id: number, address: Address, to: UdpListener) {
@@ -74,18 +75,17 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
    */
   async cover(slot: number, fd: number): Promise<void> {
     this.uncover(slot);
-    this.#covered.set(slot, await serveDatagrams({ fd }, this));
+    this.#covered.add(slot, await serveDatagrams({ fd }, this));
   }
 
   /** Leaves what is still to come to that worker. Sessions that came by its socket still get their answers. */
   uncover(slot: number): void {
-    this.#covered.get(slot)?.stop();
-    this.#covered.delete(slot);
+    this.#covered.drop(slot);
   }
 
   /** Hears no more, because another process takes from the same socket; those that are open may still answer. */
   mute(): void {
-    for (const slot of this.#covered.keys()) this.uncover(slot);
+    this.#covered.dropAll();
     this.#socket?.mute?.();
   }
 
@@ -130,7 +130,7 @@ export class UdpDoor implements DatagramAcceptor, UdpWay {
 
   #closeIfUnused(): void {
     if (!this.closing || this.#sessions > 0) return;
-    for (const slot of this.#covered.keys()) this.uncover(slot);
+    this.#covered.dropAll();
     this.#socket?.stop();
     this.#socket = undefined;
   }

@@ -8,15 +8,17 @@ export function certificatesOf(pem: string): X509Certificate[] {
   return (pem.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
 }
 
+/** The hosts among the subject alternative names of a certificate, lower case. */
+export function alternativeNames({ subjectAltName }: X509Certificate): string[] {
+  return (subjectAltName ?? '')
+    .split(', ')
+    .filter((one) => one.startsWith('DNS:'))
+    .map((one) => one.slice('DNS:'.length).toLowerCase());
+}
+
 /** The names that a certificate is for, lower case: its subject alternative names, or without any its common name. */
 export function certificateNames(certificate: X509Certificate): string[] {
-  const alternatives = certificate.subjectAltName ?? '';
-  if (alternatives !== '') {
-    return alternatives
-      .split(', ')
-      .filter((one) => one.startsWith('DNS:'))
-      .map((one) => one.slice('DNS:'.length).toLowerCase());
-  }
+  if ((certificate.subjectAltName ?? '') !== '') return alternativeNames(certificate);
   const common = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject)?.[1]?.toLowerCase();
   return common === undefined ? [] : [common];
 }

@@ -283,6 +283,13 @@ export class MemoryNetwork {
     return this.dials.filter(({ pending }) => pending);
   }
 
+  /** Accepts the oldest dial that is on its way. */
+  acceptDial(): MemoryPeer {
+    const oldest = this.pendingDials[0];
+    if (oldest === undefined) throw new Error('nobody dials');
+    return oldest.accept();
+  }
+
   /** A new connection that nobody serves yet. */
   peer(remoteAddress = '192.0.2.1', remotePort = 40_000): MemoryPeer {
     const peer = new MemoryPeer(this, remoteAddress, remotePort);

@@ -11,9 +11,9 @@ import type { FailureCode } from '../../src/model/failures.ts';
 import type { Filter } from '../../src/model/filter.ts';
 import { ListenerStats } from '../../src/model/listener-stats.ts';
 import type { Pool } from '../../src/model/pool.ts';
-import { runTurn } from '../../src/net/turn.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { FakeTime } from './fake-time.ts';
+import { MemoryClients } from './memory-clients.ts';
 import { MemoryNetwork, type MemoryPeer } from './memory-connection.ts';
 import { PolicyPool, type PoolSpec } from './policy-pool.ts';
 
@@ -60,8 +60,7 @@ export class MemoryProxy {
   /** The access log. */
   readonly entries: AccessEntry[] = [];
   readonly observed: Observed[] = [];
-  /** Connections that are not released yet. */
-  accepted = 0;
+  readonly #clients: MemoryClients;
 
   constructor(options: MemoryProxyOptions = {}) {
     this.balanced = new PolicyPool({ policy: 'first', endpoints: [1, 1], ...options.pool });
@@ -113,6 +112,12 @@ export class MemoryProxy {
       },
       undefined,
     );
+    this.#clients = new MemoryClients(this.network, this.listener);
+  }
+
+  /** Connections that are not released yet. */
+  get accepted(): number {
+    return this.#clients.accepted;
   }
 
   get pool(): Pool {
@@ -138,27 +143,12 @@ export class MemoryProxy {
 
   /** A client that has just connected. */
   connect(): MemoryPeer {
-    const peer = this.network.peer();
-    const { connection } = peer;
-    runTurn(() => {
-      const handler = this.listener.accept(connection)!;
-      this.accepted++;
-      connection.handler = handler;
-      connection.keeper = {
-        released: () => {
-          this.accepted--;
-          this.listener.released(handler);
-        },
-      };
-    });
-    return peer;
+    return this.#clients.connect();
   }
 
   /** Accepts the oldest dial that is on its way. */
   acceptDial(): MemoryPeer {
-    const dial = this.network.pendingDials[0];
-    if (dial === undefined) throw new Error('nobody dials');
-    return dial.accept();
+    return this.network.acceptDial();
   }
 
   /** A client and a connection to an endpoint that have exchanged a request and a response. */

@@ -9,9 +9,9 @@ import { ListenerStats } from '../../src/model/listener-stats.ts';
 import type { Pool } from '../../src/model/pool.ts';
 import type { SessionEntry } from '../../src/model/session-entry.ts';
 import { openDatagrams } from '../../src/net/resolving-datagrams.ts';
-import { runTurn } from '../../src/net/turn.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { FakeTime } from './fake-time.ts';
+import { MemoryClients } from './memory-clients.ts';
 import { MemoryNetwork, type MemoryPeer } from './memory-connection.ts';
 import { PolicyPool, type PoolSpec } from './policy-pool.ts';
 
@@ -35,8 +35,7 @@ export class MemoryTcp {
   readonly entries: SessionEntry[] = [];
   /** What outlier detection was told. */
   readonly observed: [endpoint: string, failure: FailureCode | undefined][] = [];
-  /** Connections that are not released yet. */
-  accepted = 0;
+  readonly #clients: MemoryClients;
 
   constructor(options: MemoryTcpOptions = {}) {
     this.balanced = new PolicyPool({ policy: 'first', endpoints: [1, 1], ...options.pool });
@@ -68,6 +67,12 @@ export class MemoryTcp {
       random: seededRandom(1),
       log: { debug() {}, info() {}, warn() {}, error() {} },
     });
+    this.#clients = new MemoryClients(this.network, this.listener);
+  }
+
+  /** Connections that are not released yet. */
+  get accepted(): number {
+    return this.#clients.accepted;
   }
 
   get pool(): Pool {
@@ -107,32 +112,13 @@ export class MemoryTcp {
   }
 
   /** A client that has just connected. When it is not served it is reset. */
-  connect(address = '192.0.2.1'): MemoryPeer {
-    const peer = this.network.peer(address);
-    const { connection } = peer;
-    runTurn(() => {
-      const handler = this.listener.accept(connection);
-      if (handler === undefined) {
-        connection.reset();
-        return;
-      }
-      this.accepted++;
-      connection.handler = handler;
-      connection.keeper = {
-        released: () => {
-          this.accepted--;
-          this.listener.released(handler);
-        },
-      };
-    });
-    return peer;
+  connect(address?: string): MemoryPeer {
+    return this.#clients.connect(address);
   }
 
   /** Accepts the oldest dial that is on its way. */
   acceptDial(): MemoryPeer {
-    const dial = this.network.pendingDials[0];
-    if (dial === undefined) throw new Error('nobody dials');
-    return dial.accept();
+    return this.network.acceptDial();
   }
 
   /** A session. */

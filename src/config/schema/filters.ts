@@ -9,7 +9,7 @@ import {
   tokenGrammar,
   type Grammar,
 } from './syntax.ts';
-import { rate } from './rate.ts';
+import { burst, rate } from './rate.ts';
 import { fieldValue, text } from './text.ts';
 import { duration } from './units.ts';
 
@@ -68,12 +68,7 @@ export const rateLimitFilter = z
       description: 'Requests per time: `100/s`, `600/m`, `10000/h`.',
       examples: ['100/s'],
     }),
-    burst: z
-      .number()
-      .int()
-      .min(1)
-      .optional()
-      .meta({ description: 'How many may come at once. Default: the rate per second, at least 1.' }),
+    burst,
     maxKeys: z
       .number()
       .int()

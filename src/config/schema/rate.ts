@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import { parseRate } from '../rate.ts';
 import { quote, type Grammar } from './syntax.ts';
 import { text } from './text.ts';
@@ -9,3 +11,11 @@ const rateGrammar: Grammar = (value) =>
 
 /** So many in so much time: `100/s`. */
 export const rate = text(rateGrammar, 'a rate such as 100/s');
+
+/** Beside a rate: how far above it a moment may go. */
+export const burst = z
+  .number()
+  .int()
+  .min(1)
+  .optional()
+  .meta({ description: 'How many may come at once. Default: the rate per second, at least 1.' });

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
+import { clientRate, ONE_CLIENT } from './per-client.ts';
 import { listenerProxyProtocol } from './proxy-protocol.ts';
-import { rate } from './rate.ts';
+import { burst } from './rate.ts';
 import { tlsRoute } from './tls-route.ts';
 import { duration, positiveDuration, size } from './units.ts';
 
@@ -52,21 +53,12 @@ export const tcpListener = z.strictObject({
             .min(0)
             .default(0)
             .meta({ description: 'Open connections of one client; 0 is no limit.' }),
-          rate: rate.optional().meta({
-            description: 'New connections of one client: `20/s`, `600/m`. Default: no limit.',
-            examples: ['20/s'],
-          }),
-          burst: z
-            .number()
-            .int()
-            .min(1)
-            .optional()
-            .meta({ description: 'How many may come at once. Default: the rate per second, at least 1.' }),
+          rate: clientRate('New connections of one client: `20/s`, `600/m`.'),
+          burst,
         })
         .prefault({})
         .meta({
-          description:
-            'What one client may take: an IPv4 address, or the /64 network of an IPv6 one. What is over is closed at once.',
+          description: `${ONE_CLIENT} What is over is closed at once.`,
         }),
     })
     .prefault({})

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { listenerAddress, listenerName, splitArm } from './listener-parts.ts';
-import { rate } from './rate.ts';
+import { clientRate, ONE_CLIENT } from './per-client.ts';
+import { burst } from './rate.ts';
 import { positiveDuration } from './units.ts';
 
 /** A listener that passes datagrams on and does not look into them. Exactly one of `pool`, `split`. */
@@ -46,22 +47,14 @@ export const udpListener = z.strictObject({
             .min(0)
             .default(0)
             .meta({ description: 'Open sessions of one client; 0 is no limit.' }),
-          rate: rate.optional().meta({
-            description:
-              'New sessions of one client: `20/s`, `600/m`. With session.requests 1 that is its datagrams. Default: no limit.',
-            examples: ['20/s'],
-          }),
-          burst: z
-            .number()
-            .int()
-            .min(1)
-            .optional()
-            .meta({ description: 'How many may come at once. Default: the rate per second, at least 1.' }),
+          rate: clientRate(
+            'New sessions of one client: `20/s`, `600/m`. With session.requests 1 that is its datagrams.',
+          ),
+          burst,
         })
         .prefault({})
         .meta({
-          description:
-            'What one client may take: an IPv4 address, or the /64 network of an IPv6 one. What is over is dropped.',
+          description: `${ONE_CLIENT} What is over is dropped.`,
         }),
       amplification: z.number().min(1).max(100_000).optional().meta({
         description:
