@@ -122,7 +122,7 @@ describe.skipIf(process.platform !== 'linux')('two tiers', () => {
   test('nobody reaches the second tier except by way of the first', async () => {
     const wire = await connect(ports.get('8081')!, '127.0.0.1');
     wire.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
-    expect(await wire.untilEnd(10_000)).toBe(true);
+    await wire.untilEnd();
     expect(wire.text).toBe('');
   });
 

@@ -90,7 +90,7 @@ describe('limit of a connect', () => {
       client.close();
     }
     const client = await dial(proxy.address('hasty'));
-    await expectTime(600, () => client.untilEnd(5000));
+    await expectTime(600, () => client.untilEnd());
     expect(client.ending).toBe('reset');
   });
 });

@@ -99,7 +99,7 @@ describe('HTTP/2 clients that do not read', () => {
           return client;
         }),
       );
-      await Promise.all(clients.map((client) => client.until(() => false)));
+      await Promise.all(clients.map((client) => client.untilEnd()));
       for (const client of clients) client.wire.close();
     }
     await bystander;

@@ -39,7 +39,7 @@ function echoing(name: string): Promise<ScriptedEndpoint> {
 
 async function greeted(pointsman: Pointsman, by: string): Promise<Wire> {
   const wire = await dial(pointsman.address());
-  await wire.until(() => wire.text.includes(`${by}\n`), PATIENCE_MS);
+  await wire.until(() => wire.text.includes(`${by}\n`));
   expect(wire.text).toBe(`${by}\n`);
   return wire;
 }
@@ -72,13 +72,13 @@ const LEAVING: Readonly<Record<string, (client: Wire) => Promise<void> | void>> 
   },
   'in the middle': async (client) => {
     client.send('x'.repeat(100_000));
-    await client.until(() => client.receivedBytes > 1000, 2000);
+    await client.until(() => client.receivedBytes > 1000);
     client.reset();
   },
   'after a half-close': async (client) => {
     client.send('hello');
     client.halfClose();
-    await client.untilEnd(2000);
+    await client.untilEnd();
     client.close();
   },
 };
@@ -98,25 +98,25 @@ describe.each([[{}], [{ sockets: 'runtime' }]] as readonly [StartOptions][])(
       await using pointsman = await front([endpoint.name], {}, options);
       const first = await greeted(pointsman, 'a');
       endpoint.wires[0]!.reset();
-      await first.untilEnd(PATIENCE_MS);
+      await first.untilEnd();
       expect(first.ending).toBe('reset');
       const second = await greeted(pointsman, 'a');
       second.reset();
-      await endpoint.wires[1]!.untilEnd(PATIENCE_MS);
+      await endpoint.wires[1]!.untilEnd();
       expect(endpoint.wires[1]!.ending).toBe('reset');
     });
 
     test('each direction ends by itself: megabytes follow a half-close', async () => {
       const bytes = Buffer.alloc(5 * MIB, 'answer ');
       await using endpoint = await ScriptedEndpoint.start(async (wire) => {
-        await wire.untilEnd(PATIENCE_MS);
+        await wire.untilEnd();
         wire.socket.end(bytes);
       });
       await using pointsman = await front([endpoint.name], {}, options);
       const client = await dial(pointsman.address());
       client.send('the question');
       client.halfClose();
-      await client.untilEnd(PATIENCE_MS);
+      await client.untilEnd();
       expect(client.ending).toBe('fin');
       expect(endpoint.wires[0]!.text).toBe('the question');
       expect(client.received.equals(bytes)).toBe(true);
@@ -146,7 +146,7 @@ describe.each([[{}], [{ sockets: 'runtime' }]] as readonly [StartOptions][])(
       expect(takenBefore).toBeLessThan(total / 2);
       expect(pointsman.workerRssBytes() - before).toBeLessThan(48 * MIB);
       client.socket.resume();
-      await client.until(() => client.ending !== 'open', 30_000);
+      await client.untilEnd(30_000);
       expect(client.receivedBytes).toBe(total);
       const expected = createHash('sha256');
       for (let sent = 0; sent < total; sent += MIB) expected.update(piece);
@@ -203,7 +203,7 @@ test('a killed endpoint resets its sessions; the next client is served by anothe
   await eventually('a session', async () => (await underWay(pointsman)) > 0);
   await Bun.sleep(50);
   await first.kill();
-  await client.untilEnd(PATIENCE_MS);
+  await client.untilEnd();
   expect(client.ending).not.toBe('open');
   const next = await greeted(pointsman, 'b');
   next.close();
@@ -234,7 +234,8 @@ describe('an endpoint that hangs', () => {
     await eventually('unhealthy', async () =>
       (await (await fetch(`${pointsman.admin}/api/v1/pools/raw`)).text()).includes('unhealthy'),
     );
-    await client.untilEnd(reset ? PATIENCE_MS : 500);
+    if (reset) await client.untilEnd();
+    else await client.ends(500);
     expect(client.ending).toBe(reset ? 'reset' : 'open');
     const next = await dial(pointsman.address());
     next.send('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -286,7 +287,7 @@ test('out of descriptors: who is there is served, no endpoint is blamed, and it 
   }
   await Bun.sleep(300);
   first.send('still here');
-  await first.until(() => first.text.includes('still here'), PATIENCE_MS);
+  await first.until(() => first.text.includes('still here'));
   expect(first.text).toBe('a\nstill here');
   for (const client of crowd) client.close();
   // It is not the endpoints' fault.

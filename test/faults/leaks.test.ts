@@ -31,7 +31,7 @@ const RUDE: Readonly<Record<string, (client: Wire) => Promise<void> | void>> = {
   },
   'in the answer': async (client) => {
     client.send(get('/large'));
-    await client.until(() => client.receivedBytes > 0, 2000);
+    await client.until(() => client.receivedBytes > 0);
     client.reset();
   },
   'behind the answer': async (client) => {
@@ -46,7 +46,7 @@ const RUDE: Readonly<Record<string, (client: Wire) => Promise<void> | void>> = {
   },
   'in a tunnel': async (client) => {
     client.send(UPGRADE);
-    await client.until(() => client.text.includes('101'), 2000);
+    await client.until(() => client.text.includes('101'));
     client.send('hello');
     client.reset();
   },
@@ -117,7 +117,7 @@ describe('nothing is left behind', () => {
     await using pointsman = await startFront([], {
       pool: {
         endpoints: [{ address: endpoint.name, maxConnections: 3 }],
-        queue: { size: 50, timeout: '1s' },
+        queue: { size: 50, timeout: '8s' },
       },
     });
     for (const leave of Object.values(RUDE)) await rudely(pointsman, leave, 40);

@@ -21,7 +21,7 @@ async function talkWhileOpen(client: Wire, say: () => void, peer: Wire): Promise
   const start = performance.now();
   while (peer.ending === 'open' && performance.now() - start < 8000) {
     if (client.ending === 'open') say();
-    await peer.untilEnd(TALK_MS);
+    await peer.ends(TALK_MS);
   }
 }
 

@@ -35,7 +35,7 @@ describe('limits of time', () => {
           wire.send('HTTP/1.1 200 OK\r\nX-A: ');
           while (wire.ending === 'open') {
             wire.send('x');
-            await wire.untilEnd(50);
+            await wire.ends(50);
           }
         } else if (head.target === '/half-body')
           wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello');
@@ -66,7 +66,7 @@ describe('limits of time', () => {
   test.concurrent('request head: 408 and close, from the first byte', async () => {
     const client = await dial(pointsman.address());
     client.send(HEAD);
-    await expectTime(LIMITS.requestHead, () => client.untilEnd(5000));
+    await expectTime(LIMITS.requestHead, () => client.untilEnd());
     expect((await client.answer()).status).toBe(408);
   });
 
@@ -76,7 +76,7 @@ describe('limits of time', () => {
     await expectTime(LIMITS.requestHead, async () => {
       while (client.ending === 'open') {
         client.send('X');
-        await client.untilEnd(100);
+        await client.ends(100);
       }
     });
   });
@@ -86,13 +86,13 @@ describe('limits of time', () => {
     client.send(`${HEAD}\r\n`);
     expect((await client.answer()).status).toBe(200);
     client.send(HEAD);
-    await expectTime(LIMITS.requestHead, () => client.untilEnd(5000));
+    await expectTime(LIMITS.requestHead, () => client.untilEnd());
   });
 
   test.concurrent('request body: 408 without progress', async () => {
     const client = await dial(pointsman.address());
     client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
-    await expectTime(LIMITS.requestBody, () => client.untilEnd(5000));
+    await expectTime(LIMITS.requestBody, () => client.untilEnd());
     expect((await client.answer()).status).toBe(408);
   });
 
@@ -106,14 +106,14 @@ describe('limits of time', () => {
 
   test.concurrent('idle: a connection without a request is closed', async () => {
     const client = await dial(pointsman.address());
-    await expectTime(LIMITS.idle, () => client.untilEnd(5000));
+    await expectTime(LIMITS.idle, () => client.untilEnd());
   });
 
   test.concurrent('idle: a kept connection is closed without a word', async () => {
     const client = await dial(pointsman.address());
     client.send(`${HEAD}\r\n`);
     await client.answer();
-    await expectTime(LIMITS.idle, () => client.untilEnd(5000));
+    await expectTime(LIMITS.idle, () => client.untilEnd());
     expect(client.received.length).toBe(client.cursor);
   });
 
@@ -147,7 +147,7 @@ describe('limits of time', () => {
   test.concurrent('response body: cut when it stops', async () => {
     const client = await dial(pointsman.address());
     client.send('GET /half-body HTTP/1.1\r\nHost: a.test\r\n\r\n');
-    await expectTime(POOL_LIMITS.responseBody, () => client.untilEnd(5000));
+    await expectTime(POOL_LIMITS.responseBody, () => client.untilEnd());
     expect((await client.response()).kind).toBe('incomplete');
   });
 
@@ -158,7 +158,7 @@ describe('limits of time', () => {
       client.send('GET /large HTTP/1.1\r\nHost: a.test\r\n\r\n');
       const isPeer = (wire: Wire) => wire.text.includes('/large');
       while (!endpoint.wires.some(isPeer)) await Bun.sleep(5);
-      await endpoint.wires.find(isPeer)?.untilEnd(6000);
+      await endpoint.wires.find(isPeer)!.untilEnd();
     });
     client.close();
   });
@@ -168,7 +168,7 @@ describe('limits of time', () => {
     client.send('GET /tunnel HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     expect((await client.answer()).status).toBe(101);
     client.send('one');
-    await expectTime(LIMITS.tunnel, () => client.untilEnd(5000));
+    await expectTime(LIMITS.tunnel, () => client.untilEnd());
   });
 
   test.concurrent('tunnel: one direction keeps it open', async () => {
@@ -192,7 +192,7 @@ describe('limits of time', () => {
     const client = await dial(proxy.address());
     client.send(`${HEAD}\r\n`);
     await client.answer();
-    await expectTime(POOL_LIMITS.idle, () => own.wires[0]?.untilEnd(5000) ?? Promise.resolve());
+    await expectTime(POOL_LIMITS.idle, () => own.wires[0]!.untilEnd());
     client.close();
   });
 });

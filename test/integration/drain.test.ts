@@ -216,7 +216,7 @@ describe('--wait', () => {
     expect(ran.code).toBe(3);
     expect(ran.err).toEndWith('web/a: 1 request, 2 tunnels left at the deadline\n');
     for (const tunnel of tunnels) {
-      await tunnel.untilEnd(3000);
+      await tunnel.untilEnd();
       expect(tunnel.ending).toBe('fin');
       tunnel.close();
     }

@@ -43,7 +43,7 @@ describe('interim responses', () => {
     const client = await dial(pointsman.address());
     const start = performance.now();
     client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
-    expect(await client.until(() => client.text.startsWith('HTTP/1.1 100'), 3000)).toBe(true);
+    await client.until(() => client.text.startsWith('HTTP/1.1 100'));
     expect(performance.now() - start).toBeGreaterThan(280);
     client.send('hello');
     expect((await client.answer()).body.toString()).toBe('POST /x 5');
@@ -72,7 +72,7 @@ describe('interim responses', () => {
     const client = await dial(pointsman.address());
     const start = performance.now();
     client.send(get('/x'));
-    expect(await client.until(() => client.text.includes('a.css'), 2000)).toBe(true);
+    await client.until(() => client.text.includes('a.css'));
     expect(performance.now() - start).toBeLessThan(300);
     expect((await client.answer()).body.toString()).toBe('done');
     client.close();

@@ -51,7 +51,7 @@ async function listenerReport(pointsman: Pointsman, name: string): Promise<Liste
 /** How a client ends that is not wanted: it may be gone before it knows that it was connected. */
 async function endingOf(pointsman: Pointsman): Promise<string> {
   const wire = await dial(pointsman.address()).catch(() => undefined);
-  await wire?.untilEnd(PATIENCE_MS);
+  await wire?.untilEnd();
   return wire?.ending ?? 'reset';
 }
 
@@ -116,7 +116,7 @@ describe('operators', () => {
     const ran = await drained;
     expect([ran.code, ran.err]).toEqual([3, expect.stringContaining('2 sessions left at the deadline')]);
     for (const wire of sessions) {
-      await wire.untilEnd(PATIENCE_MS);
+      await wire.untilEnd();
       expect(wire.ending).toBe('fin');
       wire.close();
     }
@@ -191,10 +191,10 @@ test('the access log has a line for each session, shut down at the latest', asyn
   });
   const whole = await session(pointsman);
   whole.halfClose();
-  await whole.untilEnd(PATIENCE_MS);
+  await whole.untilEnd();
   const cut = await session(pointsman);
   expect(await pointsman.stop()).toBe(0);
-  await cut.untilEnd(PATIENCE_MS);
+  await cut.untilEnd();
   expect(cut.ending).toBe('reset');
   const lines = readFileSync(path, 'utf8').trim().split('\n');
   rmSync(directory, { recursive: true });

@@ -5,13 +5,11 @@ import { freePorts } from '../support/rivals.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { dial, type Wire } from '../support/wire.ts';
 
-const PATIENCE_MS = 5000;
-
 /** Answers what it gets with its name before it, and greets first: server-first protocols must not wait. */
 function greeter(name: string): Promise<ScriptedEndpoint> {
   return ScriptedEndpoint.start(async (wire) => {
     wire.send(`${name} here\n`);
-    await wire.until(() => wire.text.includes('\n'), PATIENCE_MS);
+    await wire.until(() => wire.text.includes('\n'));
     wire.send(`${name}: ${wire.text}`);
   });
 }
@@ -21,7 +19,7 @@ function addressOf(endpoint: ScriptedEndpoint): string {
 }
 
 async function says(wire: Wire, text: string): Promise<void> {
-  await wire.until(() => wire.text.includes(text), PATIENCE_MS);
+  await wire.until(() => wire.text.includes(text));
   expect(wire.text).toContain(text);
 }
 

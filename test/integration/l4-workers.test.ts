@@ -148,7 +148,7 @@ test('the deadline of a drain ends the sessions of every worker', async () => {
   const open = await served(pointsman, 24);
   const ran = await cli(['drain', 'pool/a', '--admin', pointsman.admin, '--deadline', '300ms', '--wait']);
   expect([ran.code, ran.err]).toEqual([3, expect.stringContaining('24 sessions left at the deadline')]);
-  for (const wire of open) await wire.untilEnd(5000);
+  for (const wire of open) await wire.untilEnd();
   expect(new Set(open.map(({ ending }) => ending))).toEqual(new Set(['fin']));
   closeAll(open);
   await untilTrue('none', async () => (await sessions(pointsman)) === 0);

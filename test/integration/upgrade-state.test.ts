@@ -111,7 +111,7 @@ describe('what survives an upgrade', () => {
     const talks = async (text: string): Promise<void> => {
       wire.send(text);
       said += text;
-      await wire.until(() => wire.text === said, 10_000);
+      await wire.until(() => wire.text === said);
       expect(wire.text).toBe(said);
     };
     await talks('one');

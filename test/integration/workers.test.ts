@@ -138,7 +138,7 @@ describe('a worker that is killed', () => {
     await endpoint.took(1);
     const { workers } = await statusOf(pointsman);
     process.kill(workers.find(({ connections }) => connections > 0)!.pid!, 'SIGKILL');
-    await lost.untilEnd(5000);
+    await lost.untilEnd();
     endpoint.release();
     expect((await ask(pointsman.address(), get('/next'), 10_000)).body.toString()).toBe('held');
   });

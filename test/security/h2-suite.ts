@@ -80,7 +80,9 @@ export function describeH2(title: string, cases: readonly H2Case[]): void {
       client.wire.send(Buffer.concat(raw === true ? send : [HELLO, ...send]));
       const goesOn = expected.kind !== 'goaway';
       if (goesOn) client.wire.send(PING);
-      const seen = await client.until((lines) => (goesOn ? lines.includes('Ping ack') : false));
+      const seen = goesOn
+        ? await client.until((lines) => lines.includes('Ping ack'))
+        : await client.untilEnd();
       judge(seen, client, expected);
       if (expected.kind === 'forwarded') {
         await client.until(() => client.hasEnded(expected.stream));

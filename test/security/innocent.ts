@@ -12,7 +12,7 @@ export function isInnocent(request: HttpMessage): boolean {
 async function innocentOn(wire: Wire): Promise<string | undefined> {
   const target = `/innocent/${++count}`;
   wire.send(`GET ${target} HTTP/1.1\r\nHost: innocent.test\r\n\r\n`);
-  const parsed = await wire.response('GET', 3000);
+  const parsed = await wire.response('GET');
   if (parsed.kind === 'violation') return `answer does not parse: ${parsed.reason}`;
   if (parsed.kind === 'incomplete') return `no answer, connection ${wire.ending}`;
   const { status, body } = parsed.message;

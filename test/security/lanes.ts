@@ -43,7 +43,7 @@ export class Lanes {
       listeners: endpoints.map((_, index) => ({
         name: `lane-${index}`,
         address: '127.0.0.1:0',
-        timeouts: { requestHead: '1500ms', requestBody: '1500ms', idle: '5s' },
+        timeouts: { requestHead: '1500ms', requestBody: '1500ms', idle: '30s' },
         routes: [{ pool: `lane-${index}` }],
       })),
       pools: endpoints.map((endpoint, index) => ({

@@ -50,7 +50,7 @@ describeLanes('pipelining and refusal', {
     const first = await client.answer();
     expect(first.body.toString()).toBe('slow');
     expect((await client.answer()).status).toBe(400);
-    expect(await client.untilEnd(1000)).toBe(true);
+    await client.untilEnd();
     expect(endpoint.requests().length).toBe(1);
   },
   'does not run ahead with many pipelined requests': async ({ proxy, endpoint }) => {

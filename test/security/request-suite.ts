@@ -78,6 +78,17 @@ export interface Observation {
   readonly newInnocent: string | undefined;
 }
 
+/** What must come is waited for so long. Less than an idle connection may last, which would be closed without a fault. */
+const PATIENCE_MS = 10_000;
+/** How long nothing must come behind the answers. */
+const QUIET_MS = 150;
+
+/** Whether the answers so far are those to a request that is refused, behind which the connection is closed. */
+function isRefusal(expected: Expected, answers: readonly HttpMessage[]): boolean {
+  if (expected.kind === 'forwarded') return false;
+  return expected.kind === 'refused' || expected.statuses.includes(answers[0]?.status ?? 0);
+}
+
 /** Runs one case and reports; judges nothing. */
 export async function observe(lane: Lane, item: RequestCase): Promise<Observation> {
   const wire = await dial(lane.proxy);
@@ -88,21 +99,24 @@ export async function observe(lane: Lane, item: RequestCase): Promise<Observatio
   const answers: HttpMessage[] = [];
   let clientViolation: string | undefined;
   for (;;) {
-    const parsed = await wire.response(item.method ?? 'GET', answers.length < wanted ? 4000 : 150);
+    const parsed = await wire.response(
+      item.method ?? 'GET',
+      answers.length < wanted ? PATIENCE_MS : QUIET_MS,
+    );
     if (parsed.kind === 'message') answers.push(parsed.message);
     else {
       if (parsed.kind === 'violation') clientViolation = parsed.reason;
       break;
     }
   }
-  if (item.expected.kind === 'refused') await wire.untilEnd(1000);
+  if (isRefusal(item.expected, answers)) await wire.ends(PATIENCE_MS);
   const closed = wire.ending !== 'open';
   const sameInnocent = await innocentOnSame(wire, answers.at(-1));
   const newInnocent = await innocentOnNew(lane.proxy);
   wire.close();
   const conversations = lane.endpoint.wires.map((peer) => ({ peer, ...parseRequests(peer.received) }));
   const partial = conversations.filter(({ rest }) => rest.length > 0);
-  for (const { peer } of partial) await peer.untilEnd(500);
+  for (const { peer } of partial) await peer.ends(PATIENCE_MS);
   return {
     answers,
     clientViolation,

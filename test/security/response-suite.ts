@@ -89,15 +89,18 @@ export interface ResponseObservation {
   readonly reused: number;
 }
 
+/** Less than an idle connection may last. */
+const PATIENCE_MS = 10_000;
+
 /** Runs one case and reports; judges nothing. */
 export async function observeResponse(lane: Lane, item: ResponseCase): Promise<ResponseObservation> {
   lane.endpoint.script = evilScript(item);
   const wire = await dial(lane.proxy);
   const request = item.request ?? `GET ${EVIL} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
   wire.send(request);
-  const parsed = await wire.response(request.slice(0, request.indexOf(' ')), 6000);
+  const parsed = await wire.response(request.slice(0, request.indexOf(' ')));
   const message = parsed.kind === 'message' ? parsed.message : undefined;
-  if (message === undefined) await wire.untilEnd(1000);
+  if (message === undefined) await wire.ends(PATIENCE_MS);
   await wire.untilQuiet(120);
   const surplus = wire.received.subarray(wire.cursor).toString('latin1');
   const closed = wire.ending !== 'open';

@@ -133,7 +133,7 @@ describeLanes('bytes on an idle connection to an endpoint', {
     expect((await client.answer()).body.toString()).toBe('GET /x 0');
     const [peer] = endpoint.wires;
     peer?.send(POISON);
-    expect(await peer?.untilEnd(1000)).toBe(true);
+    await peer!.untilEnd();
     client.send(GET);
     expect((await client.answer()).body.toString()).toBe('GET /x 0');
     expect(endpoint.wires.length).toBe(2);
@@ -144,7 +144,7 @@ describeLanes('bytes on an idle connection to an endpoint', {
     client.send(GET);
     await client.answer();
     endpoint.wires[0]?.send('H');
-    expect(await endpoint.wires[0]?.untilEnd(1000)).toBe(true);
+    await endpoint.wires[0]!.untilEnd();
     client.send(GET);
     expect((await client.answer()).body.toString()).toBe('GET /x 0');
     client.close();

@@ -122,10 +122,10 @@ describeLanes('bytes around an upgrade', {
     const client = await dial(proxy);
     client.send(head('GET', ...WEBSOCKET) + SMUGGLED);
     expect((await client.answer()).status).toBe(101);
-    const peer = endpoint.wires[0];
-    await peer?.until(() => peer.text.endsWith(SMUGGLED), 2000);
+    const peer = endpoint.wires[0]!;
+    await peer.until(() => peer.text.endsWith(SMUGGLED));
     expect(early).toBe(0);
-    expect(peer?.received.subarray(peer.cursor).toString()).toBe(SMUGGLED);
+    expect(peer.received.subarray(peer.cursor).toString()).toBe(SMUGGLED);
     client.close();
   },
   'parse bytes behind an upgrade that was refused': async ({ proxy, endpoint }) => {
@@ -150,7 +150,7 @@ describeLanes('bytes around an upgrade', {
     const answer = await client.answer();
     expect(answer.status).toBe(200);
     client.send('\x81\x05hello');
-    await client.untilEnd(3000);
+    await client.untilEnd();
     expect(endpoint.wires.some((wire) => wire.text.includes('\x81\x05hello'))).toBe(false);
     client.close();
   },

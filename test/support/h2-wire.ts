@@ -2,7 +2,7 @@ import { FrameType } from '../../src/http/h2-protocol.ts';
 import { H2Reading } from './h2-client.ts';
 import type { Wire } from './wire.ts';
 
-const WAIT_MS = 8000;
+const WAIT_MS = 10_000;
 
 /** A client of HTTP/2 on the wire: sends what it is told, reads frames. */
 export class H2Wire {
@@ -18,19 +18,29 @@ export class H2Wire {
     this.wire.send(Buffer.concat(frames));
   }
 
-  /** Waits until `done`, the end, or for too long. Gives what was seen so far. */
-  async until(done: (seen: readonly string[]) => boolean): Promise<readonly string[]> {
-    const untilMs = performance.now() + WAIT_MS;
-    for (;;) {
-      const { received } = this.wire;
-      if (received.length > this.#read) {
-        this.reading.add(Buffer.from(received.subarray(this.#read)));
-        this.#read = received.length;
-      }
-      const over = this.wire.ending !== 'open' || performance.now() > untilMs;
-      if (done(this.reading.seen) || over) return this.reading.seen;
-      await Bun.sleep(1);
+  /** Takes in what has come; gives all that was seen so far. */
+  read(): readonly string[] {
+    const { received } = this.wire;
+    if (received.length > this.#read) {
+      this.reading.add(Buffer.from(received.subarray(this.#read)));
+      this.#read = received.length;
     }
+    return this.reading.seen;
+  }
+
+  /** Waits until `done`, and gives what was seen so far. An error when the connection or the time ends before. */
+  async until(done: (seen: readonly string[]) => boolean): Promise<readonly string[]> {
+    await this.wire.comes(() => done(this.read()) || this.wire.ending !== 'open', WAIT_MS);
+    if (done(this.read())) return this.reading.seen;
+    throw new Error(
+      `not within ${WAIT_MS} ms: ${done.toString()}; connection ${this.wire.ending}, the last frames: ${this.reading.seen.slice(-5).join('; ')}`,
+    );
+  }
+
+  /** Waits until the other side has ended the connection, and gives all that was seen. An error when it does not. */
+  async untilEnd(): Promise<readonly string[]> {
+    await this.until(() => this.wire.ending !== 'open');
+    return this.reading.seen;
   }
 
   /** The response on that stream is whole, or was reset. */

@@ -2,6 +2,11 @@ import net from 'node:net';
 
 import { type HttpMessage, parseRequest, parseResponse, type Parsed } from './strict-http.ts';
 
+/** How long what must come may take: far longer than it does, and shorter than what else would bring it, such as idle limits. */
+const PATIENCE_MS = 10_000;
+/** How much of what came an error shows. */
+const MESSAGE_LENGTH = 400;
+
 /** Where something listens. */
 export interface HostPort {
   readonly host: string;
@@ -103,12 +108,15 @@ export class Wire {
     this.socket.destroy();
   }
 
-  /** Waits until `holds` does, looking at every change; false after `timeoutMs`. */
-  async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
-    const deadline = performance.now() + timeoutMs;
+  /**
+   * Whether `holds` comes true within `withinMs`; looks at every change. For those to whom both answers are right: who
+   * needs it to come true takes `until`.
+   */
+  async comes(holds: () => boolean, withinMs: number): Promise<boolean> {
+    const deadline = performance.now() + withinMs;
     while (!holds()) {
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) return false;
+      if (leftMs <= 0) return this.#comesLate(holds);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#changed.push(() => {
@@ -120,7 +128,33 @@ export class Wire {
     return true;
   }
 
-  untilEnd(timeoutMs: number): Promise<boolean> {
+  /** A process that stood still has what came meanwhile still to read when its timers are long due. */
+  async #comesLate(holds: () => boolean): Promise<boolean> {
+    await Bun.sleep(1);
+    await new Promise(setImmediate);
+    return holds();
+  }
+
+  /** Whether the other side ends within `withinMs`. */
+  ends(withinMs: number): Promise<boolean> {
+    return this.comes(() => this.ending !== 'open', withinMs);
+  }
+
+  /**
+   * Waits until `holds` does, which tells of what came here, and looks at every change. An error that says what came
+   * instead when it does not in time, or the other side ends before.
+   */
+  async until(holds: () => boolean, timeoutMs = PATIENCE_MS): Promise<void> {
+    await this.comes(() => holds() || this.ending !== 'open', timeoutMs);
+    if (holds()) return;
+    const tail = this.text.slice(-MESSAGE_LENGTH);
+    throw new Error(
+      `not within ${timeoutMs} ms: ${holds.toString()}; connection ${this.ending}, ${this.receivedBytes} bytes came, the last: ${JSON.stringify(tail)}`,
+    );
+  }
+
+  /** Waits until the other side has ended. An error when it does not in time. */
+  untilEnd(timeoutMs = PATIENCE_MS): Promise<void> {
     return this.until(() => this.ending !== 'open', timeoutMs);
   }
 
@@ -128,7 +162,7 @@ export class Wire {
   async untilQuiet(quietMs: number): Promise<void> {
     for (;;) {
       const before = this.receivedBytes;
-      const changed = await this.until(
+      const changed = await this.comes(
         () => this.receivedBytes !== before || this.ending !== 'open',
         quietMs,
       );
@@ -140,7 +174,7 @@ export class Wire {
     let parsed = parse();
     let length = this.receivedBytes;
     let ending = this.ending;
-    await this.until(() => {
+    await this.comes(() => {
       if (length !== this.receivedBytes || ending !== this.ending) {
         length = this.receivedBytes;
         ending = this.ending;
@@ -152,7 +186,7 @@ export class Wire {
   }
 
   /** The next whole request; incomplete when the connection or the time ended before. */
-  async request(timeoutMs = 10_000): Promise<Parsed> {
+  async request(timeoutMs = PATIENCE_MS): Promise<Parsed> {
     const parse = () => parseRequest(this.received, this.cursor);
     const parsed = await this.#next(parse, ({ kind }) => kind !== 'incomplete', timeoutMs);
     if (parsed.kind === 'message') this.cursor = parsed.end;
@@ -160,7 +194,7 @@ export class Wire {
   }
 
   /** The head of the next request, whose body may still be on its way; nothing is consumed. */
-  async head(timeoutMs = 10_000): Promise<HttpMessage | undefined> {
+  async head(timeoutMs = PATIENCE_MS): Promise<HttpMessage | undefined> {
     const parse = () => parseRequest(this.received, this.cursor);
     const parsed = await this.#next(parse, (p) => p.kind !== 'incomplete' || p.head !== undefined, timeoutMs);
     if (parsed.kind === 'message') return parsed.message;
@@ -168,7 +202,7 @@ export class Wire {
   }
 
   /** The next final response; interim ones (but 101, which is final) go to `interim`. */
-  async response(method = 'GET', timeoutMs = 5000): Promise<Parsed> {
+  async response(method = 'GET', timeoutMs = PATIENCE_MS): Promise<Parsed> {
     for (;;) {
       const parse = () => parseResponse(this.received, this.cursor, method, this.ending === 'fin');
       const parsed = await this.#next(parse, ({ kind }) => kind !== 'incomplete', timeoutMs);
@@ -181,12 +215,12 @@ export class Wire {
   }
 
   /** The next final response, or an error that says what came instead. */
-  async answer(method = 'GET', timeoutMs = 5000): Promise<HttpMessage> {
+  async answer(method = 'GET', timeoutMs = PATIENCE_MS): Promise<HttpMessage> {
     const parsed = await this.response(method, timeoutMs);
     if (parsed.kind === 'message') return parsed.message;
     const why = parsed.kind === 'violation' ? parsed.reason : `incomplete, connection ${this.ending}`;
     throw new Error(
-      `no answer (${why}) in ${JSON.stringify(this.text.slice(this.cursor, this.cursor + 400))}`,
+      `no answer (${why}) in ${JSON.stringify(this.text.slice(this.cursor, this.cursor + MESSAGE_LENGTH))}`,
     );
   }
 }
@@ -209,7 +243,7 @@ export function dial(
 }
 
 /** One request on a connection of its own. */
-export async function ask(address: HostPort, request: string, timeoutMs = 5000): Promise<HttpMessage> {
+export async function ask(address: HostPort, request: string, timeoutMs = PATIENCE_MS): Promise<HttpMessage> {
   const wire = await dial(address);
   try {
     wire.send(request);
