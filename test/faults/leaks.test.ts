@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { get, post, startFront } from '../support/front.ts';
 import type { Pointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
 
 const MIB = 1024 * 1024;
@@ -87,10 +88,14 @@ async function rudely(
   }
 }
 
-/** What the pool says is under way and waits. */
-async function underWay(pointsman: Pointsman): Promise<string[]> {
-  const text = await (await fetch(`${pointsman.admin}/api/v1/pools`)).text();
-  return text.match(/"(?:active|queued)":\s*\d+/g) ?? [];
+/** Waits until the pool says that nothing is under way and nothing waits. */
+async function untilIdle(pointsman: Pointsman): Promise<void> {
+  await untilTrue('an idle pool', async () => {
+    const text = await (await fetch(`${pointsman.admin}/api/v1/pools`)).text();
+    const counts = text.match(/"(?:active|queued)":\s*\d+/g) ?? [];
+    expect(counts.length).toBeGreaterThan(0);
+    return counts.every((count) => /\D0$/.test(count));
+  });
 }
 
 describe('nothing is left behind', () => {
@@ -98,17 +103,18 @@ describe('nothing is left behind', () => {
     await using endpoint = await endpointOfAllKinds();
     await using pointsman = await startFront([endpoint], { pool: { timeouts: { idle: '300ms' } } });
     for (const leave of Object.values(RUDE)) await rudely(pointsman, leave, 40);
+    await untilIdle(pointsman);
     await Bun.sleep(600);
     const files = pointsman.openFiles();
     const rss = pointsman.rssBytes();
     for (const leave of Object.values(RUDE)) await rudely(pointsman, leave, 200);
-    await Bun.sleep(800);
-    expect(pointsman.openFiles()).toBeLessThanOrEqual(files + 4);
+    await untilIdle(pointsman);
+    await untilTrue('as few files as before', () => pointsman.openFiles() <= files + 4);
+    await untilTrue(
+      'the end of connections to the endpoint',
+      () => endpoint.wires.filter(({ ending }) => ending === 'open').length <= 4,
+    );
     expect(pointsman.rssBytes() - rss).toBeLessThan(64 * MIB);
-    expect(endpoint.wires.filter(({ ending }) => ending === 'open').length).toBeLessThanOrEqual(4);
-    const counts = await underWay(pointsman);
-    expect(counts.length).toBeGreaterThan(0);
-    expect(counts.filter((count) => !/\D0$/.test(count))).toEqual([]);
     expect((await ask(pointsman.address(), post('/x', 'hello'))).status).toBe(200);
   }, 60_000);
 
@@ -120,8 +126,10 @@ describe('nothing is left behind', () => {
         queue: { size: 50, timeout: '8s' },
       },
     });
-    for (const leave of Object.values(RUDE)) await rudely(pointsman, leave, 40);
-    await Bun.sleep(300);
+    for (const leave of Object.values(RUDE)) {
+      await rudely(pointsman, leave, 40);
+      await untilIdle(pointsman);
+    }
     const answers = await Promise.all(
       Array.from({ length: 30 }, () => ask(pointsman.address(), get('/slow'), 10_000)),
     );
