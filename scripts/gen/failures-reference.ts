@@ -1,4 +1,5 @@
-import { FAILURES, type FailureInfo, type FailureOrigin } from '../../src/model/failures.ts';
+import type { FailureInfo, FailureOrigin } from '../../src/model/failure-info.ts';
+import { FAILURES } from '../../src/model/failures.ts';
 import { GENERATED, table } from './markdown.ts';
 
 const INTRODUCTION = `# Failure codes
