@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import type { ListenerTlsConfig, NamedFile } from '../config/schema/tls.ts';
 import type { ListenerTls } from '../l7/tls-client.ts';
 import type { CertificateText } from '../net/tls/context.ts';
-import { type ServerCertificate, ServerTls } from '../net/tls/server-tls.ts';
+import { ServerTls } from '../net/tls/server-tls.ts';
+import type { ServerCertificate } from '../net/tls/server-tls-settings.ts';
 import type { ChallengeSource } from '../model/ports.ts';
 import type { TicketKeys } from '../net/tls/ticket-keys.ts';
 

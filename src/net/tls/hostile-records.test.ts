@@ -8,7 +8,8 @@ import { CONTENT, RecordClient } from '../../../test/support/tls-records.ts';
 import type { ConnectionHandler } from '../connection.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import { TlsAcceptance } from './accept-tls.ts';
-import { ServerTls, type ServerTlsSettings } from './server-tls.ts';
+import type { ServerTlsSettings } from './server-tls-settings.ts';
+import { ServerTls } from './server-tls.ts';
 import { TICKET_KEY_BYTES, TicketKeys } from './ticket-keys.ts';
 
 const testOpenssl = testWith('openssl');

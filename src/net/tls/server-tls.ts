@@ -1,59 +1,20 @@
-import { JSCallback } from 'bun:ffi';
 import { createHash } from 'node:crypto';
 
 import { certificateNames, certificatesOf } from '../../util/certificates.ts';
-import type { ChallengeSource } from '../../model/ports.ts';
+import { choosesProtocol, offerProtocols } from './alpn-choice.ts';
 import {
   announceAuthorities,
-  type CertificateText,
   createContext,
   protocolList,
-  type ProtocolSettings,
   TlsSettingsError,
   trust,
   useCertificate,
 } from './context.ts';
 import { NameTable } from './name-table.ts';
 import { CTRL, type Handle, openSsl } from './openssl.ts';
+import type { ServerCertificate, ServerTlsSettings } from './server-tls-settings.ts';
 import { staplesWith } from './staple.ts';
-import { TICKET_KEY_BYTES, type TicketKeys } from './ticket-keys.ts';
-
-/** A certificate of a listener. */
-export interface ServerCertificate extends CertificateText {
-  /** Names that it is used for; undefined for those that stand in it. */
-  readonly names: readonly string[] | undefined;
-  /** OCSP response to show with it, DER; undefined for none. */
-  readonly staple: Buffer | undefined;
-}
-
-/** What clients have to show. */
-export interface ClientCertificateSettings {
-  readonly mode: 'required' | 'optional';
-  /** PEM of the CAs that are believed. */
-  readonly ca: string;
-  readonly depth: number;
-  readonly crl: string | undefined;
-}
-
-/** What the TLS of a listener is made from. */
-export interface ServerTlsSettings extends ProtocolSettings {
-  /** Tells the sessions of this listener from those of others. */
-  readonly name: string;
-  readonly certificates: readonly ServerCertificate[];
-  /** Name whose certificate is shown to who names none, or one that there is not; undefined: the first certificate. */
-  readonly defaultName: string | undefined;
-  /** Who names a name that there is not is refused. */
-  readonly strict: boolean;
-  /** In order of preference. */
-  readonly alpn: readonly string[];
-  readonly clientCertificate: ClientCertificateSettings | undefined;
-  /** How long a session can be resumed, milliseconds. */
-  readonly sessionLifetimeMs: number;
-  /** Undefined: no session is resumed. */
-  readonly ticketKeys: TicketKeys | undefined;
-  /** Proofs for an ACME server; undefined: it would get none. */
-  readonly challenges: ChallengeSource | undefined;
-}
+import { TICKET_KEY_BYTES } from './ticket-keys.ts';
 
 const VERIFY_PEER = 1;
 const FAIL_WITHOUT_CERTIFICATE = 2;
@@ -66,26 +27,6 @@ const TICKETS = 1;
 /** Protocol of a handshake that proves a name to an ACME server. */
 export const CHALLENGE_PROTOCOL = 'acme-tls/1';
 const CHALLENGE_OFFERED = protocolList([CHALLENGE_PROTOCOL]);
-
-const NEGOTIATED = 1;
-const ALPN = { OK: 0, FATAL: 2 } as const;
-
-/** The protocols of the handshake whose step runs now. */
-let offered: Buffer = Buffer.alloc(0);
-let selecting: JSCallback | undefined;
-
-/** Called by the library within a step of a handshake; it chooses by our order, and refuses when nothing fits (RFC 7301 section 3.2). */
-function selectProtocol(): JSCallback {
-  selecting ??= new JSCallback(
-    (_ssl: number, out: never, outLength: never, wanted: never, wantedLength: number) =>
-      openSsl().ssl.SSL_select_next_proto(out, outLength, offered, offered.length, wanted, wantedLength) ===
-      NEGOTIATED
-        ? ALPN.OK
-        : ALPN.FATAL,
-    { args: ['ptr', 'ptr', 'ptr', 'ptr', 'u32', 'ptr'], returns: 'i32' },
-  );
-  return selecting;
-}
 
 /** Connections that are open have a share in the context of the library; the last one frees it. */
 const contexts = new FinalizationRegistry((handle: Handle) => openSsl().ssl.SSL_CTX_free(handle));
@@ -175,7 +116,7 @@ export class ServerTls {
     const id = identity.digest();
     ssl.SSL_CTX_set_session_id_context(handle, id, id.length);
     ssl.SSL_CTX_set_timeout(handle, Math.round(settings.sessionLifetimeMs / 1000));
-    if (settings.alpn.length > 0) ssl.SSL_CTX_set_alpn_select_cb(handle, selectProtocol().ptr, null);
+    if (settings.alpn.length > 0) choosesProtocol(handle);
     ssl.SSL_CTX_set_num_tickets(handle, settings.ticketKeys === undefined ? 0 : TICKETS);
     if (settings.ticketKeys === undefined) ssl.SSL_CTX_set_options(handle, NO_TICKET);
     this.#demandCertificate(handle);
@@ -217,13 +158,13 @@ export class ServerTls {
     useCertificate(handle, { file: `the proof for ${name}`, cert: pem, key: pem, passphrase: '' });
     ssl.SSL_CTX_set_options(handle, NO_TICKET);
     ssl.SSL_CTX_set_num_tickets(handle, 0);
-    ssl.SSL_CTX_set_alpn_select_cb(handle, selectProtocol().ptr, null);
+    choosesProtocol(handle);
     return context;
   }
 
   /** Runs one step of a handshake. `hello` is the ClientHello when it is what this step reads. */
   step(context: ServerContext, hello: Buffer | undefined, run: () => number): number {
-    offered = context.offered;
+    offerProtocols(context.offered);
     const { ticketKeys } = this.#settings;
     if (ticketKeys === undefined) return run();
     const previous = hello === undefined ? undefined : ticketKeys.previousIn(hello);

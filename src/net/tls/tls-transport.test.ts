@@ -11,7 +11,8 @@ import { runTurn } from '../turn.ts';
 import { TlsAcceptance } from './accept-tls.ts';
 import { ClientTls, type ClientTlsSettings } from './client-tls.ts';
 import { dialTls } from './dial-tls.ts';
-import { ServerTls, type ServerTlsSettings } from './server-tls.ts';
+import type { ServerTlsSettings } from './server-tls-settings.ts';
+import { ServerTls } from './server-tls.ts';
 import { TICKET_KEY_BYTES, TicketKeys } from './ticket-keys.ts';
 
 const testOpenssl = testWith('openssl');
