@@ -1,7 +1,6 @@
 import { formatAddress } from '../config/schema/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { EndpointConfig, PoolConfig } from '../config/schema/pool.ts';
-import { didYouMean } from '../config/suggest.ts';
 import type {
   ControlRefusal,
   EndpointChange,
@@ -9,17 +8,14 @@ import type {
   EndpointRemoval,
   RuntimeChange,
 } from '../model/endpoint-control.ts';
-import type { AdminState, Endpoint } from '../model/endpoint.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, LogFields, TransitionListener } from '../model/ports.ts';
-import type { CancelTimer, Clock } from '../util/clock.ts';
+import type { Clock } from '../util/clock.ts';
+import { DrainClocks } from './drain-clocks.ts';
+import { findEndpoint, findPool } from './find-endpoint.ts';
 import type { Inheritance, SurvivingDrain } from './inheritance.ts';
 import { RuntimeOverlay } from './runtime-overlay.ts';
-
-/** How often it is looked whether an endpoint that is to leave is empty, milliseconds. */
-const LOOK_EVERY_MS = 50;
-/** A deadline that comes while changes are held waits for so long at a time, milliseconds. */
-const HELD_MS = 1000;
 
 /** What changes of endpoints are made with. */
 export interface EndpointControlDeps {
@@ -66,19 +62,24 @@ export function createEndpointControl(
 
 /**
  * A change is noted in the overlay, and the pool gets what then is in force: the same way as by a reload, so there is no second
- * set of rules. Only what is bound to time (deadlines, leaving when empty) is kept here.
+ * set of rules. What is bound to time is with `DrainClocks`.
  */
 class RuntimeEndpoints implements ReloadableEndpointControl {
   readonly #deps: EndpointControlDeps;
   readonly #overlay: RuntimeOverlay;
-  readonly #timers = new Map<Endpoint, CancelTimer>();
+  readonly #clocks: DrainClocks;
   #version = 0;
-  #stopped = false;
   #held: string | undefined = undefined;
 
   constructor(config: Config, deps: EndpointControlDeps, saved: SavedChanges | undefined) {
     this.#deps = deps;
     this.#overlay = new RuntimeOverlay(config);
+    this.#clocks = new DrainClocks({
+      clock: deps.clock,
+      pools: () => deps.pools(),
+      isHeld: () => this.#held !== undefined,
+      onDeadline: (pool, endpoint) => this.#onDeadline(pool, endpoint),
+    });
     if (saved === undefined) return;
     this.#version = saved.changes;
     for (const over of this.#overlay.restore(config, saved.overlay)) this.#noteOver(over);
@@ -89,28 +90,16 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
   }
 
   handOver(): SavedChanges {
-    const nowMs = this.#deps.clock.nowMs();
-    const drains: SurvivingDrain[] = [];
-    for (const { name: pool, view } of this.#deps.pools()) {
-      for (const { name, drain } of view.all) {
-        if (drain === undefined) continue;
-        const { sinceMs, untilMs, leaves } = drain;
-        const leftMs = untilMs === Number.POSITIVE_INFINITY ? null : Math.max(0, untilMs - nowMs);
-        drains.push({ pool, name, sinceMs: nowMs - sinceMs, leftMs, leaves });
-      }
-    }
-    return { changes: this.#version, overlay: this.#overlay.save(), drains };
+    return { changes: this.#version, overlay: this.#overlay.save(), drains: this.#clocks.save() };
   }
 
   resume(drains: readonly SurvivingDrain[]): void {
-    const nowMs = this.#deps.clock.nowMs();
-    for (const { pool: poolName, name, sinceMs, leftMs, leaves } of drains) {
-      const found = this.#find(poolName, name);
+    for (const saved of drains) {
+      const found = this.#find(saved.pool, saved.name);
       if ('code' in found || found.endpoint.admin === 'enabled') continue;
       const { pool, endpoint } = found;
-      this.#drain(pool, endpoint, leftMs ?? undefined, leaves);
-      if (endpoint.drain !== undefined) endpoint.drain = { ...endpoint.drain, sinceMs: nowMs - sinceMs };
-      if (leaves) this.#lookWhetherEmpty(pool, endpoint, 'upgrade');
+      this.#clocks.restore(pool, endpoint, saved);
+      if (saved.leaves) this.#clocks.whenEmpty(endpoint, () => this.#leave(pool, endpoint, 'upgrade'));
     }
   }
 
@@ -135,7 +124,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#apply(poolName);
     // Asking again for what is so already does not set the clock back, unless a new deadline comes with it.
     if (wanted && (state !== before || deadlineMs !== undefined || endpoint.drain?.leaves === true)) {
-      this.#drain(pool, endpoint, deadlineMs, false);
+      this.#clocks.set(pool, endpoint, deadlineMs, false);
       this.#announce(pool, endpoint, by);
     }
     return undefined;
@@ -143,7 +132,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
   add(poolName: string, config: EndpointConfig, by: string): ControlRefusal | undefined {
     if (this.#held !== undefined) return conflict(this.#held);
-    const pool = this.#pool(poolName);
+    const pool = findPool(this.#deps.pools(), poolName);
     if ('code' in pool) return pool;
     if (pool.view.all.some(({ name }) => name === config.name)) {
       return conflict(`pool ${poolName} has an endpoint ${config.name} already; remove that first`);
@@ -178,9 +167,9 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
       this.#apply(poolName);
     }
     const leaving = endpoint.drain?.leaves === true;
-    this.#drain(pool, endpoint, deadlineMs, true);
+    this.#clocks.set(pool, endpoint, deadlineMs, true);
     this.#announce(pool, endpoint, by);
-    if (!leaving) this.#lookWhetherEmpty(pool, endpoint, by);
+    if (!leaving) this.#clocks.whenEmpty(endpoint, () => this.#leave(pool, endpoint, by));
     return undefined;
   }
 
@@ -212,14 +201,11 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
       // It is taken out as the file says now: without a deadline, and it does not leave.
       if (kind === 'state' && 'endpoint' in found) found.endpoint.drain = undefined;
     }
-    for (const pool of this.#deps.pools()) forgetDrains(pool);
-    this.#forgetTimers();
+    this.#clocks.tidy();
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#clocks.stop();
   }
 
   #noteOver({ pool, endpoint, kind }: RuntimeChange): void {
@@ -236,62 +222,18 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#deps.log.info(event, fields);
   }
 
-  #pool(name: string): Pool | ControlRefusal {
-    const pools = this.#deps.pools();
-    return pools.find((pool) => pool.name === name) ?? missing('pool', name, pools);
-  }
-
-  #find(poolName: string, name: string): { pool: Pool; endpoint: Endpoint } | ControlRefusal {
-    const pool = this.#pool(poolName);
-    if ('code' in pool) return pool;
-    const endpoint = pool.view.all.find((candidate) => candidate.name === name);
-    return endpoint === undefined
-      ? missing('endpoint', name, pool.view.all, ` in pool ${poolName}`)
-      : { pool, endpoint };
+  #find(poolName: string, name: string) {
+    return findEndpoint(this.#deps.pools(), poolName, name);
   }
 
   #apply(poolName: string): void {
     const config = this.#overlay.inForce(poolName);
     if (config !== undefined) this.#deps.updatePool(config);
-    for (const pool of this.#deps.pools()) if (pool.name === poolName) forgetDrains(pool);
-    this.#forgetTimers();
-  }
-
-  /** Sets the clock of an endpoint that is taken out; clears it when it is back. */
-  #drain(pool: Pool, endpoint: Endpoint, deadlineMs: number | undefined, leaves: boolean): void {
-    this.#timers.get(endpoint)?.();
-    this.#timers.delete(endpoint);
-    if (endpoint.admin === 'enabled') {
-      endpoint.drain = undefined;
-      return;
-    }
-    const { clock } = this.#deps;
-    const nowMs = clock.nowMs();
-    endpoint.drain = {
-      sinceMs: endpoint.drain?.sinceMs ?? nowMs,
-      untilMs: deadlineMs === undefined ? Number.POSITIVE_INFINITY : nowMs + deadlineMs,
-      leaves,
-      left: undefined,
-    };
-    if (deadlineMs === undefined) return;
-    this.#timers.set(
-      endpoint,
-      clock.after(deadlineMs, () => this.#onDeadline(pool, endpoint)),
-    );
+    this.#clocks.tidy();
   }
 
   #onDeadline(pool: Pool, endpoint: Endpoint): void {
-    this.#timers.delete(endpoint);
-    if (this.#held !== undefined) {
-      // The next process has that deadline, too; if there is to be none after all, it comes a little late.
-      this.#timers.set(
-        endpoint,
-        this.#deps.clock.after(HELD_MS, () => this.#onDeadline(pool, endpoint)),
-      );
-      return;
-    }
-    const { drain } = endpoint;
-    if (drain === undefined || !this.#isMember(endpoint)) return;
+    const drain = endpoint.drain!;
     const left = endpoint.work;
     endpoint.drain = { ...drain, left };
     if (endpoint.inFlight > 0) {
@@ -309,12 +251,6 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#announce(pool, endpoint, 'deadline');
   }
 
-  #lookWhetherEmpty(pool: Pool, endpoint: Endpoint, by: string): void {
-    if (this.#stopped || endpoint.drain?.leaves !== true || !this.#isMember(endpoint)) return;
-    if (endpoint.inFlight === 0 && this.#held === undefined) this.#leave(pool, endpoint, by);
-    else this.#deps.clock.after(LOOK_EVERY_MS, () => this.#lookWhetherEmpty(pool, endpoint, by));
-  }
-
   /** Out of the pool. Requests under way finish; tunnels and sessions, which may have no end, are closed. */
   #leave(pool: Pool, endpoint: Endpoint, by: string): void {
     this.#deps.closeSessions(endpoint);
@@ -325,59 +261,18 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
 
   #announce(pool: Pool, endpoint: Endpoint, by: string): void {
     const { admin: state, drain } = endpoint;
-    const deadlineMs =
-      drain === undefined || drain.untilMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : Math.round(drain.untilMs - this.#deps.clock.nowMs());
     this.#note('endpoint-admin', {
       pool: pool.name,
       endpoint: endpoint.name,
       state,
-      deadlineMs: deadlineMs === undefined || deadlineMs <= 0 ? undefined : deadlineMs,
+      deadlineMs: this.#clocks.leftMs(endpoint),
       leaves: drain?.leaves === true ? true : undefined,
       by,
     });
-    this.#deps.transitions.onTransition({ pool, endpoint, kind: 'admin', reason: describe(state, by) });
+    this.#deps.transitions.onTransition({ pool, endpoint, kind: 'admin', reason: `${state} by ${by}` });
   }
-
-  /** Endpoints that are back, or gone, have no deadline. */
-  #forgetTimers(): void {
-    for (const [endpoint, cancel] of this.#timers) {
-      if (endpoint.drain !== undefined && this.#isMember(endpoint)) continue;
-      cancel();
-      this.#timers.delete(endpoint);
-    }
-  }
-
-  #isMember(endpoint: Endpoint): boolean {
-    return this.#deps.pools().some((pool) => pool.view.all.includes(endpoint));
-  }
-}
-
-function describe(state: AdminState, by: string): string {
-  return `${state} by ${by}`;
-}
-
-/** What the file or a discard enabled again is not taken out any more. */
-function forgetDrains(pool: Pool): void {
-  for (const endpoint of pool.view.all) if (endpoint.admin === 'enabled') endpoint.drain = undefined;
 }
 
 function conflict(message: string): ControlRefusal {
   return { code: 'conflict', message };
-}
-
-function missing(
-  what: 'pool' | 'endpoint',
-  name: string,
-  known: readonly { readonly name: string }[],
-  where = '',
-): ControlRefusal {
-  const hint = didYouMean(
-    name,
-    known.map((one) => one.name),
-    `${what}s`,
-  );
-  const message = `there is no ${what} ${JSON.stringify(name)}${where}`;
-  return { code: 'not_found', message: hint === undefined ? message : `${message}; ${hint}` };
 }
