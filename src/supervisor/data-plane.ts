@@ -1,33 +1,26 @@
 import { AcmeStorage } from '../acme/storage.ts';
 import { balancer } from '../balancer/flow.ts';
-import { createPool, updatePool } from '../balancer/pools.ts';
-import { Publisher } from '../balancer/publish.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { type Judge, OutlierDetector } from '../health/outlier-detector.ts';
-import { L4Pool } from '../l4/l4-pool.ts';
 import type { L7Listener } from '../l7/l7-listener.ts';
-import { L7Pool } from '../l7/l7-pool.ts';
 import type { AccessLog } from '../model/access-entry.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log } from '../model/ports.ts';
 import type { CellSource } from '../model/shared/cells.ts';
-import { openDatagrams } from '../net/resolving-datagrams.ts';
 import { TimerWheel } from '../net/timer-wheel.ts';
 import { runTurn } from '../net/turn.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
-import { adoptState, type EndpointState } from './endpoint-states.ts';
+import type { EndpointState } from './endpoint-states.ts';
 import type { Offers } from './handed-socket.ts';
-import type { ServedPool } from './listener-kinds.ts';
 import { ListenerPlan } from './listener-plan.ts';
-import { PoolDial } from './pool-dial.ts';
-import { poolParts } from './pool-parts.ts';
 import type { TicketKeySource } from './ticket-keyring.ts';
 import type { ServedListener } from './served-listener.ts';
+import { type PoolPlan, ServedPools } from './served-pools.ts';
 import { UdpDoor } from './udp-door.ts';
 
 /** What a data plane is told and tells. */
@@ -56,14 +49,6 @@ export interface PreparedConfig {
   abandon(): void;
 }
 
-/** Pools as they would be, made and undone without anybody noticing. */
-interface PoolPlan {
-  readonly all: Map<string, ServedPool>;
-  readonly created: readonly ServedPool[];
-  /** Puts what is new about TLS towards endpoints into force. */
-  secure: () => void;
-}
-
 /**
  * Everything that carries traffic in one worker: listeners, and pools with their connections. A configuration is put into force whole or
  * not at all, and whatever it says nothing new about stays the same object, with all that it carries. How healthy endpoints are
@@ -72,12 +57,8 @@ interface PoolPlan {
 export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #shared: L7Listener['shared'];
-  readonly #wheel = new TimerWheel();
-  readonly #publisher: Publisher;
-  readonly #outliers: OutlierDetector;
-  #config: Config | undefined = undefined;
+  readonly #pools: ServedPools;
   #stopped = false;
-  #pools = new Map<string, ServedPool>();
   #listeners: readonly ListenerPlan[] = [];
   /** Listeners that are gone from the configuration, as long as they have connections. */
   #leaving: ServedListener[] = [];
@@ -85,19 +66,25 @@ export class DataPlane {
   /** Nothing listens before the first configuration is in force. */
   constructor(options: DataPlaneOptions) {
     this.#options = options;
-    const { log } = options;
-    this.#publisher = new Publisher(
-      { clock: systemClock, random: systemRandom, turns: options.slot },
+    const { log, slot, cells } = options;
+    const wheel = new TimerWheel();
+    const outliers = new OutlierDetector(systemClock, options.judge);
+    this.#pools = new ServedPools({
       log,
-      (pool) => runTurn(() => this.#pools.get(pool.name)?.l7.queue.wake()),
-    );
-    this.#outliers = new OutlierDetector(systemClock, options.judge);
+      slot,
+      cells,
+      wheel,
+      outliers,
+      cutSessions: (endpoint) => {
+        for (const served of this.#served()) served.cutSessions(endpoint);
+      },
+    });
     this.#shared = {
       balancer,
-      observer: this.#outliers,
+      observer: outliers,
       accessLog: options.accessLog,
       log,
-      wheel: this.#wheel,
+      wheel,
       clock: systemClock,
       random: systemRandom,
     };
@@ -111,14 +98,13 @@ export class DataPlane {
   async prepare(config: Config, offers: Offers): Promise<PreparedConfig> {
     const listeners: ListenerPlan[] = [];
     this.#shared.challenges = config.acme === undefined ? undefined : new AcmeStorage(config.acme.storage);
-    const pools = this.#planPools(config);
+    const pools = this.#pools.plan(config);
     const abandon = (): void =>
       runTurn(() => {
         for (const listener of listeners) listener.abandon();
-        for (const served of pools.created) this.#closePool(served);
+        pools.abandon();
       });
     try {
-      pools.secure = this.#planPoolTls(config, pools.all);
       for (const listener of config.listeners) listeners.push(this.#planListener(listener, pools));
       for (const listener of listeners) {
         await listener.open(this.#listeners, offers);
@@ -129,41 +115,7 @@ export class DataPlane {
       throw error;
     }
     const ports = Object.fromEntries(listeners.map(({ name, door }) => [name, door!.port]));
-    return { ports, commit: () => runTurn(() => this.#swap(config, pools, listeners)), abandon };
-  }
-
-  #planPools(config: Config): PoolPlan {
-    const all = new Map<string, ServedPool>();
-    const created: ServedPool[] = [];
-    for (const poolConfig of config.pools) {
-      let served = this.#pools.get(poolConfig.name);
-      if (served === undefined) {
-        const pool = createPool(poolConfig, this.#publisher, this.#options.cells);
-        const dial = new PoolDial();
-        const l7 = new L7Pool(pool, poolParts(pool, poolConfig), this.#wheel, dial.dial);
-        served = { pool, l7, l4: new L4Pool(pool, l7.queue, this.#wheel, dial.dial, openDatagrams), dial };
-        created.push(served);
-      }
-      all.set(poolConfig.name, served);
-    }
-    return { all, created, secure: () => {} };
-  }
-
-  /** @throws Error naming the pool whose TLS cannot be. */
-  #planPoolTls({ pools }: Config, all: ReadonlyMap<string, ServedPool>): () => void {
-    const adoptions = pools.map((config) => {
-      const { pool, l7, dial } = all.get(config.name)!;
-      // What was made for this configuration is still to get its TLS; what is in force keeps it while nothing changed.
-      if (this.#pools.has(config.name) && Bun.deepEquals(pool.config.tls, config.tls)) return () => {};
-      const adopt = dial.prepare(config);
-      return () => {
-        adopt();
-        l7.forget(pool.view.all);
-      };
-    });
-    return () => {
-      for (const adopt of adoptions) adopt();
-    };
+    return { ports, commit: () => runTurn(() => this.#swap(pools, listeners)), abandon };
   }
 
   #planListener(config: ListenerConfig, { all }: PoolPlan): ListenerPlan {
@@ -177,13 +129,9 @@ export class DataPlane {
     });
   }
 
-  #swap(config: Config, pools: PoolPlan, listeners: readonly ListenerPlan[]): void {
-    const poolsBefore = this.#pools;
+  #swap(pools: PoolPlan, listeners: readonly ListenerPlan[]): void {
     const listenersBefore = this.#listeners;
-    this.#config = config;
-    this.#pools = pools.all;
-    pools.secure();
-    for (const poolConfig of config.pools) this.#configurePool(poolConfig);
+    const poolsGone = pools.commit();
     for (const listener of listeners) listener.commit();
     this.#listeners = listeners;
     const doors = new Set(listeners.map(({ door }) => door));
@@ -196,75 +144,26 @@ export class DataPlane {
       listener.served.leave();
       this.#leaving.push(listener.served);
     }
-    for (const served of poolsBefore.values()) {
-      if (pools.all.get(served.pool.name) === served) continue;
-      this.#closePool(served);
-    }
-  }
-
-  /** Requests under way and those that wait in its queue still end as they would have. */
-  #closePool({ pool, l7 }: ServedPool): void {
-    this.#publisher.forget(pool);
-    l7.close();
+    for (const served of poolsGone) this.#pools.close(served);
   }
 
   /** Puts another configuration of one pool into force; nothing for a pool that there is not. */
   updatePool(config: PoolConfig): void {
-    const before = this.#config;
-    if (before === undefined || !this.#pools.has(config.name)) return;
-    const pools = before.pools.map((pool) => (pool.name === config.name ? config : pool));
-    this.#config = { ...before, pools };
-    runTurn(() => this.#configurePool(config));
+    this.#pools.update(config);
   }
 
-  #configurePool(config: PoolConfig): void {
-    const { pool, l7 } = this.#pools.get(config.name)!;
-    if (Bun.deepEquals(pool.config, config)) return;
-    l7.configure(config, poolParts(pool, config, l7.affinity));
-    const { removed } = updatePool(pool, config, this.#publisher, this.#options.cells);
-    l7.forget(removed);
-  }
-
-  /**
-   * What became of endpoints of a pool. Requests that wait on one that is dead go elsewhere, those that wait in the queue are asked
-   * again. Endpoints that there are not are passed over.
-   */
+  /** What became of endpoints of a pool. */
   setStates(poolName: string, states: readonly EndpointState[]): void {
-    const served = this.#pools.get(poolName);
-    if (served === undefined) return;
-    const { pool, l7 } = served;
-    const nowMs = systemClock.nowMs();
-    const down: { endpoint: Endpoint; reason: string }[] = [];
-    for (const state of states) {
-      const endpoint = pool.view.all.find(({ name }) => name === state.name);
-      if (endpoint === undefined) continue;
-      if (state.health === 'unhealthy' && endpoint.health !== 'unhealthy')
-        down.push({ endpoint, reason: state.reason });
-      if (state.ejectedForMs > 0 && endpoint.ejectedUntilMs <= nowMs) this.#outliers.forgive(endpoint);
-      adoptState(endpoint, state, nowMs);
-    }
-    runTurn(() => {
-      this.#publisher.publish(pool);
-      for (const { endpoint, reason } of down) this.#onDown(served, endpoint, reason);
-      l7.queue.wake();
-    });
-  }
-
-  #onDown({ pool, l7 }: ServedPool, endpoint: Endpoint, reason: string): void {
-    l7.abandon(endpoint, reason);
-    if (pool.config.onEndpointDown !== 'close') return;
-    for (const served of this.#served()) served.cutSessions(endpoint);
+    this.#pools.setStates(poolName, states);
   }
 
   /** There are more workers or fewer: what they count together is looked at anew. */
   republish(): void {
-    runTurn(() => {
-      for (const { pool } of this.#pools.values()) this.#publisher.publish(pool);
-    });
+    this.#pools.republish();
   }
 
   pools(): readonly Pool[] {
-    return [...this.#pools.values()].map(({ pool }) => pool);
+    return this.#pools.pools();
   }
 
   /** Listeners in force, with their counters. */
@@ -284,11 +183,11 @@ export class DataPlane {
 
   /** Another worker has made room, or says that it is the turn of those who wait here. */
   wakeQueues(): void {
-    for (const { l7 } of this.#pools.values()) l7.queue.called();
+    this.#pools.wakeQueues();
   }
 
   idleConnections(endpoint: Endpoint): number {
-    return this.#pools.get(endpoint.pool)?.l7.idleConnections(endpoint) ?? 0;
+    return this.#pools.idleConnections(endpoint);
   }
 
   /** Listeners in force and those that leave. */
@@ -359,7 +258,6 @@ export class DataPlane {
 
   /** Ends timers, and closes idle connections to endpoints. */
   close(): void {
-    this.#publisher.stop();
-    for (const { l7 } of this.#pools.values()) l7.close();
+    this.#pools.stop();
   }
 }

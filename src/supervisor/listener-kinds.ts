@@ -14,23 +14,14 @@ import { L7Listener } from '../l7/l7-listener.ts';
 import type { L7Pool } from '../l7/l7-pool.ts';
 import { compileRoutes, type Router } from '../l7/router.ts';
 import type { ListenerTls } from '../l7/tls-client.ts';
-import type { Pool } from '../model/pool.ts';
 import type { CellSource } from '../model/shared/cells.ts';
 import { compileArms } from '../model/weighted-arms.ts';
 import { KeptFilters } from './kept-filters.ts';
 import { createListenerTls } from './listener-tls.ts';
 import type { TicketKeySource } from './ticket-keyring.ts';
-import type { PoolDial } from './pool-dial.ts';
 import { listenerStats } from './shared-cells.ts';
 import type { ServedListener } from './served-listener.ts';
-
-/** A pool with all that carries traffic to it, by protocol of the listener. */
-export interface ServedPool {
-  readonly pool: Pool;
-  readonly l7: L7Pool;
-  readonly l4: L4Pool;
-  readonly dial: PoolDial;
-}
+import type { ServedPool } from './served-pools.ts';
 
 /** What a listener is made from besides its configuration. */
 export interface ListenerParts {
