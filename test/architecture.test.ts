@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { dirname, join } from 'node:path';
 
 import { importsOf, violationsOf } from './support/house-rules.ts';
 
@@ -19,6 +20,24 @@ test('src/ keeps to the table of imports', async () => {
   expect(violations).toEqual([]);
   expect(files.length).toBeGreaterThanOrEqual(LEAST_FILES);
   expect(imports).toBeGreaterThanOrEqual(LEAST_IMPORTS);
+});
+
+/** What a file loads with it, libraries by their names. */
+async function loadedBy(entry: string): Promise<Set<string>> {
+  const loaded = new Set([entry]);
+  // A set is walked to what is added on the way, too.
+  for (const file of loaded) {
+    if (!file.endsWith('.ts')) continue;
+    for (const { from, values } of importsOf(await Bun.file(root + file).text()))
+      if (values.length > 0) loaded.add(from.startsWith('.') ? join(dirname(file), from) : from);
+  }
+  return loaded;
+}
+
+test('workers load no library: each would pay for it with its start and its memory', async () => {
+  const loaded = [...(await loadedBy('src/supervisor/worker-main.ts'))];
+  expect(loaded.length).toBeGreaterThanOrEqual(LEAST_FILES);
+  expect(loaded.filter((name) => !name.startsWith('src/') && !/^(node|bun):/.test(name))).toEqual([]);
 });
 
 describe('every form of import is seen', () => {

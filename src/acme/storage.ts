@@ -14,7 +14,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-import { storedFiles } from '../config/schema/acme.ts';
+import { storedFiles } from '../config/stored-files.ts';
 import type { ChallengeSource } from '../model/ports.ts';
 
 /** A certificate and its key, as they lie in the storage. */

@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 
 import { certificatesOf } from '../../util/certificates.ts';
-import { storedFiles } from '../schema/acme.ts';
+import { storedFiles } from '../stored-files.ts';
 import type { NamedFile } from '../schema/tls.ts';
 
 /** A certificate of the storage and its key. */

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute } from 'node:path';
 
 import { z } from 'zod';
 
@@ -61,9 +61,3 @@ export const acme = z.strictObject({
 });
 
 export type AcmeConfig = z.output<typeof acme>;
-
-/** Where the storage has a certificate and its key. `name` is the first of its names. */
-export function storedFiles(storage: string, name: string): { readonly cert: string; readonly key: string } {
-  const directory = join(storage, 'certificates', name);
-  return { cert: join(directory, 'certificate.pem'), key: join(directory, 'key.pem') };
-}
