@@ -1,14 +1,11 @@
 import { hostname } from 'node:os';
 
-import { type AdminServer, startAdmin } from '../admin/server.ts';
-import type { AdminState } from '../admin/state.ts';
+import type { AdminServer } from '../admin/server.ts';
 import type { LoadResult } from '../config/load.ts';
 import { filesOf } from '../config/named-files.ts';
-import type { AdminConfig } from '../config/schema/admin.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Log } from '../model/ports.ts';
 import type { RuntimeView } from '../model/runtime-view.ts';
-import { onDefect } from '../net/defects.ts';
 import { resolveHost } from '../net/resolve.ts';
 import { usesDescriptors } from '../net/sockets.ts';
 import { EventLoopLag } from '../telemetry/event-loop-lag.ts';
@@ -20,6 +17,7 @@ import { TransitionCounters } from '../telemetry/transition-counters.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { startAdminInterface } from './admin-interface.ts';
 import { announce } from './announce.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { AutomaticCertificates, withStoredCertificates } from './automatic-certificates.ts';
@@ -27,9 +25,10 @@ import { ConfigWatch } from './config-watch.ts';
 import { ControlPlane } from './control-plane.ts';
 import { createEndpointControl } from './endpoint-control.ts';
 import { EndpointNames } from './endpoint-names.ts';
-import { INHERITANCE_FORMAT, type Inheritance } from './inheritance.ts';
+import { INHERITANCE_FORMAT } from './inheritance.ts';
 import { InheritedSockets } from './inherited-sockets.ts';
 import type { Predecessor } from './predecessor.ts';
+import { logDefects, ProcessSignals } from './process-signals.ts';
 import { Reloader } from './reloader.ts';
 import { ServiceManager } from './service-manager.ts';
 import { wait } from './shutdown.ts';
@@ -37,41 +36,8 @@ import { activatedSockets } from './socket-activation.ts';
 import { Upgrader } from './upgrader.ts';
 import { workerCount } from './worker-count.ts';
 
-/** Without the admin interface traffic flows all the same: only one that was asked for must be there. */
-async function startAdminIfPossible(
-  config: AdminConfig,
-  state: AdminState,
-  log: Log,
-): Promise<AdminServer | undefined> {
-  try {
-    return await startAdmin(config, state, log);
-  } catch (error) {
-    if (config.required) throw error;
-    log.warn('admin-unavailable', { reason: error instanceof Error ? error.message : String(error) });
-    return undefined;
-  }
-}
-
 /** How long the last log lines may take to be written, milliseconds. */
 const LAST_LINES_MS = 1000;
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(130);
-      asked = true;
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
-}
 
 /** Where a configuration came from. */
 export interface RunOptions {
@@ -99,14 +65,8 @@ export async function runSupervisor(
   const service = new ServiceManager(process.env, process.pid, clock, log);
   let plane: ControlPlane | undefined;
   let admin: AdminServer | undefined;
-  onDefect((error) => log.error('defect', { error: describe(error) }));
-  process.on('uncaughtException', (error) => log.error('defect', { error: describe(error) }));
-  process.on('unhandledRejection', (error) => log.error('defect', { error: describe(error) }));
-  // Before it runs there is nothing to reload, and no reason to die of it either.
-  let onHangUp = (): void => {};
-  process.on('SIGHUP', () => onHangUp());
-  let onUpgradeSignal = (): void => {};
-  process.on('SIGUSR2', () => onUpgradeSignal());
+  logDefects(log);
+  const signals = new ProcessSignals();
   try {
     const handed = await predecessor?.inherit();
     const inheritance = handed?.inheritance;
@@ -192,7 +152,7 @@ export async function runSupervisor(
     certificates.follow(config);
     const names = new EndpointNames(resolveHost, log);
     void names.look(config);
-    onHangUp = () => void control.reload();
+    signals.onReload = () => void control.reload();
     const upgrader = new Upgrader({
       clock,
       log,
@@ -208,7 +168,7 @@ export async function runSupervisor(
         return { inheritance: inherits, descriptors };
       },
     });
-    onUpgradeSignal = () => void upgrader.upgrade('SIGUSR2');
+    signals.onUpgrade = () => void upgrader.upgrade('SIGUSR2');
     if (config.admin !== false) {
       const metrics = {
         view,
@@ -219,8 +179,8 @@ export async function runSupervisor(
           return config.accessLog === false ? undefined : running.accessLog;
         },
       };
-      admin = await startAdminIfPossible(
-        adminPlace(config.admin, inheritance),
+      admin = await startAdminInterface(
+        config.admin,
         {
           view,
           control,
@@ -232,6 +192,7 @@ export async function runSupervisor(
           metrics: (accept) => exposeMetrics(metrics, accept),
         },
         log,
+        inheritance,
       );
     }
     windows.start();
@@ -253,7 +214,7 @@ export async function runSupervisor(
     expiry.start();
 
     const successor = upgrader.relieved.then((pid) => ({ pid }));
-    const end = await Promise.race([stopSignal().then((signal) => ({ signal })), successor]);
+    const end = await Promise.race([signals.stop().then((signal) => ({ signal })), successor]);
     const replaced = 'pid' in end;
     stopping.begun = true;
     log.info('stopping', { signal: replaced ? 'upgrade' : end.signal, busy: running.busy });
@@ -305,11 +266,4 @@ function upgradeObstacle(): string | undefined {
   return process.pid === 1
     ? 'it is process 1, whose end is the end of its container: replace that'
     : undefined;
-}
-
-/** Where the admin interface listens: at the same port as before, also where the configuration leaves that to the system. */
-function adminPlace(config: AdminConfig, inheritance: Inheritance | undefined): AdminConfig {
-  const { address } = config;
-  const port = address.port === 0 ? (inheritance?.adminPort ?? 0) : address.port;
-  return { ...config, address: { ...address, port }, required: config.required && inheritance === undefined };
 }
