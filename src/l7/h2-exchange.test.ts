@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { data, type FieldList, H2Reading, headers, HELLO, request } from '../../test/support/h2-client.ts';
 import { frame, settings, u32 } from '../../test/support/h2-frames.ts';
 import type { MemoryPeer } from '../../test/support/memory-connection.ts';
+import { MemoryH2Client } from '../../test/support/memory-h2-client.ts';
 import { MemoryProxy, OK } from '../../test/support/memory-proxy.ts';
 import { Flag, FrameType, H2Error, Setting } from '../http/h2-protocol.ts';
 import { webSocketAccept } from '../http/websocket-handshake.ts';
@@ -14,32 +15,16 @@ const NOTHING = { inFlight: 0, activeRequests: 0, activeRetries: 0, queued: 0, b
 let proxy: MemoryProxy;
 afterEach(() => proxy.restore());
 
-/** A client that has said hello, and what it has seen since. */
-class Client {
-  readonly peer: MemoryPeer;
-  readonly #reading = new H2Reading();
+/** A client that has said hello to a listener with these settings. */
+function connect(listener: Readonly<Record<string, unknown>> = {}): MemoryH2Client {
+  const { http2, ...others } = listener;
+  proxy = new MemoryProxy({ listener: { http2: { cleartext: true, ...(http2 as object) }, ...others } });
+  return new MemoryH2Client(proxy);
+}
 
-  constructor(listener: Readonly<Record<string, unknown>> = {}) {
-    const { http2, ...others } = listener;
-    proxy = new MemoryProxy({ listener: { http2: { cleartext: true, ...(http2 as object) }, ...others } });
-    this.peer = proxy.connect().send(HELLO);
-    this.take();
-  }
-
-  send(...frames: readonly Buffer[]): this {
-    this.peer.send(Buffer.concat(frames));
-    return this;
-  }
-
-  /** What came since the last time. */
-  take(): string[] {
-    this.#reading.add(Buffer.from(this.peer.takeReceived(), 'latin1'));
-    return this.#reading.seen.splice(0);
-  }
-
-  fields(): string {
-    return this.take().find((line) => line.startsWith('Headers')) ?? '';
-  }
+/** The head of what has come. */
+function fieldsOf(client: MemoryH2Client): string {
+  return client.take().find((line) => line.startsWith('Headers')) ?? '';
 }
 
 function get(id: number, more: FieldList = [], path = '/'): Buffer {
@@ -84,7 +69,7 @@ describe('greeting', () => {
 
 describe('a request', () => {
   test('goes to the endpoint as HTTP/1.1 and its response comes back', () => {
-    const client = new Client().send(
+    const client = connect().send(
       get(1, [
         ['user-agent', 'test'],
         ['x-a', 'b'],
@@ -109,7 +94,7 @@ describe('a request', () => {
   });
 
   test('many side by side, answered in any order, each batch in one write', () => {
-    const client = new Client().send(get(1, [], '/1'), get(3, [], '/3'), get(5, [], '/5'));
+    const client = connect().send(get(1, [], '/1'), get(3, [], '/3'), get(5, [], '/5'));
     const endpoints = [1, 3, 5].map(() => proxy.acceptDial());
     expect(endpoints.map(({ received }) => received.slice(0, 6))).toEqual(['GET /1', 'GET /3', 'GET /5']);
     endpoints[2]!.send(OK);
@@ -124,7 +109,7 @@ describe('a request', () => {
   });
 
   test('without a body in the response: HEAD, 204, 304 and a length of 0 end with the head', () => {
-    const client = new Client();
+    const client = connect();
     client.send(headers(1, request('HEAD')));
     const endpoint = proxy.acceptDial().send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\n');
     expect(client.take()).toEqual(['Headers 1 end :status: 200, content-length: 5, date: now']);
@@ -135,12 +120,12 @@ describe('a request', () => {
     ].entries()) {
       client.send(get(3 + 2 * index));
       endpoint.send(`HTTP/1.1 ${head}Date: now\r\n\r\n`);
-      expect(client.fields()).toStartWith(`Headers ${3 + 2 * index} end :status: ${head.slice(0, 3)}`);
+      expect(fieldsOf(client)).toStartWith(`Headers ${3 + 2 * index} end :status: ${head.slice(0, 3)}`);
     }
   });
 
   test('chunked bodies and trailers go both ways', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       headers(
         1,
@@ -172,7 +157,7 @@ describe('a request', () => {
   });
 
   test('1xx are passed on, and 100 is asked for', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       headers(
         1,
@@ -193,7 +178,7 @@ describe('a request', () => {
   });
 
   test('cookies in pieces are one line for the endpoint, wherever they stand', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       get(1, [
         ['cookie', 'a=1'],
@@ -220,12 +205,12 @@ describe('a request', () => {
   });
 
   test('POST without a body says so to the endpoint', () => {
-    new Client().send(headers(1, request('POST')));
+    connect().send(headers(1, request('POST')));
     expect(proxy.acceptDial().received).toContain('Content-Length: 0\r\n');
   });
 
   test('Host without :authority serves as one', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       headers(1, [
         [':method', 'GET'],
@@ -242,7 +227,7 @@ describe('a request', () => {
   });
 
   test('a response that comes before the body has ended asks the client to stop', () => {
-    const client = new Client();
+    const client = connect();
     client.send(headers(1, request('POST'), Flag.None), data(1, 'part'));
     proxy.acceptDial().send(OK);
     expect(client.take().slice(1)).toEqual(['Data 1 end "ok"', 'ResetStream 1 NoError']);
@@ -255,7 +240,7 @@ describe('a request', () => {
 
 describe('streams that fail', () => {
   test('a reset of the client ends the attempt at once', () => {
-    const client = new Client().send(get(1));
+    const client = connect().send(get(1));
     const endpoint = proxy.acceptDial();
     client.send(frame(FrameType.ResetStream, 0, 1, u32(H2Error.Cancel)));
     expect(endpoint.standing).toBe('reset');
@@ -265,14 +250,14 @@ describe('streams that fail', () => {
   });
 
   test('a response that breaks off is a reset for the client', () => {
-    const client = new Client().send(get(1));
+    const client = connect().send(get(1));
     proxy.acceptDial().send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe').reset();
     expect(client.take().slice(1)).toEqual(['Data 1 "he"', 'ResetStream 1 InternalError']);
     expect(proxy.log).toEqual([[200, 'response_truncated', 1]]);
   });
 
   test('Content-Length must be what was sent', () => {
-    const client = new Client();
+    const client = connect();
     client.send(headers(1, request('POST', '/', [['content-length', '3']]), Flag.None), data(1, 'abcd'));
     expect(client.take()).toEqual(['ResetStream 1 ProtocolError']);
     client.send(headers(3, request('POST', '/', [['content-length', '3']]), Flag.None), data(3, 'ab', true));
@@ -288,7 +273,7 @@ describe('streams that fail', () => {
   });
 
   test('more streams than allowed are refused, and the others go on', () => {
-    const client = new Client({ http2: { maxConcurrentStreams: 2 } });
+    const client = connect({ http2: { maxConcurrentStreams: 2 } });
     client.send(get(1), get(3), get(5));
     expect(client.take()).toEqual(['ResetStream 5 RefusedStream']);
     proxy.acceptDial().send(OK);
@@ -299,16 +284,16 @@ describe('streams that fail', () => {
   });
 
   test('a body that does not come is answered with 408', () => {
-    const client = new Client();
+    const client = connect();
     client.send(headers(1, request('POST'), Flag.None));
     proxy.acceptDial();
     proxy.advance(30_000 + TICK_MS);
-    expect(client.fields()).toContain(':status: 408');
+    expect(fieldsOf(client)).toContain(':status: 408');
     expect(proxy.log).toEqual([[408, 'request_body_timeout', 1]]);
   });
 
   test('a body larger than limits.bodyBytes is 413, whether it was announced or not', () => {
-    const client = new Client({ limits: { bodyBytes: 5 } });
+    const client = connect({ limits: { bodyBytes: 5 } });
     client.send(headers(1, request('POST', '/', [['content-length', '6']]), Flag.None));
     expect(client.take()).toEqual([
       expect.stringContaining('Headers 1 :status: 413'),
@@ -316,7 +301,7 @@ describe('streams that fail', () => {
       'ResetStream 1 NoError',
     ]);
     client.send(headers(3, request('POST'), Flag.None), data(3, '123456'));
-    expect(client.fields()).toContain(':status: 413');
+    expect(fieldsOf(client)).toContain(':status: 413');
     expect(proxy.held).toEqual(NOTHING);
   });
 });
@@ -325,7 +310,7 @@ describe('flow control', () => {
   const LARGE = 'x'.repeat(200_000);
 
   test('no more is sent than the windows allow, the endpoint is held back, and all of it comes in the end', () => {
-    const client = new Client();
+    const client = connect();
     client.send(get(1));
     const endpoint = proxy.acceptDial().send('HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n').send(LARGE);
     let received = client
@@ -348,7 +333,7 @@ describe('flow control', () => {
   });
 
   test('streams that wait for the connection take turns', () => {
-    const client = new Client();
+    const client = connect();
     client.send(settings([Setting.InitialWindowSize, 1_000_000]), get(1), get(3));
     const endpoints = [proxy.acceptDial(), proxy.acceptDial()];
     for (const endpoint of endpoints)
@@ -365,7 +350,7 @@ describe('flow control', () => {
   });
 
   test('SETTINGS_INITIAL_WINDOW_SIZE moves the windows of open streams, below zero too', () => {
-    const client = new Client();
+    const client = connect();
     client.send(get(1));
     proxy.acceptDial().send(`HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n${LARGE}`);
     client.send(frame(FrameType.WindowUpdate, 0, 0, u32(1_000_000)));
@@ -381,7 +366,7 @@ describe('flow control', () => {
   });
 
   test('windows for request bodies open as the endpoint takes them', () => {
-    const client = new Client({ http2: { initialStreamWindow: '64KiB', initialConnectionWindow: '128KiB' } });
+    const client = connect({ http2: { initialStreamWindow: '64KiB', initialConnectionWindow: '128KiB' } });
     client.send(headers(1, request('POST'), Flag.None));
     const endpoint = proxy.acceptDial().hold(0);
     const piece = data(1, 'y'.repeat(16_384));
@@ -401,7 +386,7 @@ describe('flow control', () => {
   test('more than a window allows is an error of the stream, or of the connection', () => {
     const sizes = { initialStreamWindow: '64KiB', initialConnectionWindow: '128KiB' };
     const piece = data(1, 'y'.repeat(16_384));
-    const stream = new Client({ http2: sizes });
+    const stream = connect({ http2: sizes });
     stream.send(headers(1, request('POST'), Flag.None));
     proxy.acceptDial().hold(0);
     for (let count = 0; count < 9; count++) stream.send(piece);
@@ -409,7 +394,7 @@ describe('flow control', () => {
       'ResetStream 1 FlowControlError',
     ]);
     proxy.restore();
-    const connection = new Client({ http2: { ...sizes, initialStreamWindow: '1MiB' } });
+    const connection = connect({ http2: { ...sizes, initialStreamWindow: '1MiB' } });
     connection.send(headers(1, request('POST'), Flag.None));
     const endpoint = proxy.acceptDial().hold(0);
     for (let count = 0; count < 13; count++) connection.send(piece);
@@ -419,7 +404,7 @@ describe('flow control', () => {
   });
 
   test('a client that does not read is cut after timeouts.send', () => {
-    const client = new Client();
+    const client = connect();
     client.send(get(1));
     const endpoint = proxy.acceptDial().send('HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n').send(LARGE);
     client.take();
@@ -433,7 +418,7 @@ describe('flow control', () => {
   });
 
   test('a socket that takes nothing holds everything back, and nothing is lost', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       settings([Setting.InitialWindowSize, 1_000_000]),
       frame(FrameType.WindowUpdate, 0, 0, u32(1_000_000)),
@@ -462,7 +447,7 @@ describe('flow control', () => {
 
 describe('the end of a connection', () => {
   test('drain: a warning, then the real last stream; what is under way ends well', () => {
-    const client = new Client().send(get(1));
+    const client = connect().send(get(1));
     const endpoint = proxy.acceptDial();
     runTurn(() => proxy.listener.drain());
     expect(client.take()).toEqual(['Goaway 2147483647 NoError', 'Ping']);
@@ -483,7 +468,7 @@ describe('the end of a connection', () => {
   });
 
   test('drain without an answer to the PING goes on after a second', () => {
-    const client = new Client();
+    const client = connect();
     runTurn(() => proxy.listener.drain());
     client.take();
     proxy.advance(1000 + TICK_MS);
@@ -492,24 +477,24 @@ describe('the end of a connection', () => {
   });
 
   test('an idle connection is closed with GOAWAY', () => {
-    const client = new Client();
+    const client = connect();
     proxy.advance(75_000 + TICK_MS);
     expect(client.take()).toEqual(['Goaway 0 NoError']);
     expect(client.peer.standing).toBe('fin');
   });
 
   test('limits.requestsPerConnection and http2.maxConnectionAge drain it', () => {
-    const counted = new Client({ limits: { requestsPerConnection: 1 } });
+    const counted = connect({ limits: { requestsPerConnection: 1 } });
     counted.send(get(1));
     expect(counted.take()[0]).toBe('Goaway 2147483647 NoError');
     proxy.restore();
-    const aged = new Client({ http2: { maxConnectionAge: '5s' } });
+    const aged = connect({ http2: { maxConnectionAge: '5s' } });
     proxy.advance(5000 + TICK_MS);
     expect(aged.take()[0]).toBe('Goaway 2147483647 NoError');
   });
 
   test('the client goes: everything under way is let go', () => {
-    const client = new Client().send(get(1), headers(3, request('POST'), Flag.None));
+    const client = connect().send(get(1), headers(3, request('POST'), Flag.None));
     const endpoints = [proxy.acceptDial(), proxy.acceptDial()];
     client.peer.reset();
     expect(endpoints.map(({ standing }) => standing)).toEqual(['reset', 'reset']);
@@ -518,7 +503,7 @@ describe('the end of a connection', () => {
   });
 
   test('the client sends FIN and still gets its response', () => {
-    const client = new Client().send(get(1));
+    const client = connect().send(get(1));
     const endpoint = proxy.acceptDial();
     client.peer.fin();
     endpoint.send(OK);
@@ -527,7 +512,7 @@ describe('the end of a connection', () => {
   });
 
   test('the client sends FIN: what waits for a window is given up, now and later', () => {
-    const client = new Client().send(settings([Setting.InitialWindowSize, 10]), get(1), get(3));
+    const client = connect().send(settings([Setting.InitialWindowSize, 10]), get(1), get(3));
     const endpoints = [proxy.acceptDial(), proxy.acceptDial()];
     endpoints[0]!.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n').send('more than ten bytes');
     client.peer.fin();
@@ -540,7 +525,7 @@ describe('the end of a connection', () => {
   });
 
   test('cut answers what was not answered', () => {
-    const client = new Client().send(get(1));
+    const client = connect().send(get(1));
     proxy.acceptDial();
     runTurn(() => expect(proxy.listener.cut()).toBe(1));
     expect(client.take()).toEqual([
@@ -563,8 +548,8 @@ describe('WebSocket (RFC 8441)', () => {
     ['sec-websocket-protocol', 'chat'],
   ];
 
-  function opened(): { client: Client; endpoint: MemoryPeer } {
-    const client = new Client().send(headers(1, CONNECT, Flag.None));
+  function opened(): { client: MemoryH2Client; endpoint: MemoryPeer } {
+    const client = connect().send(headers(1, CONNECT, Flag.None));
     const endpoint = proxy.acceptDial();
     const key = /Sec-WebSocket-Key: (\S{24})\r\n/.exec(endpoint.received)![1]!;
     expect(endpoint.received).toStartWith(
@@ -608,7 +593,7 @@ describe('WebSocket (RFC 8441)', () => {
   });
 
   test('what comes before the answer waits for it', () => {
-    const client = new Client().send(headers(1, CONNECT, Flag.None), data(1, 'early'));
+    const client = connect().send(headers(1, CONNECT, Flag.None), data(1, 'early'));
     const endpoint = proxy.acceptDial();
     const key = /Sec-WebSocket-Key: (\S{24})\r\n/.exec(endpoint.takeReceived())![1]!;
     endpoint.send(
@@ -619,18 +604,18 @@ describe('WebSocket (RFC 8441)', () => {
   });
 
   test('a wrong Accept is no answer', () => {
-    const client = new Client().send(headers(1, CONNECT, Flag.None));
+    const client = connect().send(headers(1, CONNECT, Flag.None));
     proxy
       .acceptDial()
       .send(
         'HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n',
       );
-    expect(client.fields()).toContain(':status: 502');
+    expect(fieldsOf(client)).toContain(':status: 502');
     expect(proxy.log[0]![1]).toBe('response_upgrade');
   });
 
   test('another answer is a response like any other', () => {
-    const client = new Client().send(headers(1, CONNECT, Flag.None));
+    const client = connect().send(headers(1, CONNECT, Flag.None));
     proxy.acceptDial().send('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nDate: now\r\n\r\nno');
     expect(client.take()).toEqual([
       'Headers 1 :status: 403, content-length: 2, date: now',
@@ -640,7 +625,7 @@ describe('WebSocket (RFC 8441)', () => {
   });
 
   test('other protocols, and CONNECT itself, are refused', () => {
-    const client = new Client();
+    const client = connect();
     client.send(
       headers(1, [
         [':method', 'CONNECT'],
@@ -650,18 +635,18 @@ describe('WebSocket (RFC 8441)', () => {
         [':path', '/'],
       ]),
     );
-    expect(client.fields()).toContain(':status: 501');
+    expect(fieldsOf(client)).toContain(':status: 501');
     client.send(
       headers(3, [
         [':method', 'CONNECT'],
         [':authority', 'a.test:443'],
       ]),
     );
-    expect(client.fields()).toContain(':status: 405');
+    expect(fieldsOf(client)).toContain(':status: 405');
   });
 
   test('where it is not offered, asking for it is an error', () => {
-    const client = new Client({ http2: { webSocket: false } });
+    const client = connect({ http2: { webSocket: false } });
     client.send(headers(1, CONNECT, Flag.None));
     expect(client.take()).toEqual(['ResetStream 1 ProtocolError']);
   });

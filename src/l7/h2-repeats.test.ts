@@ -1,16 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 
-import {
-  data,
-  type FieldList,
-  H2Reading,
-  headers,
-  HELLO,
-  literals,
-  request,
-} from '../../test/support/h2-client.ts';
+import { data, type FieldList, headers, literals, request } from '../../test/support/h2-client.ts';
 import { frame } from '../../test/support/h2-frames.ts';
 import type { MemoryPeer } from '../../test/support/memory-connection.ts';
+import { MemoryH2Client } from '../../test/support/memory-h2-client.ts';
 import { MemoryProxy, OK } from '../../test/support/memory-proxy.ts';
 import { httpListener as listenerSchema } from '../config/schema/listener.ts';
 import { Flag, FrameType } from '../http/h2-protocol.ts';
@@ -27,31 +20,24 @@ const LISTENER = { http2: { cleartext: true } };
 
 /** A client that sends the same again and again, and one endpoint that answers. */
 class Client {
-  readonly peer: MemoryPeer;
   endpoint: MemoryPeer | undefined = undefined;
-  readonly #reading = new H2Reading();
+  readonly #client: MemoryH2Client;
   #id = -1;
 
   constructor(listener: Readonly<Record<string, unknown>> = {}) {
     proxy = new MemoryProxy({ listener: { ...LISTENER, ...listener } });
-    this.peer = proxy.connect().send(HELLO);
-    this.#read();
-  }
-
-  #read(): string[] {
-    this.#reading.add(Buffer.from(this.peer.takeReceived(), 'latin1'));
-    return this.#reading.seen.splice(0);
+    this.#client = new MemoryH2Client(proxy);
   }
 
   /** Sends frames of a stream. Returns what the endpoint got of it, and what came back. */
   ask(frames: (id: number) => readonly Buffer[]): { received: string; seen: string[] } {
     this.#id += 2;
-    this.peer.send(Buffer.concat([...frames(this.#id)]));
+    this.#client.send(...frames(this.#id));
     const dial = proxy.network.pendingDials[0];
     if (dial !== undefined) this.endpoint = dial.accept();
     const received = this.endpoint?.takeReceived() ?? '';
     if (received !== '') this.endpoint!.send(OK);
-    return { received, seen: this.#read().map((line) => line.replace(` ${this.#id} `, ' ')) };
+    return { received, seen: this.#client.take().map((line) => line.replace(` ${this.#id} `, ' ')) };
   }
 
   repeat(frames: (id: number) => readonly Buffer[]): { received: string; seen: string[] }[] {
