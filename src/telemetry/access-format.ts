@@ -25,7 +25,8 @@ const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
 
 type ValuesOf<Entry> = { readonly [Field in AccessField]?: (entry: Entry) => Value };
 
-const OF_REQUEST: Required<ValuesOf<AccessEntry>> = {
+/** A session has no request: fields of one stay empty in templates, and are left out where every field is written. */
+const OF_SESSION = {
   time: (entry) => isoTime(entry.startWallMs),
   durationMs: (entry) => milliseconds(entry.durationMs),
   listener: (entry) => entry.listener,
@@ -36,52 +37,32 @@ const OF_REQUEST: Required<ValuesOf<AccessEntry>> = {
   clientPort: (entry) => entry.clientPort,
   peerIp: (entry) => entry.peerIp,
   peerPort: (entry) => entry.peerPort,
-  method: (entry) => entry.method,
-  target: (entry) => entry.target,
-  host: (entry) => entry.host,
   protocol: (entry) => entry.protocol,
-  tlsVersion: (entry) => entry.tlsVersion,
-  tlsCipher: (entry) => entry.tlsCipher,
   serverName: (entry) => entry.serverName,
   alpn: (entry) => entry.alpn,
-  status: (entry) => entry.status,
   requestBytes: (entry) => entry.requestBytes,
   responseBytes: (entry) => entry.responseBytes,
   failure: (entry) => entry.failure,
   attempts: (entry) => entry.attempts,
-  ttfbMs: (entry) => (entry.ttfbMs < 0 ? undefined : milliseconds(entry.ttfbMs)),
   queuedMs: (entry) => milliseconds(entry.queuedMs),
   connectMs: (entry) => milliseconds(entry.connectMs),
+  commonTime: (entry) => commonTime(entry.startWallMs),
+} as const satisfies ValuesOf<SessionEntry>;
+
+const OF_REQUEST: Required<ValuesOf<AccessEntry>> = {
+  ...OF_SESSION,
+  method: (entry) => entry.method,
+  target: (entry) => entry.target,
+  host: (entry) => entry.host,
+  tlsVersion: (entry) => entry.tlsVersion,
+  tlsCipher: (entry) => entry.tlsCipher,
+  status: (entry) => entry.status,
+  ttfbMs: (entry) => (entry.ttfbMs < 0 ? undefined : milliseconds(entry.ttfbMs)),
   reused: (entry) => entry.reused,
   userAgent: (entry) => entry.userAgent,
   referer: (entry) => entry.referer,
   path: (entry) => pathOf(entry.target),
   query: (entry) => queryOf(entry.target),
-  commonTime: (entry) => commonTime(entry.startWallMs),
-};
-
-/** A session has no request: fields of one stay empty in templates, and are left out where every field is written. */
-const OF_SESSION: ValuesOf<SessionEntry> = {
-  time: (entry) => isoTime(entry.startWallMs),
-  durationMs: (entry) => milliseconds(entry.durationMs),
-  listener: (entry) => entry.listener,
-  route: (entry) => entry.route,
-  pool: (entry) => entry.pool,
-  endpoint: (entry) => entry.endpoint,
-  clientIp: (entry) => entry.clientIp,
-  clientPort: (entry) => entry.clientPort,
-  peerIp: (entry) => entry.peerIp,
-  peerPort: (entry) => entry.peerPort,
-  protocol: (entry) => entry.protocol,
-  serverName: (entry) => entry.serverName,
-  alpn: (entry) => entry.alpn,
-  requestBytes: (entry) => entry.requestBytes,
-  responseBytes: (entry) => entry.responseBytes,
-  failure: (entry) => entry.failure,
-  attempts: (entry) => entry.attempts,
-  queuedMs: (entry) => milliseconds(entry.queuedMs),
-  connectMs: (entry) => milliseconds(entry.connectMs),
-  commonTime: (entry) => commonTime(entry.startWallMs),
 };
 
 /** The same thing said twice, left out where every field is written. */
