@@ -4,27 +4,17 @@
  *
  * Run: bin/bun run bench/micro/exchange-h2.ts [WORD IN THE NAME OF A CASE]
  */
-import { balancer } from '../../src/balancer/flow.ts';
-import { createPool } from '../../src/balancer/pools.ts';
-import { Publisher } from '../../src/balancer/publish.ts';
-import { config as schema } from '../../src/config/schema/config.ts';
-import { isHttp } from '../../src/config/schema/listener.ts';
 import { HpackEncoder } from '../../src/http/hpack-encoder.ts';
 import { FRAME_HEADER, FrameType, PREFACE } from '../../src/http/h2-protocol.ts';
-import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
-import { L7Listener } from '../../src/l7/l7-listener.ts';
-import { L7Pool } from '../../src/l7/l7-pool.ts';
-import { compileRoutes } from '../../src/l7/router.ts';
-import { ListenerStats } from '../../src/model/listener-stats.ts';
+import type { L7Listener } from '../../src/l7/l7-listener.ts';
 import type { dial } from '../../src/net/dial.ts';
 import { SocketConnection } from '../../src/net/socket-connection.ts';
-import { TimerWheel } from '../../src/net/timer-wheel.ts';
 import type { Transport } from '../../src/net/transport.ts';
 import { beginBatch, endBatch } from '../../src/net/turn.ts';
 import { unserved } from '../../src/net/unserved.ts';
 import { systemClock } from '../../src/util/clock.ts';
-import { systemRandom } from '../../src/util/random.ts';
 import { encodeBlock } from '../../test/support/header-list.ts';
+import { listenerRig } from './listener-rig.ts';
 
 const ROUNDS = 60;
 const BATCHES = 500;
@@ -135,8 +125,6 @@ function batch(run: () => void): void {
   endBatch();
 }
 
-const log = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** Frames of one stream each, to be sent again and again with other ids. */
 class Repeated {
   readonly #frames: readonly Buffer[];
@@ -222,28 +210,6 @@ interface EndpointSide {
 }
 
 function measure({ name, requests, responses }: Case): void {
-  const config = schema.parse({
-    listeners: [
-      {
-        name: 'web',
-        address: '127.0.0.1:8080',
-        http2: { cleartext: true },
-        routes: [{ pool: 'web' }],
-        forwarding: { forwarded: false },
-      },
-    ],
-    pools: [
-      {
-        name: 'web',
-        policy: 'round-robin',
-        protocol: responses === undefined ? 'http1' : 'h2c',
-        endpoints: ['127.0.0.1:3000', '127.0.0.1:3001'],
-      },
-    ],
-  });
-  const listenerConfig = config.listeners.find(isHttp)!;
-  const wheel = new TimerWheel();
-  const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
   const sides: EndpointSide[] = [];
   const connect: typeof dial = (_wheel, _host, _port, _timeoutMs, waiter) => {
     const sink = new Sink(responses !== undefined);
@@ -257,33 +223,10 @@ function measure({ name, requests, responses }: Case): void {
     );
     return () => {};
   };
-  const l7Pool = new L7Pool(
-    pool,
-    { affinity: undefined, hashKey: undefined, retryStatus: undefined, retryGrpcStatus: undefined },
-    wheel,
+  const { listener } = listenerRig(
     connect,
-  );
-  const router = compileRoutes<L7Pool>(listenerConfig.routes, {
-    pool: () => l7Pool,
-    filter: () => {
-      throw new RangeError('no filters here');
-    },
-  });
-  const listener = new L7Listener(
-    listenerConfig,
-    router,
-    new ForwardingPolicy(listenerConfig, 'bench'),
-    new ListenerStats(),
-    {
-      balancer,
-      observer: { observe() {} },
-      accessLog: undefined,
-      log,
-      wheel,
-      clock: systemClock,
-      random: systemRandom,
-    },
-    undefined,
+    { http2: { cleartext: true }, forwarding: { forwarded: false } },
+    { protocol: responses === undefined ? 'http1' : 'h2c' },
   );
   const client = new SocketConnection(new Sink(true), unserved);
   client.handler = listener.accept(client)!;

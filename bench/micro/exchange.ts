@@ -5,26 +5,15 @@
  *
  * Run: bin/bun run bench/micro/exchange.ts
  */
-import { balancer } from '../../src/balancer/flow.ts';
-import { createPool } from '../../src/balancer/pools.ts';
-import { Publisher } from '../../src/balancer/publish.ts';
-import { config as schema } from '../../src/config/schema/config.ts';
-import { isHttp } from '../../src/config/schema/listener.ts';
 import type { Connector } from '../../src/connector/connector.ts';
 import { H1EndpointConnection } from '../../src/http/h1-client.ts';
-import { ForwardingPolicy } from '../../src/l7/client-forwarding.ts';
-import { L7Listener } from '../../src/l7/l7-listener.ts';
-import { L7Pool } from '../../src/l7/l7-pool.ts';
-import { compileRoutes } from '../../src/l7/router.ts';
-import { ListenerStats } from '../../src/model/listener-stats.ts';
 import { dial } from '../../src/net/dial.ts';
 import { SocketConnection } from '../../src/net/socket-connection.ts';
-import { TimerWheel } from '../../src/net/timer-wheel.ts';
 import type { Transport, TransportEvents } from '../../src/net/transport.ts';
 import { unserved } from '../../src/net/unserved.ts';
 import { welcome } from '../../src/net/welcome.ts';
 import { systemClock } from '../../src/util/clock.ts';
-import { systemRandom } from '../../src/util/random.ts';
+import { listenerRig } from './listener-rig.ts';
 
 const REQUEST = Buffer.from(
   'GET /abc HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n',
@@ -66,42 +55,7 @@ class Sink implements Transport {
   }
 }
 
-const log = { debug() {}, info() {}, warn() {}, error() {} };
-const config = schema.parse({
-  listeners: [{ name: 'web', address: '127.0.0.1:8080', routes: [{ pool: 'web' }] }],
-  pools: [{ name: 'web', policy: 'round-robin', endpoints: ['127.0.0.1:3000', '127.0.0.1:3001'] }],
-});
-const listenerConfig = config.listeners.find(isHttp)!;
-const wheel = new TimerWheel();
-const pool = createPool(config.pools[0]!, new Publisher({ clock: systemClock, random: systemRandom }, log));
-const l7Pool = new L7Pool(
-  pool,
-  { affinity: undefined, hashKey: undefined, retryStatus: undefined, retryGrpcStatus: undefined },
-  wheel,
-  dial,
-);
-const router = compileRoutes<L7Pool>(listenerConfig.routes, {
-  pool: () => l7Pool,
-  filter: () => {
-    throw new RangeError('no filters here');
-  },
-});
-const listener = new L7Listener(
-  listenerConfig,
-  router,
-  new ForwardingPolicy(listenerConfig, 'bench'),
-  new ListenerStats(),
-  {
-    balancer,
-    observer: { observe() {} },
-    accessLog: undefined,
-    log,
-    wheel,
-    clock: systemClock,
-    random: systemRandom,
-  },
-  undefined,
-);
+const { listener, pool, l7Pool, wheel } = listenerRig(dial);
 
 /** A client that was accepted. */
 function connect(): SocketConnection {
