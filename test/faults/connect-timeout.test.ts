@@ -33,8 +33,8 @@ describe('limit of a connect', () => {
     );
     await Bun.sleep(300);
     const client = await dial(proxy.address());
-    client.send(get('/x'));
     await expectTime(700, async () => {
+      client.send(get('/x'));
       const answer = await client.answer();
       expect([503, 504]).toContain(answer.status);
       expect(valueOf(answer, 'proxy-status')).toMatch(/connect_timeout|connection_timeout/);
@@ -43,19 +43,19 @@ describe('limit of a connect', () => {
     client.close();
   });
 
-  test('twenty endpoints that answer nothing: the client does not wait for all of them', async () => {
+  test('sixty endpoints that answer nothing: the client does not wait for all of them', async () => {
     using deaf = await DeafPort.open();
     await using proxy = await startFront([], {
       pool: {
-        endpoints: deaf.names(20),
+        endpoints: deaf.names(60),
         timeouts: { connect: '500ms' },
         retry: { connectDeadline: '1200ms' },
         outlierDetection: false,
       },
     });
     const client = await dial(proxy.address());
-    client.send(get('/x'));
     await expectTime(1500, async () => {
+      client.send(get('/x'));
       const answer = await client.answer();
       expect(answer.status).toBe(503);
       expect(valueOf(answer, 'proxy-status')).toContain('last attempt: connect_timeout');
@@ -89,8 +89,10 @@ describe('limit of a connect', () => {
       expect((await client.answer()).status).toBe(200);
       client.close();
     }
-    const client = await dial(proxy.address('hasty'));
-    await expectTime(600, () => client.untilEnd());
-    expect(client.ending).toBe('reset');
+    await expectTime(600, async () => {
+      const client = await dial(proxy.address('hasty'));
+      await client.untilEnd();
+      expect(client.ending).toBe('reset');
+    });
   });
 });

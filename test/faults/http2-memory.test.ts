@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect } from 'bun:test';
 
 import { Flag, FrameType, H2Error, Setting } from '../../src/http/h2-protocol.ts';
 import { data, headers, HELLO, request } from '../support/h2-client.ts';
@@ -6,6 +6,7 @@ import { frame, settings, u32 } from '../support/h2-frames.ts';
 import { H2Wire } from '../support/h2-wire.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { ask, dial } from '../support/wire.ts';
 
 const MIB = 1024 * 1024;
@@ -43,7 +44,7 @@ describe('HTTP/2 clients that do not read', () => {
     await endpoint[Symbol.asyncDispose]();
   });
 
-  test('a hundred streams with a window of zero take little of what the endpoints have', async () => {
+  steadyTest('a hundred streams with a window of zero take little of what the endpoints have', async () => {
     const before = pointsman.workerRssBytes();
     const client = new H2Wire(await dial(pointsman.address()));
     client.send(HELLO, settings([Setting.InitialWindowSize, 0]));
@@ -63,9 +64,9 @@ describe('HTTP/2 clients that do not read', () => {
     await client.until(() => client.hasEnded(7));
     expect(client.bodyOf(7).length).toBe(BODY.length);
     client.wire.close();
-  }, 30_000);
+  });
 
-  test('floods leave nothing behind, and disturb nobody', async () => {
+  steadyTest('floods leave nothing behind, and disturb nobody', async () => {
     const before = pointsman.workerRssBytes();
     const floods = [
       Buffer.concat(Array.from({ length: 20_000 }, () => frame(FrameType.Ping, 0, 0, '12345678'))),
@@ -109,5 +110,5 @@ describe('HTTP/2 clients that do not read', () => {
     for (const reason of ['ping_flood', 'rapid_reset', 'empty_data_flood'])
       expect(metrics).toContain(`pointsman_http2_abuse_total{listener="web",reason="${reason}"} 10`);
     expect(metrics).toContain('pointsman_http2_open_streams{listener="web"} 0');
-  }, 60_000);
+  });
 });

@@ -6,6 +6,7 @@ import { type EndpointProcess, startEndpoints } from '../support/endpoint-proces
 import { type Pointsman, startPointsman, type StartOptions, type TestConfig } from '../support/pointsman.ts';
 import { freePorts } from '../support/rivals.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { valueOf } from '../support/strict-fields.ts';
 import { dial, type Wire } from '../support/wire.ts';
 import { expectTime } from './expect-time.ts';
 
@@ -222,17 +223,18 @@ describe('an endpoint that hangs', () => {
     ['keep', false],
   ] as const)('onEndpointDown: %s', async (onEndpointDown, reset) => {
     await using processes = await startEndpoints(2);
-    const [hanging] = processes.all as [EndpointProcess, EndpointProcess];
     await using pointsman = await front(
       processes.all.map(({ address }) => address),
       { healthCheck: check, onEndpointDown },
     );
     const client = await dial(pointsman.address());
     client.send('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
-    await client.answer();
+    const serving = valueOf(await client.answer(), 'x-endpoint');
+    const hanging = processes.all.find(({ name }) => name === serving)!;
     await hanging.behave('hang');
-    await eventually('unhealthy', async () =>
-      (await (await fetch(`${pointsman.admin}/api/v1/pools/raw`)).text()).includes('unhealthy'),
+    // By its address: the pool has no names for them.
+    await eventually('unhealthy', () =>
+      pointsman.lines('endpoint-unhealthy').some((line) => line.includes(hanging.address)),
     );
     if (reset) await client.untilEnd();
     else await client.ends(500);

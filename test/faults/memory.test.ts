@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
 
 const MIB = 1024 * 1024;
@@ -142,7 +143,7 @@ describe('memory under slow peers', () => {
 });
 
 describe('idle connections', () => {
-  test('5000 cost little, and others are served meanwhile', async () => {
+  steadyTest('5000 cost little, and others are served meanwhile', async () => {
     await using endpoint = await ScriptedEndpoint.start();
     await using pointsman = await front(endpoint);
     await ask(pointsman.address(), 'GET /warm HTTP/1.1\r\nHost: a.test\r\n\r\n');
@@ -160,5 +161,5 @@ describe('idle connections', () => {
     expect(performance.now() - start).toBeLessThan(200);
     expect(clients.every(({ ending }) => ending === 'open')).toBe(true);
     for (const client of clients) client.close();
-  }, 60_000);
+  });
 });

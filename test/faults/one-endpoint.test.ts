@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect } from 'bun:test';
 
 import type { EndpointProcess } from '../support/endpoint-process.ts';
 import { failed, type Shot } from '../support/load.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { atMost, type PoolInput, underLoad, untilUsed } from './scene.ts';
 
 interface Fault {
@@ -108,39 +109,35 @@ function between(shots: readonly Shot[], fromMs: number, toMs: number): Shot[] {
 
 describe('one of three endpoints under load', () => {
   for (const fault of FAULTS) {
-    test(
-      fault.name,
-      async () => {
-        let struckMs = 0;
-        let healedMs = 0;
-        let usedMs = Number.POSITIVE_INFINITY;
-        const shots = await underLoad(fault.pool ?? {}, async ({ endpoints, load }) => {
-          const victim = endpoints[1]!;
-          struckMs = load.elapsedMs;
-          await fault.strike(victim);
-          await Bun.sleep(STRIKE_MS);
-          healedMs = load.elapsedMs;
-          await fault.heal(victim);
-          usedMs = await untilUsed(load, victim.name, healedMs, 5000);
-          await Bun.sleep(300);
-        });
-        expect(shots.length).toBeGreaterThan(300);
-        atMost(fault.failures.get, failed(shots, 'GET'));
-        atMost(fault.failures.post, failed(shots, 'POST'));
-        // Before, and after it was noticed until the return, all is well and fast.
-        atMost(0, failed(between(shots, 0, struckMs - 50)));
-        const calm = between(shots, struckMs + fault.noticedWithinMs, healedMs);
-        atMost(0, failed(calm));
-        expect(Math.max(...calm.map(({ durationMs }) => durationMs))).toBeLessThan(400);
-        expect(usedMs).toBeLessThan(fault.usedWithinMs);
-        // No request waits longer than the limits say.
-        expect(Math.max(...shots.map(({ durationMs }) => durationMs))).toBeLessThan(2700);
-      },
-      30_000,
-    );
+    steadyTest(fault.name, async () => {
+      let struckMs = 0;
+      let healedMs = 0;
+      let usedMs = Number.POSITIVE_INFINITY;
+      const shots = await underLoad(fault.pool ?? {}, async ({ endpoints, load }) => {
+        const victim = endpoints[1]!;
+        struckMs = load.elapsedMs;
+        await fault.strike(victim);
+        await Bun.sleep(STRIKE_MS);
+        healedMs = load.elapsedMs;
+        await fault.heal(victim);
+        usedMs = await untilUsed(load, victim.name, healedMs, 5000);
+        await Bun.sleep(300);
+      });
+      expect(shots.length).toBeGreaterThan(300);
+      atMost(fault.failures.get, failed(shots, 'GET'));
+      atMost(fault.failures.post, failed(shots, 'POST'));
+      // Before, and after it was noticed until the return, all is well and fast.
+      atMost(0, failed(between(shots, 0, struckMs - 50)));
+      const calm = between(shots, struckMs + fault.noticedWithinMs, healedMs);
+      atMost(0, failed(calm));
+      expect(Math.max(...calm.map(({ durationMs }) => durationMs))).toBeLessThan(400);
+      expect(usedMs).toBeLessThan(fault.usedWithinMs);
+      // No request waits longer than the limits say.
+      expect(Math.max(...shots.map(({ durationMs }) => durationMs))).toBeLessThan(2700);
+    });
   }
 
-  test('slow: least-response-time sends it little, and nothing fails', async () => {
+  steadyTest('slow: least-response-time sends it little, and nothing fails', async () => {
     const shots = await underLoad({ policy: 'least-response-time' }, async ({ endpoints }) => {
       await endpoints[1]!.behave('slow');
       await Bun.sleep(2000);
@@ -148,5 +145,5 @@ describe('one of three endpoints under load', () => {
     atMost(0, failed(shots));
     const late = between(shots, 1200, Number.POSITIVE_INFINITY);
     expect(late.filter(({ endpoint }) => endpoint === 'b').length).toBeLessThan(late.length * 0.15);
-  }, 30_000);
+  });
 });

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect } from 'bun:test';
 
 import { get, startFront } from '../support/front.ts';
 import { failed, Load } from '../support/load.ts';
 import { startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import { dial } from '../support/wire.ts';
 
@@ -20,7 +21,7 @@ function slowEndpoint(workMs: number): Promise<ScriptedEndpoint> {
 
 describe('stopping', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    test(`${signal} lets requests in flight finish, and ends with 0`, async () => {
+    steadyTest(`${signal} lets requests in flight finish, and ends with 0`, async () => {
       await using endpoint = await slowEndpoint(700);
       const pointsman = await startFront([endpoint]);
       const clients = await Promise.all([1, 2, 3].map(() => dial(pointsman.address())));
@@ -39,7 +40,7 @@ describe('stopping', () => {
     });
   }
 
-  test('idle connections do not hold it up', async () => {
+  steadyTest('idle connections do not hold it up', async () => {
     await using endpoint = await slowEndpoint(1);
     const pointsman = await startFront([endpoint]);
     const client = await dial(pointsman.address());
@@ -53,7 +54,7 @@ describe('stopping', () => {
     silent.close();
   });
 
-  test('new connections are refused', async () => {
+  steadyTest('new connections are refused', async () => {
     await using endpoint = await slowEndpoint(800);
     const pointsman = await startFront([endpoint]);
     const address = pointsman.address();
@@ -75,7 +76,7 @@ describe('stopping', () => {
     expect(await ended).toBe(0);
   });
 
-  test('the deadline cuts what does not end', async () => {
+  steadyTest('the deadline cuts what does not end', async () => {
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       await wire.request();
     });
@@ -95,7 +96,7 @@ describe('stopping', () => {
     await client.untilEnd();
   });
 
-  test('a tunnel lives until the deadline', async () => {
+  steadyTest('a tunnel lives until the deadline', async () => {
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       await wire.request();
       wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
@@ -118,7 +119,7 @@ describe('stopping', () => {
     await ended;
   });
 
-  test('a second signal ends it at once', async () => {
+  steadyTest('a second signal ends it at once', async () => {
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       await wire.request();
     });
@@ -135,7 +136,7 @@ describe('stopping', () => {
     client.close();
   });
 
-  test('under load every answer that was begun is whole', async () => {
+  steadyTest('under load every answer that was begun is whole', async () => {
     await using endpoint = await slowEndpoint(60);
     const pointsman = await startFront([endpoint], {
       pool: { endpoints: [{ address: endpoint.name, name: 'a' }] },
@@ -157,7 +158,7 @@ describe('stopping', () => {
     expect(failed(before)).toEqual([]);
   });
 
-  test('readyz fails during the delay while requests are still served', async () => {
+  steadyTest('readyz fails during the delay while requests are still served', async () => {
     await using endpoint = await slowEndpoint(1);
     const pointsman = await startPointsman({
       shutdown: { delay: '800ms' },

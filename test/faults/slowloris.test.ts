@@ -5,6 +5,7 @@ import { data, headers, HELLO, request } from '../support/h2-client.ts';
 import { H2Wire } from '../support/h2-wire.ts';
 import { get, startFront } from '../support/front.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
 
 const CLIENTS = 300;
@@ -18,7 +19,7 @@ const ATTACKS: Readonly<Record<string, { readonly begin: string; readonly drip: 
 
 describe('slowloris', () => {
   for (const [name, { begin, drip }] of Object.entries(ATTACKS)) {
-    test(`${name}: all are cut in time, and others do not notice`, async () => {
+    steadyTest(`${name}: all are cut in time, and others do not notice`, async () => {
       await using endpoint = await ScriptedEndpoint.start();
       await using pointsman = await startFront([endpoint], {
         listener: { timeouts: { requestHead: '1s', idle: '1s' } },
@@ -39,7 +40,7 @@ describe('slowloris', () => {
       expect(slowestMs).toBeLessThan(300);
       expect(endpoint.requests().every(({ target }) => target === '/x')).toBe(true);
       for (const client of clients) client.close();
-    }, 30_000);
+    });
   }
 
   /** Bytes a second, in pieces of which every one comes in time. */
@@ -92,7 +93,7 @@ describe('slowloris', () => {
     30_000,
   );
 
-  test('a body that drips through one connection after the other gives the endpoint back', async () => {
+  steadyTest('a body that drips through one connection after the other gives the endpoint back', async () => {
     await using endpoint = await ScriptedEndpoint.start();
     await using pointsman = await startFront([], {
       listener: { timeouts: { requestBody: '5s', slowBody: '500ms' } },
@@ -110,7 +111,7 @@ describe('slowloris', () => {
     for (const client of clients) client.close();
   });
 
-  test('bodies that stop give the endpoint back', async () => {
+  steadyTest('bodies that stop give the endpoint back', async () => {
     await using endpoint = await ScriptedEndpoint.start();
     await using pointsman = await startFront([], {
       listener: { timeouts: { requestBody: '700ms' } },

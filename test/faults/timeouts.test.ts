@@ -5,15 +5,27 @@ import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { dial, type Wire } from '../support/wire.ts';
 import { expectTime } from './expect-time.ts';
 
-/** Each limit of its own length, so that a test that passes cannot have met another. */
+/** Milliseconds. Each has a listener of its own on which all others are `LONG`: a test that passes cannot have met another. */
 const LIMITS = { requestHead: 700, requestBody: 1100, idle: 900, send: 1300, tunnel: 800 } as const;
-const POOL_LIMITS = { response: 1000, responseBody: 1200, idle: 600 } as const;
+/** And these a pool behind a listener of that name. */
+const POOL_LIMITS = { response: 1000, responseBody: 1200 } as const;
+const ENDPOINT_IDLE_MS = 600;
+/** Limits that progress prolongs, long enough for one that comes late; and between two steps of progress. */
+const PROLONGED_MS = 2400;
+const STEP_MS = 600;
+const STEPS = 6;
+const LONG = '2m';
 /** More than the kernel takes. */
 const LARGE = Buffer.alloc(32 * 1024 * 1024, 'x');
 const HEAD = 'GET /x HTTP/1.1\r\nHost: a.test\r\n';
 
-function ms(limits: Readonly<Record<string, number>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, `${value}ms`]));
+type Limits = Readonly<Record<string, number>>;
+
+/** Of these limits one as it is, and all others long. */
+function only(name: string, limits: Limits): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(limits).map(([each, value]) => [each, each === name ? `${value}ms` : LONG]),
+  );
 }
 
 describe('limits of time', () => {
@@ -46,16 +58,27 @@ describe('limits of time', () => {
       }
     });
     pointsman = await startPointsman({
-      listeners: [{ name: 'web', address: '127.0.0.1:0', timeouts: ms(LIMITS), routes: [{ pool: 'web' }] }],
-      pools: [
+      listeners: [
+        ...[...Object.keys(LIMITS), ...Object.keys(POOL_LIMITS)].map((name) => ({
+          name,
+          address: '127.0.0.1:0',
+          timeouts: only(name, LIMITS),
+          routes: [{ pool: name in POOL_LIMITS ? name : 'web' }],
+        })),
         {
-          name: 'web',
-          endpoints: [endpoint.name],
-          timeouts: ms(POOL_LIMITS),
-          outlierDetection: false,
-          retry: { attempts: 0 },
+          name: 'prolonged',
+          address: '127.0.0.1:0',
+          timeouts: { requestBody: `${PROLONGED_MS}ms`, tunnel: `${PROLONGED_MS}ms` },
+          routes: [{ pool: 'web' }],
         },
       ],
+      pools: ['web', ...Object.keys(POOL_LIMITS)].map((name) => ({
+        name,
+        endpoints: [endpoint.name],
+        timeouts: only(name, POOL_LIMITS),
+        outlierDetection: false,
+        retry: { attempts: 0 },
+      })),
     });
   });
   afterAll(async () => {
@@ -64,16 +87,18 @@ describe('limits of time', () => {
   });
 
   test.concurrent('request head: 408 and close, from the first byte', async () => {
-    const client = await dial(pointsman.address());
-    client.send(HEAD);
-    await expectTime(LIMITS.requestHead, () => client.untilEnd());
+    const client = await dial(pointsman.address('requestHead'));
+    await expectTime(LIMITS.requestHead, () => {
+      client.send(HEAD);
+      return client.untilEnd();
+    });
     expect((await client.answer()).status).toBe(408);
   });
 
   test.concurrent('request head: bytes that trickle do not prolong it', async () => {
-    const client = await dial(pointsman.address());
-    client.send(HEAD);
+    const client = await dial(pointsman.address('requestHead'));
     await expectTime(LIMITS.requestHead, async () => {
+      client.send(HEAD);
       while (client.ending === 'open') {
         client.send('X');
         await client.ends(100);
@@ -82,77 +107,87 @@ describe('limits of time', () => {
   });
 
   test.concurrent('request head: holds for the second request too', async () => {
-    const client = await dial(pointsman.address());
+    const client = await dial(pointsman.address('requestHead'));
     client.send(`${HEAD}\r\n`);
     expect((await client.answer()).status).toBe(200);
-    client.send(HEAD);
-    await expectTime(LIMITS.requestHead, () => client.untilEnd());
+    await expectTime(LIMITS.requestHead, () => {
+      client.send(HEAD);
+      return client.untilEnd();
+    });
   });
 
   test.concurrent('request body: 408 without progress', async () => {
-    const client = await dial(pointsman.address());
-    client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
-    await expectTime(LIMITS.requestBody, () => client.untilEnd());
+    const client = await dial(pointsman.address('requestBody'));
+    await expectTime(LIMITS.requestBody, () => {
+      client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
+      return client.untilEnd();
+    });
     expect((await client.answer()).status).toBe(408);
   });
 
   test.concurrent('request body: progress prolongs it', async () => {
-    const client = await dial(pointsman.address());
-    client.send('POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n');
-    await client.sendPieces('hello'.split(''), LIMITS.requestBody / 2);
+    const client = await dial(pointsman.address('prolonged'));
+    client.send(`POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${STEPS}\r\n\r\n`);
+    await client.sendPieces('x'.repeat(STEPS).split(''), STEP_MS);
     expect((await client.answer()).status).toBe(200);
     client.close();
   });
 
   test.concurrent('idle: a connection without a request is closed', async () => {
-    const client = await dial(pointsman.address());
-    await expectTime(LIMITS.idle, () => client.untilEnd());
+    await expectTime(LIMITS.idle, async () => {
+      const client = await dial(pointsman.address('idle'));
+      await client.untilEnd();
+    });
   });
 
   test.concurrent('idle: a kept connection is closed without a word', async () => {
-    const client = await dial(pointsman.address());
-    client.send(`${HEAD}\r\n`);
-    await client.answer();
-    await expectTime(LIMITS.idle, () => client.untilEnd());
+    const client = await dial(pointsman.address('idle'));
+    await expectTime(LIMITS.idle, async () => {
+      client.send(`${HEAD}\r\n`);
+      await client.answer();
+      await client.untilEnd();
+    });
     expect(client.received.length).toBe(client.cursor);
   });
 
   test.concurrent('response: 504 when no head comes', async () => {
-    const client = await dial(pointsman.address());
-    client.send('GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    const client = await dial(pointsman.address('response'));
     await expectTime(POOL_LIMITS.response, async () => {
+      client.send('GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n');
       expect((await client.answer()).status).toBe(504);
     });
     client.close();
   });
 
   test.concurrent('response: 504 when the head stops', async () => {
-    const client = await dial(pointsman.address());
-    client.send('GET /half-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    const client = await dial(pointsman.address('response'));
     await expectTime(POOL_LIMITS.response, async () => {
+      client.send('GET /half-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
       expect((await client.answer()).status).toBe(504);
     });
     client.close();
   });
 
   test.concurrent('response: 504 when the head drips', async () => {
-    const client = await dial(pointsman.address());
-    client.send('GET /drip-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    const client = await dial(pointsman.address('response'));
     await expectTime(POOL_LIMITS.response, async () => {
+      client.send('GET /drip-head HTTP/1.1\r\nHost: a.test\r\n\r\n');
       expect((await client.answer()).status).toBe(504);
     });
     client.close();
   });
 
   test.concurrent('response body: cut when it stops', async () => {
-    const client = await dial(pointsman.address());
-    client.send('GET /half-body HTTP/1.1\r\nHost: a.test\r\n\r\n');
-    await expectTime(POOL_LIMITS.responseBody, () => client.untilEnd());
+    const client = await dial(pointsman.address('responseBody'));
+    await expectTime(POOL_LIMITS.responseBody, () => {
+      client.send('GET /half-body HTTP/1.1\r\nHost: a.test\r\n\r\n');
+      return client.untilEnd();
+    });
     expect((await client.response()).kind).toBe('incomplete');
   });
 
   test.concurrent('send: a client that reads nothing is cut, and the endpoint set free', async () => {
-    const client = await dial(pointsman.address());
+    const client = await dial(pointsman.address('send'));
     client.socket.pause();
     await expectTime(LIMITS.send, async () => {
       client.send('GET /large HTTP/1.1\r\nHost: a.test\r\n\r\n');
@@ -164,20 +199,22 @@ describe('limits of time', () => {
   });
 
   test.concurrent('tunnel: closed without a byte in either direction', async () => {
-    const client = await dial(pointsman.address());
+    const client = await dial(pointsman.address('tunnel'));
     client.send('GET /tunnel HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     expect((await client.answer()).status).toBe(101);
-    client.send('one');
-    await expectTime(LIMITS.tunnel, () => client.untilEnd());
+    await expectTime(LIMITS.tunnel, () => {
+      client.send('one');
+      return client.untilEnd();
+    });
   });
 
   test.concurrent('tunnel: one direction keeps it open', async () => {
-    const client = await dial(pointsman.address());
+    const client = await dial(pointsman.address('prolonged'));
     client.send('GET /tunnel HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     expect((await client.answer()).status).toBe(101);
-    for (let round = 0; round < 6; round++) {
+    for (let step = 0; step < STEPS; step++) {
       client.send('tick');
-      await Bun.sleep(LIMITS.tunnel / 2);
+      await Bun.sleep(STEP_MS);
     }
     expect(client.ending).toBe('open');
     client.close();
@@ -187,12 +224,14 @@ describe('limits of time', () => {
     await using own = await ScriptedEndpoint.start();
     await using proxy = await startPointsman({
       listeners: [{ name: 'web', address: '127.0.0.1:0', routes: [{ pool: 'web' }] }],
-      pools: [{ name: 'web', endpoints: [own.name], timeouts: ms(POOL_LIMITS) }],
+      pools: [{ name: 'web', endpoints: [own.name], timeouts: { idle: `${ENDPOINT_IDLE_MS}ms` } }],
     });
     const client = await dial(proxy.address());
-    client.send(`${HEAD}\r\n`);
-    await client.answer();
-    await expectTime(POOL_LIMITS.idle, () => own.wires[0]!.untilEnd());
+    await expectTime(ENDPOINT_IDLE_MS, async () => {
+      client.send(`${HEAD}\r\n`);
+      await client.answer();
+      await own.wires[0]!.untilEnd();
+    });
     client.close();
   });
 });

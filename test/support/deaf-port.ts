@@ -29,7 +29,10 @@ export class DeafPort {
       fillers.push(filler);
       connected = await Promise.race([
         new Promise<boolean>((resolve) => filler.once('connect', () => resolve(true))),
-        Bun.sleep(200).then(() => false),
+        // Twice: a machine that stood still has the connection to tell of before the second.
+        Bun.sleep(200)
+          .then(() => Bun.sleep(50))
+          .then(() => false),
       ]);
     }
     return new DeafPort(port, fd, fillers);
