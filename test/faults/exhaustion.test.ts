@@ -72,7 +72,9 @@ describe('when the machine runs out of something', () => {
         const client = await dial(pointsman.address());
         client.send(get('/before'));
         expect((await client.answer()).status).toBe(200);
-        await endpoint.wires[0]!.untilEnd();
+        await untilTrue('the end of idle connections', () =>
+          endpoint.wires.every(({ ending }) => ending !== 'open'),
+        );
         const files = pointsman.openFiles();
         await using fault = await InjectedFault.begin(workerOf(pointsman), call, error);
         for (let round = 0; round < 10; round++) {

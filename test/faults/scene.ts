@@ -3,6 +3,7 @@ import { expect } from 'bun:test';
 import type { EndpointProcess } from '../support/endpoint-process.ts';
 import { startEndpoints } from '../support/endpoint-process.ts';
 import { Load, type Shot, summary } from '../support/load.ts';
+import { untilTrue } from '../support/services.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 
 export type PoolInput = NonNullable<TestConfig['pools']>[number];
@@ -74,6 +75,36 @@ function takenTwice(endpoints: readonly EndpointProcess[]): string[] {
 export function atMost(most: number, failures: readonly Shot[]): void {
   const text = failures.length > most ? summary(failures) : '';
   expect(text).toBe('');
+}
+
+/** What its log has said last of the health of endpoints, by their names. */
+function verdicts(pointsman: Pointsman): Map<string, string> {
+  const lines = pointsman.lines('endpoint-healthy', 'endpoint-unhealthy');
+  return new Map(
+    lines.map((line) => [
+      /\bendpoint=(\S+)/.exec(line)?.[1] ?? '',
+      line.includes('endpoint-unhealthy') ? 'down' : 'up',
+    ]),
+  );
+}
+
+/** Waits until all of these are known to be down. */
+export function untilDown(pointsman: Pointsman, ...names: readonly string[]): Promise<void> {
+  return untilTrue('its being seen', () => names.every((name) => verdicts(pointsman).get(name) === 'down'));
+}
+
+/** Waits until all of these are known to be up, or were never known to be down. */
+export function untilUp(pointsman: Pointsman, ...names: readonly string[]): Promise<void> {
+  return untilTrue('its being seen', () => names.every((name) => verdicts(pointsman).get(name) !== 'down'));
+}
+
+/**
+ * Requests under way at that time: what an endpoint may take with it when it dies, beyond those that a test allows for.
+ * On a machine that is busy they are many.
+ */
+export function underWayAt(shots: readonly Shot[], atMs: number): number {
+  return shots.filter(({ startedMs, durationMs }) => startedMs <= atMs && startedMs + durationMs >= atMs)
+    .length;
 }
 
 /** Waits until the endpoint has answered a request that was sent after `sinceMs`; the time that took. */

@@ -2,7 +2,7 @@ import { test } from 'bun:test';
 
 /** How often it is looked whether the machine goes on, and how late that may be until it counts as a stall. */
 const LOOK_EVERY_MS = 10;
-const STALL_MS = 80;
+const STALL_MS = 50;
 const ATTEMPTS = 4;
 /** Of all attempts. */
 const TIMEOUT_MS = 120_000;
