@@ -11,10 +11,6 @@ import { freePorts } from '../support/rivals.ts';
 
 const SOCKETS = 1000;
 const RELOADS = 200;
-/** After so many the process has everything that it needs for reloads. */
-const WARM_UP = 50;
-/** What the memory may grow by in the others: less than it would by keeping what was replaced. */
-const MOST_GROWTH_BYTES = 16 * 1024 ** 2;
 
 async function openSocket(url: string): Promise<WebSocket> {
   const socket = new WebSocket(url);
@@ -37,7 +33,7 @@ async function poolOf(pointsman: Pointsman, name: string): Promise<PoolReport> {
   return (await (await fetch(`${pointsman.admin}/api/v1/pools/${name}`)).json()) as PoolReport;
 }
 
-test('two hundred reloads of route B: no WebSocket of route A ends, no request to B fails, memory stays', async () => {
+test('two hundred reloads of route B: no WebSocket of route A ends, no request to B fails', async () => {
   const [port = 0] = await freePorts(1);
   const server = new WebSocketServer({ port, host: '127.0.0.1' });
   server.on('connection', (socket) => socket.on('message', (data: Buffer) => socket.send(String(data))));
@@ -85,15 +81,12 @@ test('two hundred reloads of route B: no WebSocket of route A ends, no request t
   for (const socket of sockets) socket.on('close', () => lost++);
   const load = new Load({ address: pointsman.address(), ratePerSecond: 150 });
   const before = await poolOf(pointsman, 'sockets');
-  let warmBytes = 0;
   for (let round = 1; round <= RELOADS; round++) {
     writeFileSync(pointsman.file, JSON.stringify({ admin: { address: '127.0.0.1:0' }, ...configOf(round) }));
     const answer = await fetch(`${pointsman.admin}/api/v1/reload`, { method: 'POST' });
     expect(await answer.json()).toMatchObject({ outcome: 'applied', revision: round + 1 });
-    await Bun.sleep(40);
-    if (round === WARM_UP) warmBytes = pointsman.rssBytes();
+    await Bun.sleep(20);
   }
-  const grownBytes = pointsman.rssBytes() - warmBytes;
   const shots = await load.stop();
   expect(shots.length).toBeGreaterThan(100);
   expect(summary(failed(shots))).toBe('');
@@ -105,7 +98,6 @@ test('two hundred reloads of route B: no WebSocket of route A ends, no request t
   expect(after.endpoints.map(({ requests, active }) => [requests, active])).toEqual([[SOCKETS, SOCKETS]]);
   const history = ({ endpoints }: PoolReport) => endpoints.map(({ state }) => [state.health, state.reason]);
   expect(history(after)).toEqual(history(before));
-  expect(grownBytes).toBeLessThan(MOST_GROWTH_BYTES);
   for (const socket of sockets) socket.terminate();
   server.close();
 }, 120_000);
