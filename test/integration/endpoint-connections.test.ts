@@ -2,7 +2,18 @@ import { describe, expect, test } from 'bun:test';
 
 import { askInTurn, get, startFront } from '../support/front.ts';
 import { echo, plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { ask, dial } from '../support/wire.ts';
+
+/** Lets nobody go on before so many have come. */
+function meeting(count: number): () => Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let come = 0;
+  return () => {
+    if (++come === count) resolve();
+    return promise;
+  };
+}
 
 describe('endpoint connections', () => {
   test('are reused across clients', async () => {
@@ -13,15 +24,16 @@ describe('endpoint connections', () => {
   });
 
   test('are used last in, first out, so that idle ones grow old', async () => {
+    const together = meeting(4);
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       for (;;) {
-        const parsed = await wire.request();
+        const parsed = await wire.request(60_000);
         if (parsed.kind !== 'message') return;
-        if (parsed.message.target === '/slow') await Bun.sleep(200);
+        if (parsed.message.target === '/slow') await together();
         wire.send(plainAnswer('ok'));
       }
     });
-    await using pointsman = await startFront([endpoint]);
+    await using pointsman = await startFront([endpoint], { pool: { timeouts: { idle: '60s' } } });
     await Promise.all([1, 2, 3, 4].map(() => ask(pointsman.address(), get('/slow'))));
     expect(endpoint.wires.length).toBe(4);
     for (let index = 0; index < 12; index++) await ask(pointsman.address(), get('/x'));
@@ -30,28 +42,37 @@ describe('endpoint connections', () => {
   });
 
   test('no more idle ones are kept than maxIdleConnections', async () => {
+    const together = meeting(6);
     await using endpoint = await ScriptedEndpoint.start(async (wire) => {
       for (;;) {
-        if ((await wire.request()).kind !== 'message') return;
-        await Bun.sleep(100);
+        if ((await wire.request(60_000)).kind !== 'message') return;
+        await together();
         wire.send(plainAnswer('ok'));
       }
     });
-    await using pointsman = await startFront([endpoint], { pool: { maxIdleConnections: 2 } });
+    await using pointsman = await startFront([endpoint], {
+      pool: { maxIdleConnections: 2, timeouts: { idle: '60s' } },
+    });
     await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(pointsman.address(), get('/x'))));
-    await Bun.sleep(100);
-    expect(endpoint.wires.filter(({ ending }) => ending === 'open').length).toBe(2);
+    const open = (): number => endpoint.wires.filter(({ ending }) => ending === 'open').length;
+    await untilTrue('the end of the others', () => open() <= 2);
+    await Bun.sleep(50);
+    expect([open(), endpoint.wires.length]).toEqual([2, 6]);
   });
 
   test('maxAge ends them', async () => {
     await using endpoint = await ScriptedEndpoint.start();
     await using pointsman = await startFront([endpoint], { pool: { timeouts: { maxAge: '300ms' } } });
-    await ask(pointsman.address(), get('/x'));
-    await ask(pointsman.address(), get('/x'));
-    expect(endpoint.wires.length).toBe(1);
-    await Bun.sleep(500);
-    await ask(pointsman.address(), get('/x'));
-    expect(endpoint.wires.length).toBe(2);
+    let requests = 0;
+    const connections = async (): Promise<number> => {
+      await ask(pointsman.address(), get('/x'));
+      requests++;
+      return endpoint.wires.length;
+    };
+    await untilTrue('one that is used twice', async () => (await connections()) < requests);
+    // Never idle for long: only its age can end it.
+    const before = endpoint.wires.length;
+    await untilTrue('another one', async () => (await connections()) > before);
   });
 
   test('the race with an endpoint that closes idle connections never shows for GET', async () => {

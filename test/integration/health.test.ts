@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import type { PoolReport } from '../../src/admin/pool-report.ts';
 import { get, type PoolInput, startFront } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import type { HttpMessage } from '../support/strict-http.ts';
 import { ask } from '../support/wire.ts';
@@ -41,7 +43,7 @@ async function answering(pointsman: Pointsman, listener: string): Promise<Set<st
 /** Waits until requests are answered by exactly these. */
 async function untilAnswering(pointsman: Pointsman, listener: string, ...names: string[]): Promise<void> {
   const wanted = names.join();
-  const deadline = performance.now() + 3000;
+  const deadline = performance.now() + 20_000;
   let seen = '';
   while (seen !== wanted && performance.now() < deadline) {
     await Bun.sleep(25);
@@ -125,6 +127,13 @@ describe('verdicts of active HTTP checks', () => {
         panicPercent: 0,
       })),
     });
+    // Before the verdicts all are used, and nothing is shown.
+    await untilTrue('the verdicts', async () => {
+      const { pools } = (await (await fetch(`${pointsman.admin}/api/v1/pools`)).json()) as {
+        pools: PoolReport[];
+      };
+      return pools.every(({ endpoints: all }) => all.every(({ state }) => state.health !== 'unknown'));
+    });
   });
   afterAll(async () => {
     await pointsman.stop();
@@ -163,10 +172,10 @@ describe('active HTTP checks', () => {
       },
     });
     let probe: HttpMessage | undefined;
-    for (let round = 0; round < 50 && probe === undefined; round++) {
-      await Bun.sleep(20);
+    await untilTrue('a probe', () => {
       probe = a.requests().find(({ target }) => target === '/health?deep=1');
-    }
+      return probe !== undefined;
+    });
     expect(probe?.method).toBe('HEAD');
     expect(probe === undefined ? '' : valueOf(probe, 'host')).toBe('probe.test');
     expect(probe === undefined ? '' : valueOf(probe, 'x-probe')).toBe('yes');
@@ -189,13 +198,13 @@ describe('active HTTP checks', () => {
     await using pointsman = await startFront([a, b, c], {
       pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
     });
-    await Bun.sleep(500);
+    await pointsman.line('endpoint-unhealthy', 1);
     await untilAnswering(pointsman, 'web', 'a', 'b', 'c');
   });
 });
 
 describe('active TCP checks', () => {
-  test('an endpoint that is closed is taken out, and back when it listens again', async () => {
+  test('an endpoint that is closed is taken out', async () => {
     const a = await probed('a', { answer: OK });
     await using b = await probed('b', { answer: OK });
     await using pointsman = await startFront([a, b], { pool: { healthCheck: { ...FAST, tcp: {} } } });

@@ -1,139 +1,137 @@
 import { describe, expect, test } from 'bun:test';
 
+import type { PoolReport } from '../../src/admin/pool-report.ts';
 import { get, type PoolInput, startFront } from '../support/front.ts';
+import { HeldEndpoint } from '../support/held-endpoint.ts';
+import type { Pointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { valueOf } from '../support/strict-fields.ts';
+import type { HttpMessage } from '../support/strict-http.ts';
 import { ask, dial } from '../support/wire.ts';
 
-/** Counts how many requests are under way at once. */
-class BusyEndpoint {
-  active = 0;
-  most = 0;
-  readonly targets: string[] = [];
-  workMs = 100;
-
-  start(): Promise<ScriptedEndpoint> {
-    return ScriptedEndpoint.start(async (wire) => {
-      for (;;) {
-        const parsed = await wire.request(60_000);
-        if (parsed.kind !== 'message') return;
-        this.targets.push(parsed.message.target);
-        this.most = Math.max(this.most, ++this.active);
-        await Bun.sleep(this.workMs);
-        this.active--;
-        wire.send(plainAnswer('done'));
-      }
-    });
-  }
-}
-
 function pool(
-  endpoint: ScriptedEndpoint,
+  endpoint: { readonly name: string },
   maxConnections: number,
   queue: PoolInput['queue'],
 ): Partial<PoolInput> {
   return { endpoints: [{ address: endpoint.name, maxConnections }], queue };
 }
 
+/** Waits until so many requests are in the queue. */
+function untilQueued(pointsman: Pointsman, count: number): Promise<void> {
+  return untilTrue(`${count} in the queue`, async () => {
+    const report = (await (await fetch(`${pointsman.admin}/api/v1/pools/web`)).json()) as PoolReport;
+    return report.queued === count;
+  });
+}
+
+/** One request that the endpoint holds, and `queued` that wait behind it, each in its place before the next is sent. */
+async function fill(
+  pointsman: Pointsman,
+  endpoint: HeldEndpoint,
+  queued: number,
+): Promise<Promise<HttpMessage>[]> {
+  endpoint.hold();
+  const answers = [ask(pointsman.address(), get('/0'), 60_000)];
+  await endpoint.took(1);
+  for (let place = 1; place <= queued; place++) {
+    answers.push(ask(pointsman.address(), get(`/${place}`), 60_000));
+    await untilQueued(pointsman, place);
+  }
+  return answers;
+}
+
 describe('queue', () => {
   test('no more than maxConnections are under way, and all are served in the end', async () => {
-    const busy = new BusyEndpoint();
-    await using endpoint = await busy.start();
-    await using pointsman = await startFront([], { pool: pool(endpoint, 3, { size: 100, timeout: '10s' }) });
+    let active = 0;
+    let most = 0;
+    await using endpoint = await ScriptedEndpoint.start(async (wire) => {
+      while ((await wire.request(60_000)).kind === 'message') {
+        most = Math.max(most, ++active);
+        await Bun.sleep(20);
+        active--;
+        wire.send(plainAnswer('done'));
+      }
+    });
+    await using pointsman = await startFront([], { pool: pool(endpoint, 3, { size: 100, timeout: '60s' }) });
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => ask(pointsman.address(), get(`/${index}`))),
+      Array.from({ length: 20 }, (_, index) => ask(pointsman.address(), get(`/${index}`), 60_000)),
     );
     expect(answers.every(({ status }) => status === 200)).toBe(true);
-    expect(busy.most).toBe(3);
+    expect(most).toBe(3);
   });
 
   test('is served in order', async () => {
-    const busy = new BusyEndpoint();
-    busy.workMs = 30;
-    await using endpoint = await busy.start();
-    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 100, timeout: '10s' }) });
-    const answers: Promise<unknown>[] = [];
-    for (let index = 0; index < 8; index++) {
-      answers.push(ask(pointsman.address(), get(`/${index}`)));
-      await Bun.sleep(8);
-    }
+    await using endpoint = await HeldEndpoint.start();
+    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 100, timeout: '60s' }) });
+    const answers = await fill(pointsman, endpoint, 7);
+    endpoint.release();
     await Promise.all(answers);
-    expect(busy.targets).toEqual(Array.from({ length: 8 }, (_, index) => `/${index}`));
+    expect(endpoint.taken).toEqual(Array.from({ length: 8 }, (_, index) => `/${index}`));
   });
 
   test('a full queue is 503 at once, with Retry-After', async () => {
-    const busy = new BusyEndpoint();
-    busy.workMs = 800;
-    await using endpoint = await busy.start();
-    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 2, timeout: '10s' }) });
-    const first = [1, 2, 3].map(async (index) => {
-      await Bun.sleep(index * 10);
-      return ask(pointsman.address(), get(`/${index}`));
-    });
-    await Bun.sleep(150);
-    const start = performance.now();
-    const answer = await ask(pointsman.address(), get('/4'));
+    await using endpoint = await HeldEndpoint.start();
+    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 2, timeout: '60s' }) });
+    const first = await fill(pointsman, endpoint, 2);
+    // While nobody is served: it waits for nothing.
+    const answer = await ask(pointsman.address(), get('/more'), 20_000);
     expect(answer.status).toBe(503);
-    expect(performance.now() - start).toBeLessThan(200);
     expect(valueOf(answer, 'retry-after')).toBeDefined();
     expect(valueOf(answer, 'proxy-status')).toMatch(/connection_limit_reached/);
+    endpoint.release();
     expect((await Promise.all(first)).every(({ status }) => status === 200)).toBe(true);
   });
 
   test('a wait beyond the limit is 503', async () => {
-    const busy = new BusyEndpoint();
-    busy.workMs = 1500;
-    await using endpoint = await busy.start();
+    await using endpoint = await HeldEndpoint.start();
     await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 10, timeout: '400ms' }) });
-    const first = ask(pointsman.address(), get('/first'));
-    await Bun.sleep(50);
+    const [first] = await fill(pointsman, endpoint, 0);
     const start = performance.now();
-    const answer = await ask(pointsman.address(), get('/second'));
-    const took = performance.now() - start;
+    const answer = await ask(pointsman.address(), get('/second'), 20_000);
     expect(answer.status).toBe(503);
-    expect(took).toBeGreaterThan(300);
-    expect(took).toBeLessThan(900);
-    expect((await first).status).toBe(200);
+    expect(performance.now() - start).toBeGreaterThan(300);
+    endpoint.release();
+    expect((await first!).status).toBe(200);
   });
 
   test('a client that has gone gives up its place and reaches no endpoint', async () => {
-    const busy = new BusyEndpoint();
-    busy.workMs = 500;
-    await using endpoint = await busy.start();
-    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 1, timeout: '10s' }) });
-    const first = ask(pointsman.address(), get('/first'));
-    await Bun.sleep(50);
+    await using endpoint = await HeldEndpoint.start();
+    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 1, timeout: '60s' }) });
+    const [first] = await fill(pointsman, endpoint, 0);
     const gone = await dial(pointsman.address());
     gone.send(get('/gone'));
-    await Bun.sleep(50);
+    await untilQueued(pointsman, 1);
     gone.reset();
-    await Bun.sleep(50);
-    expect((await ask(pointsman.address(), get('/last'))).status).toBe(200);
-    expect((await first).status).toBe(200);
-    expect(busy.targets).toEqual(['/first', '/last']);
+    await untilQueued(pointsman, 0);
+    const last = ask(pointsman.address(), get('/last'), 20_000);
+    await untilQueued(pointsman, 1);
+    endpoint.release();
+    expect([(await first!).status, (await last).status]).toEqual([200, 200]);
+    expect(endpoint.taken).toEqual(['/0', '/last']);
   });
 
   test('a place that a reset client leaves in mid-request is free again', async () => {
-    const busy = new BusyEndpoint();
-    busy.workMs = 3000;
-    await using endpoint = await busy.start();
-    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 10, timeout: '2s' }) });
-    for (let round = 0; round < 5; round++) {
+    await using endpoint = await HeldEndpoint.start();
+    await using pointsman = await startFront([], { pool: pool(endpoint, 1, { size: 10, timeout: '60s' }) });
+    endpoint.hold();
+    for (let round = 1; round <= 5; round++) {
       const client = await dial(pointsman.address());
       client.send(get(`/${round}`));
-      while (!busy.targets.includes(`/${round}`)) await Bun.sleep(5);
+      await endpoint.took(round);
       client.reset();
     }
-    busy.workMs = 1;
-    const start = performance.now();
-    expect((await ask(pointsman.address(), get('/after'))).status).toBe(200);
-    expect(performance.now() - start).toBeLessThan(1000);
+    const after = ask(pointsman.address(), get('/after'), 20_000);
+    // It is there although none of the others was ever answered.
+    await endpoint.took(6);
+    endpoint.release();
+    expect((await after).status).toBe(200);
   });
 
   test('a second endpoint takes over when the first is full', async () => {
-    const [a, b] = [new BusyEndpoint(), new BusyEndpoint()];
-    await using one = await a.start();
-    await using two = await b.start();
+    await using one = await HeldEndpoint.start();
+    await using two = await HeldEndpoint.start();
     await using pointsman = await startFront([], {
       pool: {
         policy: 'first',
@@ -143,10 +141,14 @@ describe('queue', () => {
         ],
       },
     });
-    const answers = await Promise.all(
-      [1, 2, 3, 4].map((index) => ask(pointsman.address(), get(`/${index}`))),
-    );
-    expect(answers.every(({ status }) => status === 200)).toBe(true);
-    expect([a.most, b.most]).toEqual([2, 2]);
+    one.hold();
+    two.hold();
+    const answers = [1, 2, 3, 4].map((index) => ask(pointsman.address(), get(`/${index}`), 20_000));
+    await one.took(2);
+    await two.took(2);
+    one.release();
+    two.release();
+    expect((await Promise.all(answers)).every(({ status }) => status === 200)).toBe(true);
+    expect([one.taken.length, two.taken.length]).toEqual([2, 2]);
   });
 });

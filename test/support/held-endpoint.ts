@@ -1,5 +1,7 @@
 import { plainAnswer, ScriptedEndpoint } from './scripted-endpoint.ts';
 
+const PATIENCE_MS = 20_000;
+
 /** An endpoint that tells of every request and answers, with its name as the body, only when it is let. */
 export class HeldEndpoint implements AsyncDisposable {
   /** Targets of the requests that it took. */
@@ -49,7 +51,7 @@ export class HeldEndpoint implements AsyncDisposable {
 
   /** Waits until it has taken so many requests. */
   async took(count: number): Promise<void> {
-    const deadline = performance.now() + 5000;
+    const deadline = performance.now() + PATIENCE_MS;
     while (this.taken.length < count) {
       if (performance.now() > deadline) throw new Error(`took ${this.taken.length} requests, not ${count}`);
       await Bun.sleep(2);

@@ -8,8 +8,8 @@ import type { HostPort } from './wire.ts';
 const ROOT = join(import.meta.dir, '../..');
 /** What is started unless a test says otherwise. */
 export const PROGRAM = join(ROOT, 'bin/pointsman');
-const START_TIMEOUT_MS = 10_000;
-const STOP_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 30_000;
 
 /** A configuration for tests: one worker, so that turns are in order, and admin on a free port, unless it says otherwise. */
 export type TestConfig = Omit<ConfigInput, 'admin'> & { readonly admin?: ConfigInput['admin'] };
