@@ -77,7 +77,7 @@ async function reportOf(pointsman: Pointsman, name: string): Promise<EndpointRep
 }
 
 async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 20_000;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`never: ${what}`);
     await Bun.sleep(10);
@@ -114,9 +114,10 @@ describe('rolling replacement', () => {
       ],
     });
     const load = new Load({ address: pointsman.address(), ratePerSecond: 250 });
+    const served = (name: string): number => load.shots.filter(({ endpoint }) => endpoint === name).length;
     const fresh: ScriptedEndpoint[] = [];
     for (const [index, endpoint] of old.entries()) {
-      await Bun.sleep(150);
+      await eventually('its share', () => served(`${'abc'[index]}`) >= 20);
       expect(await admin(pointsman, `drain web/old${index} --wait --deadline 10s`)).toMatchObject({
         code: 0,
       });
@@ -129,18 +130,16 @@ describe('rolling replacement', () => {
       // Nobody needs it any more: its process may end.
       await endpoint[Symbol.asyncDispose]();
     }
-    await Bun.sleep(200);
+    await eventually('the share of the last', () => served('new2') >= 20);
     const shots = await load.stop();
     expect(summary(failed(shots))).toBe('');
-    expect(shots.length).toBeGreaterThan(150);
     // Nor was any saved by a second try.
     const pool = (await (await fetch(`${pointsman.admin}/api/v1/pools/web`)).json()) as PoolReport;
     expect(pool.retries.total).toBe(0);
     expect(shots.some(({ mixedUp }) => mixedUp)).toBe(false);
-    const served = new Set(shots.map(({ endpoint }) => endpoint));
-    for (const name of ['a', 'b', 'c', 'new0', 'new1', 'new2']) expect(served).toContain(name);
+    for (const name of ['a', 'b', 'c', 'new0', 'new1', 'new2']) expect(served(name)).toBeGreaterThan(0);
     for (const endpoint of fresh) await endpoint[Symbol.asyncDispose]();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('sticky clients', () => {
@@ -163,12 +162,13 @@ describe('sticky clients', () => {
       const first = await visit();
       if (first.at === 'a') bound = first.set!;
     }
-    await admin(pointsman, 'drain web/a --deadline 700ms');
+    await admin(pointsman, 'drain web/a --deadline 10m');
     expect((await reportOf(pointsman, 'a')).drain).toMatchObject({ takesBound: true, empty: true });
     for (let client = 0; client < 6; client++) {
       expect(await visit()).toMatchObject({ at: 'b', status: 200 });
       expect(await visit(bound)).toEqual({ at: 'a', status: 200, set: undefined });
     }
+    await admin(pointsman, 'drain web/a --deadline 100ms');
     await eventually('disabled', async () => (await reportOf(pointsman, 'a')).state.admin === 'disabled');
     const moved = await visit(bound);
     expect([moved.at, moved.status]).toEqual(['b', 200]);

@@ -90,21 +90,23 @@ describe('maxConnections', () => {
   }, 90_000);
 
   test('who came first is served first, whatever worker has it', async () => {
-    const counting = new CountingEndpoint(25);
-    await using endpoint = await counting.start();
+    await using endpoint = await HeldEndpoint.start();
     await using pointsman = await startPointsman(
       configOf({
         endpoints: [{ address: endpoint.name, maxConnections: 1 }],
         queue: { size: 100, timeout: '50s' },
       }),
     );
+    endpoint.hold();
     const answers: Promise<HttpMessage>[] = [];
     for (let index = 0; index < 40; index++) {
       answers.push(ask(pointsman.address(), get(`/${index}`, 'Connection: close'), 60_000));
-      await Bun.sleep(10);
+      await until('it has its place', async () => (await poolOf(pointsman)).active === index + 1);
     }
+    endpoint.release();
     await Promise.all(answers);
-    const late = counting.targets.map((target, place) => Math.abs(place - Number(target.slice(1))));
+    const late = endpoint.taken.map((target, place) => Math.abs(place - Number(target.slice(1))));
+    expect(late).toHaveLength(40);
     expect(Math.max(...late)).toBeLessThanOrEqual(3);
   }, 90_000);
 
@@ -124,8 +126,8 @@ describe('maxConnections', () => {
       ),
     );
     await endpoint.took(12);
-    const before = await poolOf(pointsman);
-    expect([before.active, before.queued]).toEqual([40, 28]);
+    await until('all are here', async () => (await poolOf(pointsman)).active === 40);
+    expect((await poolOf(pointsman)).queued).toBe(28);
     const pids = pointsman.workerPids;
     expect(pids).toHaveLength(WORKERS);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
@@ -262,10 +264,9 @@ describe('a rate limit', () => {
     await using pointsman = await startPointsman(configOf({ endpoints: [endpoint.name] }, limited('100/s')));
     const beganMs = performance.now();
     let passed = 0;
-    while (performance.now() - beganMs < 1500)
+    while (performance.now() - beganMs < 1500 || passed <= 100)
       passed += statuses(await Promise.all(storm(pointsman, 60)))[200] ?? 0;
     const tookMs = performance.now() - beganMs;
     expect(passed).toBeLessThanOrEqual(51 + tookMs / 10);
-    expect(passed).toBeGreaterThan(100);
   }, 60_000);
 });

@@ -32,13 +32,25 @@ describe('behind another balancer', () => {
         {
           name: 'required',
           address: `127.0.0.1:${ports[0]}`,
-          proxyProtocol: { from, timeout: '300ms' },
+          proxyProtocol: { from },
+          routes,
+        },
+        {
+          name: 'required-soon',
+          address: '127.0.0.1:0',
+          proxyProtocol: { from, timeout: '200ms' },
           routes,
         },
         {
           name: 'optional',
           address: '127.0.0.1:0',
-          proxyProtocol: { from, required: false, timeout: '300ms' },
+          proxyProtocol: { from, required: false },
+          routes,
+        },
+        {
+          name: 'optional-soon',
+          address: '127.0.0.1:0',
+          proxyProtocol: { from, required: false, timeout: '200ms' },
           routes,
         },
         { name: 'elsewhere', address: '127.0.0.1:0', proxyProtocol: { from: ['10.0.0.0/8'] }, routes },
@@ -192,13 +204,14 @@ describe('behind another balancer', () => {
   ];
   for (const [what, bytes, code] of refused) {
     test(`${what}: closed without a word, ${code}`, async () => {
-      const before = await failures('required', code);
+      const listener = code === 'proxy_timeout' ? 'required-soon' : 'required';
+      const before = await failures(listener, code);
       const requests = endpoint.requests().length;
-      const wire = await dial(pointsman.address('required'));
+      const wire = await dial(pointsman.address(listener));
       if (bytes !== '') wire.send(bytes);
       await wire.untilEnd();
       expect(wire.text).toBe('');
-      expect(await failures('required', code)).toBe(before + 1);
+      expect(await failures(listener, code)).toBe(before + 1);
       expect(endpoint.requests().length).toBe(requests);
     });
   }
@@ -234,7 +247,7 @@ describe('behind another balancer', () => {
     wire.send('OST /post HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi');
     expect((await wire.answer('POST')).status).toBe(200);
     wire.close();
-    const half = await dial(pointsman.address('optional'));
+    const half = await dial(pointsman.address('optional-soon'));
     half.send('PROXY TCP4 ');
     await half.untilEnd();
     expect(half.text).toBe('');

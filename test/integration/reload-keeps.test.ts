@@ -4,6 +4,7 @@ import type { PoolReport } from '../../src/admin/pool-report.ts';
 import { get, type ListenerInput, type PoolInput, post } from '../support/front.ts';
 import { HeldEndpoint } from '../support/held-endpoint.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
+import { untilTrue } from '../support/services.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import { ask, dial } from '../support/wire.ts';
 
@@ -196,9 +197,7 @@ describe('endpoints and pools that go', () => {
     expect(await whoAnswers(pointsman)).toBe('b');
     expect(a.taken.slice(before)).toEqual(['/last']);
     // Its connection is not kept for anybody.
-    const gone = performance.now() + 2000;
-    while (a.open > 0 && performance.now() < gone) await Bun.sleep(5);
-    expect(a.open).toBe(0);
+    await untilTrue('its end', () => a.open === 0);
   });
 
   test('a request that waits for a bound endpoint goes to another when that is gone', async () => {
@@ -214,7 +213,7 @@ describe('endpoints and pools that go', () => {
     const held = ask(pointsman.address(), get('/held'));
     await a.took(before + 1);
     const waiting = whoAnswers(pointsman, cookie);
-    await Bun.sleep(30);
+    await untilTrue('its wait', async () => (await poolReport(pointsman)).queued === 1);
     await pointsman.reload(configOf({ pool: pool([b.name]) }));
     expect(await waiting).toBe('b');
     a.release();
@@ -229,7 +228,7 @@ describe('endpoints and pools that go', () => {
     const held = ask(pointsman.address(), get('/held'));
     await a.took(before + 1);
     const queued = ask(pointsman.address(), get('/queued'));
-    await Bun.sleep(30);
+    await untilTrue('its wait', async () => (await poolReport(pointsman)).queued === 1);
     const { name, address } = config.listeners[0]!;
     const routes = [{ reply: { status: 204 } }];
     expect(await pointsman.reload({ listeners: [{ name, address, routes }] })).toContain('pool api removed');

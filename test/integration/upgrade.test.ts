@@ -220,20 +220,24 @@ describe('upgrade', () => {
     using successors = new Successors();
     const { port } = pointsman.address('in');
     const load = { stopped: false };
-    const clients = Array.from({ length: 8 }, async (_, index) => {
+    const asked = Array.from({ length: 8 }, () => 0);
+    const clients = asked.map(async (_, index) => {
       using client = await UdpClient.open(port);
-      let asked = 0;
-      for (; !load.stopped; asked++) {
-        expect(await client.ask(`${index}-${asked}`)).toBe(`u:${index}-${asked}`);
+      while (!load.stopped) {
+        const text = `${index}-${asked[index]!++}`;
+        expect(await client.ask(text)).toBe(`u:${text}`);
         await Bun.sleep(2);
       }
-      return asked;
     });
-    await Bun.sleep(100);
+    const more = (count: number): Promise<void> => {
+      const before = [...asked];
+      return until(() => asked.every((now, index) => now > before[index]! + count));
+    };
+    await more(25);
     expect((await successors.upgrade(pointsman)).outcome).toBe('upgraded');
-    await Bun.sleep(300);
+    await more(50);
     load.stopped = true;
-    for (const asked of await Promise.all(clients)) expect(asked).toBeGreaterThan(50);
+    await Promise.all(clients);
     expect(await pointsman.exited()).toBe(0);
   }, 30_000);
 
@@ -334,11 +338,13 @@ describe('an upgrade that fails', () => {
     expect(await successors.upgrade(pointsman)).toMatchObject({ reason: 'failed' });
     writeFileSync(link.path, '');
     link.script('exec sleep 60');
-    const slow = successors.upgrade(pointsman, '?timeout=700ms');
+    const before = pointsman.lines('upgrading').length;
+    const slow = successors.upgrade(pointsman, '?timeout=2s');
+    await pointsman.line('upgrading', before);
     const second = await fetch(`${pointsman.admin}/api/v1/upgrade`, { method: 'POST' });
     expect([second.status, ((await second.json()) as { reason: string }).reason]).toEqual([409, 'busy']);
     expect(await patch(pointsman, endpoint.name, { weight: 3 })).toBe(409);
-    expect(await slow).toMatchObject({ message: expect.stringContaining('not ready after 700 ms') });
+    expect(await slow).toMatchObject({ message: expect.stringContaining('not ready after 2000 ms') });
     expect(await patch(pointsman, endpoint.name, { weight: 3 })).toBe(200);
     await works();
     link.restore();

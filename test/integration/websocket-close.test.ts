@@ -62,7 +62,7 @@ async function open(): Promise<{ socket: WebSocket; ended: Promise<Ended> }> {
 
 async function eventually(holds: () => boolean): Promise<void> {
   for (let waitedMs = 0; !holds(); waitedMs += 10) {
-    if (waitedMs > 5000) throw new Error('it did not come to that');
+    if (waitedMs > 20_000) throw new Error('it did not come to that');
     await Bun.sleep(10);
   }
 }

@@ -1,3 +1,5 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+
 import { describe, expect, test } from 'bun:test';
 
 import type { PoolReport } from '../../src/admin/pool-report.ts';
@@ -151,8 +153,13 @@ describe('what is decided about an endpoint', () => {
     await pointsman.line('endpoint-healthy', 1);
     await b[Symbol.asyncDispose]();
     await pointsman.line('endpoint-unhealthy');
-    const failedBefore = (await poolOf(pointsman)).endpoints[1]!.connections.failed;
-    expect(new Set(await statuses(pointsman, '/'))).toEqual(new Set([200]));
+    const failures = async () => (await poolOf(pointsman)).endpoints[1]!.connections.failed;
+    let failedBefore = -1;
+    await untilTrue('its being known to all', async () => {
+      failedBefore = await failures();
+      expect(new Set(await statuses(pointsman, '/'))).toEqual(new Set([200]));
+      return (await failures()) === failedBefore;
+    });
     // One that is told of it at its start knows it, too.
     process.kill(pointsman.workerPids[0]!, 'SIGKILL');
     await pointsman.line('worker-ready');
@@ -188,7 +195,10 @@ describe('what is decided about an endpoint', () => {
     await using pointsman = await startPointsman({ ...config, pools });
     held.hold();
     const answers = Array.from({ length: ENOUGH }, () => ask(pointsman.address(), get('/'), 15_000));
-    await held.took(ENOUGH / 2 - WORKERS);
+    let answered = 0;
+    for (const answer of answers) void answer.then(() => answered++);
+    await untilTrue('all are there', () => held.taken.length + answered === ENOUGH);
+    expect(held.taken.length).toBeGreaterThan(ENOUGH / 2 - WORKERS - 1);
     const drained = command(pointsman, 'drain api/held --wait');
     let over = false;
     void drained.then(() => (over = true));
@@ -224,14 +234,28 @@ describe('what is decided about an endpoint', () => {
       },
     ];
     await using pointsman = await startPointsman(configOf(endpoints, { pools }));
-    for (let round = 0; round < 5; round++) await statuses(pointsman, '/');
+    await untilTrue('the verdicts', async () => {
+      await statuses(pointsman, '/');
+      return pointsman.lines('ejection-withheld').length > 0;
+    });
     const ejected = (await poolOf(pointsman)).endpoints.filter(({ state }) => state.ejected !== null);
     expect(ejected).toHaveLength(2);
     expect(pointsman.lines('endpoint-ejected')).toHaveLength(2);
-    expect(pointsman.lines('ejection-withheld').length).toBeGreaterThan(0);
     for (const endpoint of endpoints) await endpoint[Symbol.asyncDispose]();
   });
 });
+
+/** Whether a process has the file open that is at this path now. */
+function hasOpen(pid: number, path: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).some((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`) === path;
+    } catch {
+      return false;
+    }
+  });
+}
 
 test('workers write one access log, whole lines, and go on in a new file', async () => {
   await using a = await answering('a');
@@ -247,8 +271,9 @@ test('workers write one access log, whole lines, and go on in a new file', async
   while ((await lines(path)).length < ENOUGH && performance.now() < deadline) await Bun.sleep(10);
   await Bun.$`mv ${path} ${path}.1`;
   pointsman.signal('SIGUSR1');
-  while (!(await Bun.file(path).exists()) && performance.now() < deadline) await Bun.sleep(5);
-  await Bun.sleep(100);
+  await untilTrue('the new file in every worker', () =>
+    pointsman.workerPids.every((pid) => hasOpen(pid, path)),
+  );
   await statuses(pointsman, '/after');
   expect(await pointsman.stop()).toBe(0);
   expect(new Set(await targets(`${path}.1`))).toEqual(new Set(['/before']));

@@ -95,7 +95,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('a worker that is killed', () => {
-  test('costs what it had under way, refuses nobody, and is replaced within a second', async () => {
+  test('costs what it had under way, refuses nobody, and is replaced at once', async () => {
     await using endpoint = await answering(2);
     await using pointsman = await startPointsman(configOf([endpoint.name]));
     const [victim] = pointsman.workerPids;
@@ -104,15 +104,14 @@ describe('a worker that is killed', () => {
     await until(() => endpoint.wires.length > 0);
     await Bun.sleep(100);
     process.kill(victim!, 'SIGKILL');
-    const killedMs = performance.now();
     await pointsman.line('worker-ready');
-    expect(performance.now() - killedMs).toBeLessThan(1000);
     const { answered, lost, refused } = await load;
     expect(refused).toBe(0);
     expect(lost).toBeLessThanOrEqual(atOnce);
     expect(answered).toBe(1000 - lost);
     expect(pointsman.lines('worker-died')[0]).toContain('worker=1 ');
     expect(pointsman.lines('worker-died')[0]).toContain('reason=SIGKILL');
+    expect(pointsman.lines('worker-died')[0]).toContain('restartInMs=0');
     expect(pointsman.workerPids).toHaveLength(2);
     expect(pointsman.workerPids).not.toContain(victim);
     const { workers, ready } = await statusOf(pointsman);
@@ -123,7 +122,8 @@ describe('a worker that is killed', () => {
     expect(ready).toBe(true);
     // What it had under way counts no more.
     await until(async () => (await poolOf(pointsman)).endpoints[0]!.active === 0);
-    expect(await metricOf(pointsman, 'pointsman_listener_open_connections{listener="web"}')).toBe(0);
+    const open = 'pointsman_listener_open_connections{listener="web"}';
+    await until(async () => (await metricOf(pointsman, open)) === 0);
   });
 
   test('between taking an endpoint and letting it go gives back its place', async () => {
@@ -150,14 +150,19 @@ describe('a worker that is killed', () => {
     await pointsman.line('worker-ready');
     process.kill(pointsman.workerPids[0]!, 'SIGKILL');
     expect(await pointsman.line('worker-died', 1)).toContain('restartInMs=1000');
-    const ready = await fetch(`${pointsman.admin}/readyz`);
+    // All at once: it is for a second only.
+    const [ready, status, up] = await Promise.all([
+      fetch(`${pointsman.admin}/readyz`),
+      statusOf(pointsman),
+      metricOf(pointsman, 'pointsman_worker_up{worker="1"}'),
+    ]);
     expect(ready.status).toBe(503);
     expect(await ready.json()).toEqual({
       ready: false,
       reasons: ['worker 1 ended 2 times in a row (SIGKILL); the next try is in 1 s'],
     });
-    expect((await statusOf(pointsman)).workers[0]).toMatchObject({ state: 'waiting', pid: null });
-    expect(await metricOf(pointsman, 'pointsman_worker_up{worker="1"}')).toBe(0);
+    expect(status.workers[0]).toMatchObject({ state: 'waiting', pid: null });
+    expect(up).toBe(0);
     // Whoever connects meanwhile waits.
     expect((await ask(pointsman.address(), get('/'), 10_000)).status).toBe(200);
     expect(await metricOf(pointsman, 'pointsman_worker_restarts_total{worker="1"}')).toBe(2);
@@ -190,7 +195,7 @@ describe('a supervisor that is killed', () => {
     const pids = pointsman.workerPids;
     expect(pids).toHaveLength(4);
     await pointsman.stop('SIGKILL');
-    await until(() => !pids.some(isAlive), 2000);
+    await until(() => !pids.some(isAlive));
     const listeners = [{ ...config.listeners[0]!, address: `${host}:${port}` }];
     await using next = await startPointsman({ ...config, listeners });
     expect((await ask(next.address(), get('/'))).status).toBe(200);
@@ -201,7 +206,6 @@ describe('a supervisor that is killed', () => {
     const pointsman = await startPointsman(configOf([endpoint.name]));
     const answer = ask(pointsman.address(), get('/'));
     await until(() => endpoint.wires.length > 0);
-    await Bun.sleep(50);
     await pointsman.stop('SIGKILL');
     expect((await answer).status).toBe(200);
   });
@@ -224,11 +228,14 @@ describe('two at one address', () => {
 
 describe('stopping', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('by %s to all processes drains every worker', async (signal) => {
-    await using endpoint = await answering(400);
+    await using endpoint = await HeldEndpoint.start();
+    endpoint.hold();
     await using pointsman = await startPointsman(configOf([endpoint.name], { workers: 4 }));
-    const answers = Array.from({ length: 24 }, () => ask(pointsman.address(), get('/'), 15_000));
-    await until(async () => (await poolOf(pointsman)).active === 24);
+    const answers = Array.from({ length: 24 }, () => ask(pointsman.address(), get('/'), 30_000));
+    await endpoint.took(24);
     pointsman.signalGroup(signal);
+    await pointsman.line('stopping');
+    endpoint.release();
     for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
     expect(await pointsman.exited()).toBe(0);
     expect(pointsman.lines('shutdown-cut')).toEqual([]);
