@@ -158,37 +158,108 @@ describe('answers that are expected', () => {
 });
 
 describe('an endpoint that refuses', () => {
-  test('is left: the next datagram goes elsewhere, and back when there is nobody else', () => {
+  const ways = (): string[] => udp.sockets.map(({ endpoint, sent }) => `${endpoint} ${sent.join('')}`);
+
+  test('is left, and another has the datagram at once', () => {
     started();
     udp.client(1, '1');
     udp.refuse(0);
     expect(udp.observed).toEqual([['a', 'connect_refused']]);
+    expect(ways()).toEqual(['a 1', 'b 1']);
     udp.client(1, '2');
-    expect(udp.sockets.map(({ endpoint }) => endpoint)).toEqual(['a', 'b']);
-    udp.refuse(1);
-    udp.client(1, '3');
-    expect(udp.sockets.map(({ endpoint }) => endpoint)).toEqual(['a', 'b', 'a']);
-    expect(udp.failed('connect_refused')).toBe(2);
-    udp.answer(2, 'x');
+    expect(ways()).toEqual(['a 1', 'b 12']);
+    expect(udp.failed('connect_refused')).toBe(0);
+    expect(udp.pool.stats.retries).toBe(1);
+    udp.answer(1, 'x');
     udp.advance(31_000);
     expect(udp.held).toEqual(NOTHING);
-    expect(udp.log).toEqual([['', 'a', 3]]);
+    expect(udp.log).toEqual([['', 'b', 2]]);
   });
 
-  test('which is heard of when something else is sent: that goes elsewhere at once', () => {
+  test('long after its first answer: the datagram that it was to answer goes elsewhere', () => {
+    started();
+    udp.client(1, '1');
+    udp.answer(0, 'x');
+    udp.client(1, '2');
+    udp.refuse(0);
+    expect(ways()).toEqual(['a 12', 'b 2']);
+  });
+
+  test('as all others do: the datagram is lost, and the next one is tried at each again', () => {
+    started();
+    udp.client(1, '1');
+    udp.refuse(0);
+    udp.refuse(1);
+    expect(udp.failed('connect_refused')).toBe(1);
+    udp.client(1, '2');
+    udp.refuse(2);
+    expect(ways()).toEqual(['a 1', 'b 1', 'a 2', 'b 2']);
+    udp.answer(3, 'x');
+    udp.advance(31_000);
+    expect(udp.held).toEqual(NOTHING);
+  });
+
+  test('one of several datagrams: it is not known which, so none is sent twice', () => {
+    started();
+    udp.client(1, '1');
+    udp.client(1, '2');
+    udp.refuse(0);
+    expect(ways()).toEqual(['a 12']);
+    expect(udp.failed('connect_refused')).toBe(1);
+    udp.client(1, '3');
+    expect(ways()).toEqual(['a 12', 'b 3']);
+  });
+
+  test('one that it has answered: there is nothing to send again', () => {
+    started();
+    udp.client(1, '1');
+    udp.answer(0, 'x');
+    udp.refuse(0);
+    expect(ways()).toEqual(['a 1']);
+  });
+
+  test('a large datagram: it is not kept', () => {
+    started();
+    udp.client(1, 'x'.repeat(1501));
+    udp.refuse(0);
+    expect(udp.sockets.length).toBe(1);
+    expect(udp.failed('connect_refused')).toBe(1);
+  });
+
+  test('without retries: the next datagram goes elsewhere', () => {
+    started({ pool: { retry: { attempts: 0 } } });
+    udp.client(1, '1');
+    udp.refuse(0);
+    expect(ways()).toEqual(['a 1']);
+    udp.client(1, '2');
+    expect(ways()).toEqual(['a 1', 'b 2']);
+  });
+
+  test('which is heard of when something else is sent: both go elsewhere at once', () => {
     started();
     udp.client(1, '1');
     udp.sockets[0]!.result = 'refused';
     udp.client(1, '2');
-    expect(udp.sockets.map(({ endpoint, sent }) => `${endpoint} ${sent.join('')}`)).toEqual(['a 1', 'b 2']);
+    expect(ways()).toEqual(['a 1', 'b 12']);
   });
 
-  test('the only datagram of a session: it is over', () => {
+  test('the only datagram of a session: another endpoint answers it', () => {
     started({ listener: EACH });
     udp.client(1, '1');
     udp.refuse(0);
+    udp.answer(1, 'x');
+    expect(udp.answered).toEqual(['1 x']);
     expect(udp.held).toEqual(NOTHING);
-    expect(udp.log).toEqual([['connect_refused', 'a', 1]]);
+    expect(udp.log).toEqual([['', 'b', 2]]);
+  });
+
+  test('the only datagram of a session, as all others do: it is over', () => {
+    started({ listener: EACH });
+    udp.client(1, '1');
+    udp.refuse(0);
+    udp.refuse(1);
+    expect(udp.held).toEqual(NOTHING);
+    expect(udp.log).toEqual([['connect_refused', 'b', 2]]);
     expect(udp.failed('connect_refused')).toBe(1);
   });
 

@@ -1,10 +1,11 @@
+import { triesOn } from '../connector/reach.ts';
 import { availability, type Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { PickRequest } from '../model/picker.ts';
 import type { PoolView } from '../model/pool.ts';
 import type { SessionEntry } from '../model/session-entry.ts';
 import type { TallyClaim } from '../model/shared/tally-table.ts';
-import type { DatagramHandler, DatagramSocket, Party } from '../net/datagram-socket.ts';
+import type { DatagramHandler, DatagramSocket, Party, Sent } from '../net/datagram-socket.ts';
 import { partyIp, partyPort } from '../net/party.ts';
 import { Deadline, type Timed } from '../net/timer-wheel.ts';
 import { turnNowMs } from '../net/turn.ts';
@@ -18,6 +19,9 @@ import type { UdpWay } from './udp-way.ts';
 const NONE_TRIED: readonly Endpoint[] = [];
 /** Endpoints tried for one datagram that was not sent. */
 const MAX_TRIES = 3;
+/** A larger datagram is not kept for another endpoint: senders can be forged, and each session may hold this much. */
+const KEPT_BYTES = 1500;
+const NOTHING_KEPT = Buffer.alloc(0);
 
 /**
  * The datagrams from one client address and port to one of ours, and their answers. It has a socket of its own to its endpoint, so that
@@ -58,6 +62,11 @@ export class UdpSession
   #view: PoolView | undefined = undefined;
   /** When the datagram was sent whose answer tells how fast the endpoint is; -1 when none is waited for. */
   #askedMs = -1;
+  /** Datagrams that its endpoint was given since it answered last. */
+  #unanswered = 0;
+  /** Holds the only one of them, `#keptBytes` long (-1: it does not): if the endpoint refuses, it has refused this one. */
+  #kept: Buffer = NOTHING_KEPT;
+  #keptBytes = -1;
 
   constructor(
     listener: UdpListener,
@@ -101,12 +110,26 @@ export class UdpSession
         if (this.over) return;
         continue;
       }
-      if (sent === 'lost') listener.dropped('datagram_lost');
-      else this.endpoint!.stats.bytesOut += length;
+      this.#keep(bytes, length);
+      this.#count(sent, length);
       break;
     }
     if (listener.rules.isSpent(this.requests)) listener.spent(this);
     if (listener.rules.isComplete(this.requests, this.responses)) this.finish(undefined);
+  }
+
+  #keep(bytes: Buffer, length: number): void {
+    this.#keptBytes = -1;
+    if (this.#unanswered++ > 0 || length > KEPT_BYTES) return;
+    // Memory of its own: a piece of a shared buffer would keep all of that.
+    if (this.#kept.length < length) this.#kept = Buffer.allocUnsafeSlow(length);
+    bytes.copy(this.#kept, 0, 0, length);
+    this.#keptBytes = length;
+  }
+
+  #count(sent: Exclude<Sent, 'refused'>, length: number): void {
+    if (sent === 'lost') this.#listener.dropped('datagram_lost');
+    else this.endpoint!.stats.bytesOut += length;
   }
 
   /** The pool has changed: an endpoint that takes nothing any more, or has left, is let go. A draining one is kept. */
@@ -132,10 +155,16 @@ export class UdpSession
       this.finish('no_endpoint');
       return false;
     }
+    return this.#open(endpoint);
+  }
+
+  /** Uses the place that was taken at `endpoint`. False when there is no socket, and then the session is over. */
+  #open(endpoint: Endpoint): boolean {
     this.#acquired = true;
     endpoint.counts.sessions.add(1);
-    this.#view = pool.view;
+    this.#view = this.l4Pool.pool.view;
     this.endpoint = endpoint;
+    this.#unanswered = 0;
     this.attempts++;
     this.#askedMs = turnNowMs();
     endpoint.stats.requests++;
@@ -167,6 +196,8 @@ export class UdpSession
       listener.answer(this, bytes, length);
     }
     this.responses++;
+    this.#unanswered = 0;
+    this.#keptBytes = -1;
     this.#deadline.start(listener.idleMsOf(this.way));
     if (this.#askedMs >= 0) this.#firstAnswer(endpoint);
     if (listener.rules.isComplete(this.requests, this.responses)) this.finish(undefined);
@@ -189,9 +220,30 @@ export class UdpSession
     endpoint.stats.connectFailures++;
     this.#blame(endpoint, failure);
     this.#letGo();
-    this.tried = this.tried.length < MAX_TRIES ? [...this.tried, endpoint] : [endpoint];
+    this.tried = [...this.tried, endpoint];
+    if (this.#resend()) return;
+    if (this.tried.length > MAX_TRIES) this.tried = [endpoint];
     if (this.#listener.rules.isSpent(this.requests)) this.finish(failure);
     else this.#listener.dropped(failure);
+  }
+
+  /** Gives the datagram that was refused, if it was kept, to an endpoint that was not tried. False when there is none. */
+  #resend(): boolean {
+    const length = this.#keptBytes;
+    const { pool } = this.l4Pool;
+    const { retry } = pool.config;
+    if (length < 0 || retry.attempts === 0) return false;
+    if (!triesOn({ failures: this.tried.length, lostMs: 0 }, retry)) return false;
+    const endpoint = this.#listener.shared.balancer.take(pool, this);
+    if (endpoint === undefined) return false;
+    pool.stats.retries++;
+    endpoint.stats.retries++;
+    if (!this.#open(endpoint)) return true;
+    const sent = this.#socket!.send(this.#kept, length);
+    this.#unanswered = 1;
+    if (sent === 'refused') this.onRefused('ECONNREFUSED');
+    else this.#count(sent, length);
+    return true;
   }
 
   #blame(endpoint: Endpoint, failure: FailureCode): void {
