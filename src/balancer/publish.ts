@@ -35,13 +35,16 @@ interface PoolState {
  */
 export class Publisher implements PoolPublisher {
   readonly deps: PolicyDeps;
-  readonly #log: Log;
+  readonly #log: Log | undefined;
   readonly #states = new Map<Pool, PoolState>();
   readonly #published: (pool: Pool) => void;
   #stopped = false;
 
-  /** @param published Told after each swap of a view, for whoever waits for an endpoint. */
-  constructor(deps: PolicyDeps, log: Log, published: (pool: Pool) => void = () => {}) {
+  /**
+   * @param log Told of panic; undefined where another process publishes the same and tells it.
+   * @param published Told after each swap of a view, for whoever waits for an endpoint.
+   */
+  constructor(deps: PolicyDeps, log: Log | undefined, published: (pool: Pool) => void = () => {}) {
     this.deps = deps;
     this.#log = log;
     this.#published = published;
@@ -127,11 +130,11 @@ export class Publisher implements PoolPublisher {
     if (panic === state.panic) return;
     state.panic = panic;
     if (panic) {
-      this.#log.warn('pool-panic', {
+      this.#log?.warn('pool-panic', {
         pool: pool.name,
         reason: `fewer than ${pool.config.panicPercent} % of the endpoints are healthy; all are used`,
       });
-    } else this.#log.info('pool-panic-over', { pool: pool.name });
+    } else this.#log?.info('pool-panic-over', { pool: pool.name });
   }
 
   #schedule(pool: Pool, state: PoolState, delayMs: number): void {

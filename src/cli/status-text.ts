@@ -31,8 +31,11 @@ function errorsText(windows: readonly EndpointReport['lastMinute'][]): string {
 }
 
 function poolRow(pool: PoolReport): Row {
-  const { panic, available, total, queued } = pool;
-  const reason = [`${available} of ${total} available`];
+  const { panic, available, total, queued, endpoints } = pool;
+  const open = endpoints.filter((endpoint) => stateWord(endpoint) === 'open').length;
+  const reason = [
+    panic ? `${open} of ${total} open, ${available} used` : `${available} of ${total} available`,
+  ];
   if (queued > 0) reason.push(`${counted(queued, 'request')} queued`);
   const requestsPerSecond = pool.endpoints.reduce(
     (sum, { lastMinute }) => sum + lastMinute.requestsPerSecond,

@@ -70,7 +70,6 @@ export class DataPlane {
     const wheel = new TimerWheel();
     const outliers = new OutlierDetector(systemClock, options.judge);
     this.#pools = new ServedPools({
-      log,
       slot,
       cells,
       wheel,

@@ -7,7 +7,6 @@ import { L4Pool } from '../l4/l4-pool.ts';
 import { L7Pool } from '../l7/l7-pool.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Pool } from '../model/pool.ts';
-import type { Log } from '../model/ports.ts';
 import type { CellSource } from '../model/shared/cells.ts';
 import { openDatagrams } from '../net/resolving-datagrams.ts';
 import type { TimerWheel } from '../net/timer-wheel.ts';
@@ -37,7 +36,6 @@ export interface PoolPlan {
 
 /** What pools are made with. */
 export interface ServedPoolsDeps {
-  readonly log: Log;
   /** Number of this worker, from 0. */
   readonly slot: number;
   /** Memory that everything counts in. */
@@ -58,7 +56,7 @@ export class ServedPools {
     this.#deps = deps;
     this.#publisher = new Publisher(
       { clock: systemClock, random: systemRandom, turns: deps.slot },
-      deps.log,
+      undefined,
       (pool) => runTurn(() => this.#inForce.get(pool.name)?.l7.queue.wake()),
     );
   }

@@ -198,8 +198,10 @@ describe('active HTTP checks', () => {
     await using pointsman = await startFront([a, b, c], {
       pool: { healthCheck: { ...FAST, http: { path: '/health' } } },
     });
-    await pointsman.line('endpoint-unhealthy', 1);
+    await pointsman.line('pool-panic');
     await untilAnswering(pointsman, 'web', 'a', 'b', 'c');
+    // All workers know of it, and one process says so.
+    expect(pointsman.logs()).not.toMatch(/pool-panic.* worker=/);
   });
 });
 
