@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { Pointsman } from '../support/pointsman.ts';
 import { freePorts } from '../support/rivals.ts';
+import { untilTrue } from '../support/services.ts';
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const BLOCK = /^```yaml\n([\s\S]*?)^```/m.exec(README)?.[1] ?? '';
@@ -59,8 +60,11 @@ test('the configuration of the README is short, runs, and does what it says', as
 
     // DELETE is not a method of the route, so it goes where everything else goes.
     expect(await (await ask('/api/users', { method: 'DELETE' })).text()).toStartWith('10.0.1.');
-    const burst = await Promise.all(Array.from({ length: 80 }, () => ask('/api/users')));
-    expect(burst.some(({ status }) => status === 429)).toBe(true);
+    // Once more where the machine is too slow to exceed the rate.
+    await untilTrue('a refusal', async () => {
+      const burst = await Promise.all(Array.from({ length: 80 }, () => ask('/api/users')));
+      return burst.some(({ status }) => status === 429);
+    });
 
     await servers.find(({ port }) => port === portOf.get(first!))?.stop(true);
     await Bun.sleep(1000);

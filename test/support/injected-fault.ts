@@ -29,6 +29,7 @@ export class InjectedFault {
 
   readonly #directory: string;
   readonly #file: string;
+  #ended = false;
 
   private constructor(tracer: Bun.Subprocess<'ignore', 'ignore', 'pipe'>, directory: string, file: string) {
     this.#tracer = tracer;
@@ -56,19 +57,30 @@ export class InjectedFault {
       stdout: 'ignore',
       stderr: 'pipe',
     });
-    let said = '';
-    const decoder = new TextDecoder();
-    for await (const piece of tracer.stderr) {
-      said += decoder.decode(piece, { stream: true });
-      if (said.includes('attached')) return new InjectedFault(tracer, directory, file);
-    }
-    throw new Error(`strace: ${said}`);
+    const attached = Promise.withResolvers<void>();
+    // Read to its end: it tells of every thread that begins later as well, and would die where nobody listens.
+    void (async () => {
+      let said = '';
+      const decoder = new TextDecoder();
+      for await (const piece of tracer.stderr) {
+        said += decoder.decode(piece, { stream: true });
+        if (said.includes('attached')) attached.resolve();
+      }
+      attached.reject(new Error(`strace: ${said}`));
+    })();
+    await attached.promise;
+    return new InjectedFault(tracer, directory, file);
   }
 
+  /** Lets the calls succeed again. An error when they did already, because strace had ended by itself. */
   async end(): Promise<void> {
+    const lasted = this.#ended || (this.#tracer.exitCode === null && this.#tracer.signalCode === null);
+    this.#ended = true;
     this.#tracer.kill('SIGTERM');
     await this.#tracer.exited;
     rmSync(this.#directory, { recursive: true, force: true });
+    if (!lasted)
+      throw new Error(`strace ended by itself: ${this.#tracer.signalCode ?? this.#tracer.exitCode}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
