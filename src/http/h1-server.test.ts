@@ -8,7 +8,8 @@ import type { FailureCode } from '../model/failures.ts';
 import { Framing, ResponseHead } from '../model/message.ts';
 import { runTurn } from '../net/turn.ts';
 import { RequestParser } from './h1-request.ts';
-import { H1ServerConnection, type ServerSettings } from './h1-server.ts';
+import { H1ServerConnection } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from './streams.ts';
 
 const TIMEOUTS = { requestHead: 10_000, requestBody: 30_000, idle: 75_000, send: 60_000 };

@@ -1,65 +1,29 @@
 import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import { Framing, type Protocol, RequestHead, type ResponseHead } from '../model/message.ts';
+import { Framing, type Protocol, type RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { Origin } from '../net/origin.ts';
-import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
-import { BodyPace, type BodyPaceRules } from './body-pace.ts';
+import { Deadline } from '../net/timer-wheel.ts';
+import { BodyPace } from './body-pace.ts';
 import { type BodySink, ChunkedReader } from './chunked.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
-import { hasBody, type RequestParser } from './h1-request.ts';
+import { hasBody } from './h1-request.ts';
 import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1-write.ts';
-import type { H2ServerSettings } from './h2-settings.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
-import type { ClientStream, RequestConsumer, RequestHandler } from './streams.ts';
 import { ignoring } from './ignoring-consumer.ts';
+import type { ServerSettings } from './server-settings.ts';
+import { giveHead, NO_REQUEST, takeHead } from './spare-heads.ts';
+import type { ClientStream, RequestConsumer } from './streams.ts';
 import { CR } from './tables.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
-
-/** What the connections of one listener share. */
-export interface ServerSettings {
-  readonly parser: RequestParser;
-  readonly handler: RequestHandler;
-  readonly wheel: TimerWheel;
-  /** Milliseconds. */
-  readonly timeouts: {
-    readonly requestHead: number;
-    readonly idle: number;
-    readonly send: number;
-  };
-  /** Bytes of a head, for deciding when a partial one must be looked at. */
-  readonly headerBytes: number;
-  /** Bytes of a body; Infinity for no limit. */
-  readonly bodyBytes: number;
-  /** How request bodies have to come. */
-  readonly bodyPace: BodyPaceRules;
-  /** Requests on a connection; Infinity for no limit. */
-  readonly requestsPerConnection: number;
-  /** No further requests: responses say `Connection: close`. */
-  draining: boolean;
-  /** What holds since a reload: connections follow with their next request. */
-  successor: ServerSettings | undefined;
-  /** What HTTP/2 needs beside all this, where it is spoken. */
-  readonly http2?: H2ServerSettings;
-  /** What the handler keeps with each connection, as `context`. */
-  contextOf(origin: Origin, secure: boolean): unknown;
-  /** Heads that serve no request now. */
-  readonly heads: RequestHead[];
-}
 
 /** How long and how much is read and thrown away so that the last response is not lost to a reset (RFC 9112 section 9.6). */
 const LINGER_MS = 2000;
 /** Rest of an unwanted request body that is read to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
-
-/** Heads kept for requests to come, and how large they may be, bytes. */
-const SPARE_HEADS = 256;
-const MAX_SPARE_BYTES = 8192;
-/** Stands for the request of a connection that serves none. */
-const NO_REQUEST = new RequestHead();
 
 /** What was read is gone when this turn ends; the head is needed until the response is out. */
 function keepHead(head: RequestHead, start: number, end: number): void {
@@ -190,7 +154,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #readHead(bytes: Buffer, start: number, end: number): number {
     if (this.#settings.successor !== undefined) this.#follow();
     const { parser, timeouts } = this.#settings;
-    if (this.request === NO_REQUEST) this.request = this.#settings.heads.pop() ?? new RequestHead();
+    if (this.request === NO_REQUEST) this.request = takeHead(this.#settings.heads);
     const behind = parser.parse(bytes, start, end, this.request);
     if (behind === NEED_MORE) {
       // An empty line is not the beginning of a request (RFC 9112 section 2.2).
@@ -484,11 +448,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   #giveBackHead(): void {
-    const { heads } = this.#settings;
-    const { request } = this;
+    giveHead(this.#settings.heads, this.request);
     this.request = NO_REQUEST;
-    if (request === NO_REQUEST || heads.length >= SPARE_HEADS) return;
-    if (request.fields.storeBytes <= MAX_SPARE_BYTES) heads.push(request);
   }
 
   /** Ends what is being served. */

@@ -1,5 +1,5 @@
 import type { H2Abuse } from '../model/h2-stats.ts';
-import type { ServerSettings } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 import { Conduct, TINY_DATA } from './h2-conduct.ts';
 import type { ConnectionOutput } from './h2-output.ts';
 

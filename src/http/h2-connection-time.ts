@@ -1,5 +1,5 @@
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
-import type { ServerSettings } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 
 /** What a connection waits for. */
 export const Awaits = {

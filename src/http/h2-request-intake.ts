@@ -1,8 +1,7 @@
 import { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import type { H2Abuse } from '../model/h2-stats.ts';
-import { RequestHead } from '../model/message.ts';
-import type { ServerSettings } from './h1-server.ts';
+import type { RequestHead } from '../model/message.ts';
 import type { AbuseGuard } from './h2-abuse-guard.ts';
 import { H2Error } from './h2-protocol.ts';
 import type { ServerStreams } from './h2-server-streams.ts';
@@ -10,6 +9,8 @@ import type { H2ServerStream } from './h2-server-stream.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { BlockMemo } from './hpack-memo.ts';
 import { failureReply, replyHead } from './local-reply.ts';
+import type { ServerSettings } from './server-settings.ts';
+import { takeHead } from './spare-heads.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
 /** Whose requests they are. */
@@ -87,7 +88,7 @@ export class RequestIntake {
       if (this.#skip(bytes, start, end)) streams.refuse(id);
       return;
     }
-    const head = settings.heads.pop() ?? new RequestHead();
+    const head = takeHead(settings.heads);
     const error = reader.readHead(this.#memo, bytes, start, end, head, endStream);
     if (error !== undefined) {
       this.#owner.onFrameError(H2Error.CompressionError, error);

@@ -1,4 +1,4 @@
-import type { ServerSettings } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 import type { AbuseGuard } from './h2-abuse-guard.ts';
 import type { BodyReader } from './h2-body-reader.ts';
 import type { FrameSink } from './h2-frame-sink.ts';

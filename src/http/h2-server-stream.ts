@@ -1,6 +1,6 @@
 import { fieldName, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
-import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
+import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { BodyPace } from './body-pace.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
@@ -11,10 +11,8 @@ import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
 import { ignoring } from './ignoring-consumer.ts';
+import { NO_REQUEST } from './spare-heads.ts';
 import { webSocketAccept } from './websocket-handshake.ts';
-
-/** Stands for the request of a stream that serves none. */
-const NO_REQUEST = new RequestHead();
 
 const WEBSOCKET_KEY = fieldName('sec-websocket-key');
 const WEBSOCKET_ACCEPT = fieldName('sec-websocket-accept');

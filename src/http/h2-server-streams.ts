@@ -10,10 +10,8 @@ import type { H2ServerConnection } from './h2-server.ts';
 import { H2ServerStream } from './h2-server-stream.ts';
 import { StreamTable } from './h2-stream-table.ts';
 import { ignoring } from './ignoring-consumer.ts';
+import { giveHead } from './spare-heads.ts';
 
-/** Heads kept for requests to come, and how large they may be, bytes. */
-const SPARE_HEADS = 256;
-const MAX_SPARE_BYTES = 8192;
 /** Stream objects kept for streams to come. */
 const SPARE_STREAMS = 1024;
 
@@ -193,8 +191,7 @@ export class ServerStreams implements BodyReaderOwner, BatchTask {
     const { spareStreams } = http2!;
     const ended = this.#ended;
     for (const stream of ended) {
-      const { request } = stream;
-      if (heads.length < SPARE_HEADS && request.fields.storeBytes <= MAX_SPARE_BYTES) heads.push(request);
+      giveHead(heads, stream.request);
       stream.forget();
       if (spareStreams.length < SPARE_STREAMS) spareStreams.push(stream);
     }

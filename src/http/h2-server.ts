@@ -1,7 +1,7 @@
 import type { H2Abuse } from '../model/h2-stats.ts';
 import type { CloseCause, Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Origin } from '../net/origin.ts';
-import type { ServerSettings } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 import { AbuseGuard, type GuardedConnection } from './h2-abuse-guard.ts';
 import { Awaits, ConnectionTime } from './h2-connection-time.ts';
 import { FrameReader } from './h2-frame-reader.ts';

@@ -7,7 +7,7 @@ import type { RelaySide } from '../net/relay.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { BodyPace } from './body-pace.ts';
 import { hasBody } from './h1-request.ts';
-import type { ServerSettings } from './h1-server.ts';
+import type { ServerSettings } from './server-settings.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
 import { ignoring } from './ignoring-consumer.ts';

@@ -1,4 +1,5 @@
-import { H1ServerConnection, type ServerSettings } from '../http/h1-server.ts';
+import { H1ServerConnection } from '../http/h1-server.ts';
+import type { ServerSettings } from '../http/server-settings.ts';
 import { RequestParser } from '../http/h1-request.ts';
 import { H2RequestReader } from '../http/h2-request.ts';
 import { H2ServerConnection } from '../http/h2-server.ts';
