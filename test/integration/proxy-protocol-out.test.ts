@@ -254,8 +254,9 @@ describe('in front of endpoints that want to know the client', () => {
     }
     expect(connections.size).toBe(20);
     for (const client of clients) client.close();
-    const pools = JSON.stringify(await (await fetch(`${one.admin}/api/v1/pools`)).json());
-    expect(pools).toContain('"healthy"');
+    await untilTrue('a check that passes', async () =>
+      (await (await fetch(`${one.admin}/api/v1/pools`)).text()).includes('"healthy"'),
+    );
   });
 
   testWith('haproxy', 'nginx')('HAProxy (accept-proxy) and nginx (proxy_protocol) behind us', async () => {
