@@ -209,6 +209,15 @@ describe('a server that misbehaves fails the check', () => {
     await server.closed;
   });
 
+  test('by saying nothing while the process itself stands still: that is told the same way', async () => {
+    const server = serve(() => {
+      const untilMs = performance.now() + 4 * TIMEOUT_MS;
+      while (performance.now() < untilMs);
+    });
+    expect(await failureOf(server)).toBe(`GET /health: no answer within ${TIMEOUT_MS} ms`);
+    await server.closed;
+  });
+
   test('by answering byte by byte, however steadily', async () => {
     let timer: Timer | undefined;
     const server = serve((socket) => {

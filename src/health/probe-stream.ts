@@ -6,6 +6,9 @@ import type { FailureCode } from '../model/failures.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { ProbeDeps } from './probe.ts';
 
+/** How much later the limits of the connection are than that of the check, milliseconds: longer than a process stands still. */
+const BEHIND_MS = 60_000;
+
 /** What is spoken to the endpoints of a pool. */
 export type EndpointProtocol = PoolConfig['protocol'];
 
@@ -32,8 +35,9 @@ export class ProbeConnection implements EndpointConnectionOwner, H2ConnectionOwn
     owner: ProbeStreamOwner,
   ) {
     this.#owner = owner;
-    // The check has a deadline of its own: those of the connection must not come first.
-    const neverMs = 2 * timeoutMs;
+    // The check has a deadline of its own: those of the connection must not come first, even when
+    // the process stood still and finds several of them due.
+    const neverMs = timeoutMs + BEHIND_MS;
     const limits = { response: neverMs, responseBody: neverMs, idle: neverMs };
     const nowMs = deps.clock.nowMs();
     if (protocol === 'http1') {
