@@ -1,6 +1,7 @@
 import { fieldName, type Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
+import { exchangeAnswered, exchangeBegins } from '../net/gathering.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { BodyPace } from './body-pace.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
@@ -35,6 +36,8 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   received = false;
   /** The exchange has given its last word. */
   responded = false;
+  /** The head of the final response has not been sent. */
+  #waits = false;
   /** Out of the table: nothing happens to it any more. */
   over = false;
   /** Bytes that the client may still send. */
@@ -103,6 +106,8 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     this.request = request;
     this.received = received;
     this.responded = false;
+    this.#waits = true;
+    exchangeBegins();
     this.over = false;
     this.consumer = ignoring;
     this.window = receiveWindow;
@@ -140,9 +145,15 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
     this.request = NO_REQUEST;
   }
 
+  #answered(): void {
+    if (this.#waits) exchangeAnswered();
+    this.#waits = false;
+  }
+
   /** Gives back everything. */
   end(): void {
     this.over = true;
+    this.#answered();
     this.consumer = ignoring;
     this.leaveTunnel();
     this.#early = undefined;
@@ -176,6 +187,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   }
 
   sendHead(head: ResponseHead): void {
+    this.#answered();
     this.#hurried = false;
     const told =
       !head.lengthInFields &&
@@ -237,6 +249,7 @@ export class H2ServerStream implements ClientStream, StreamOutputOwner {
   }
 
   startTunnel(head: ResponseHead): RelaySide {
+    this.#answered();
     // RFC 8441 section 5: 200 says what 101 says in HTTP/1.1, and the fields of the handshake are not used.
     head.fields.remove(WEBSOCKET_ACCEPT);
     this.#connection.output.sendResponse(this.out, 200, head.fields, -1);

@@ -27,6 +27,7 @@ function load() {
     fcntl: { args: [i32, i32, i32], returns: i32 },
     epoll_create1: { args: [i32], returns: i32 },
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
+    usleep: { args: [i32], returns: i32 },
     epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
     clock_gettime: { args: [i32, pointer], returns: i32 },
     pipe2: { args: [pointer, i32], returns: i32 },

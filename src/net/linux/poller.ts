@@ -2,6 +2,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 
 import { nextDueMs, systemClock } from '../../util/clock.ts';
 import { reportDefect } from '../defects.ts';
+import { Gathering, PAUSE_US } from '../gathering.ts';
 import { awaitsBatchEnd, beginBatch, endBatch } from '../turn.ts';
 import { EPOLL, errno, fixed, sys, systemError } from './libc.ts';
 
@@ -83,6 +84,7 @@ class Poller {
   #watched = 0;
   #running = false;
   #quiet = 0;
+  readonly #gathering = new Gathering();
   readonly #cycle = (): void => this.#turn();
 
   constructor() {
@@ -167,7 +169,10 @@ class Poller {
   #poll(timeoutMs: number): number {
     let ready = this.#serveReady(timeoutMs);
     // Who collects output for the end of the batch gains more by what came meanwhile than a look costs: a write is ten times as dear.
-    if (ready > 0 && awaitsBatchEnd()) ready += this.#serveReady(0);
+    if (ready > 0 && awaitsBatchEnd()) {
+      if (this.#gathering.pays(systemClock.nowMs())) sys.usleep(PAUSE_US);
+      ready += this.#serveReady(0);
+    }
     endBatch();
     return ready;
   }
@@ -188,7 +193,9 @@ class Poller {
       this.#again = [];
       for (const target of again) serve(target, 0);
     }
-    return Math.max(count, 0) + again.length;
+    const served = Math.max(count, 0) + again.length;
+    if (served === 0) this.#gathering.onIdle();
+    return served;
   }
 }
 
