@@ -22,6 +22,13 @@ interface Fault {
 const SHORT_EJECTION: Partial<PoolInput> = { outlierDetection: { consecutiveFailures: 5, ejectFor: '2s' } };
 const STRIKE_MS = 1700;
 
+/**
+ * Half of a third of 200 requests a second are POST to one endpoint: 33 in the second within which the second check
+ * has failed (interval 250 ms and timeout 250 ms, then fast interval 100 ms and timeout 250 ms, intervals with jitter
+ * of a tenth, come to 885 ms at worst), and one for the edges.
+ */
+const POSTS_UNTIL_NOTICED = 34;
+
 const FAULTS: readonly Fault[] = [
   {
     name: 'kill -9',
@@ -43,8 +50,7 @@ const FAULTS: readonly Fault[] = [
     name: 'frozen (SIGSTOP)',
     strike: (endpoint) => endpoint.signal('SIGSTOP'),
     heal: (endpoint) => endpoint.signal('SIGCONT'),
-    // Half of a third of 200 a second are POST to this endpoint, until the second check has failed.
-    failures: { get: 0, post: 25 },
+    failures: { get: 0, post: POSTS_UNTIL_NOTICED },
     noticedWithinMs: 1500,
     usedWithinMs: 1000,
   },
@@ -52,7 +58,7 @@ const FAULTS: readonly Fault[] = [
     name: 'hung',
     strike: (endpoint) => endpoint.behave('hang'),
     heal: (endpoint) => endpoint.behave('ok'),
-    failures: { get: 0, post: 25 },
+    failures: { get: 0, post: POSTS_UNTIL_NOTICED },
     noticedWithinMs: 1500,
     usedWithinMs: 1000,
   },
