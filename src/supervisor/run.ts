@@ -197,6 +197,8 @@ export async function runSupervisor(
     }
     windows.start();
     lag.start();
+    // Before it is said that all is up: who hears that may have it stopped at once.
+    const signalled = signals.stop().then((signal) => ({ signal }));
     announce(log, config, running, admin, source);
     service.ready(`revision ${running.revision}, ${workers} workers`);
     process.on('SIGUSR1', () => running.reopenAccessLog());
@@ -214,7 +216,7 @@ export async function runSupervisor(
     expiry.start();
 
     const successor = upgrader.relieved.then((pid) => ({ pid }));
-    const end = await Promise.race([signals.stop().then((signal) => ({ signal })), successor]);
+    const end = await Promise.race([signalled, successor]);
     const replaced = 'pid' in end;
     stopping.begun = true;
     log.info('stopping', { signal: replaced ? 'upgrade' : end.signal, busy: running.busy });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { GrpcClient } from '../support/grpc-client.ts';
 import { GrpcEndpoint, serviceOf } from '../support/grpc-echo.ts';
 import { testWith } from '../support/programs.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { EXAMPLES, prepare } from './running-example.ts';
 
 const ROOT = join(EXAMPLES, '..');

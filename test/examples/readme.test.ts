@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Pointsman } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { untilTrue } from '../support/services.ts';
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');

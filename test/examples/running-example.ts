@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 import { Pointsman } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 
 export const EXAMPLES = new URL('../../examples', import.meta.url).pathname;
 

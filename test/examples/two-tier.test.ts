@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Pointsman } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { Wire } from '../support/wire.ts';
 import { EXAMPLES } from './running-example.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { get, startFront } from '../support/front.ts';
 import { faultTest, InjectedFault } from '../support/injected-fault.ts';
 import { PROGRAM, startPointsman, type TestConfig } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { ask, dial } from '../support/wire.ts';
 

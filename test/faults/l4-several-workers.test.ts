@@ -8,8 +8,8 @@ import { untilTrue } from '../support/services.ts';
 import { dial, type Wire } from '../support/wire.ts';
 
 const PATIENCE_MS = 10_000;
-/** Sessions that stay open all the while: enough that both workers have some (two to the power of minus 23 that one has none). */
-const STANDING = 24;
+/** Sessions that stay open all the while: enough that both workers have some (two to the power of minus 31 that one has none). */
+const STANDING = 32;
 const CALLERS = 4;
 
 /** Says its name, then gives back whatever comes. */

@@ -4,6 +4,7 @@ import { get, startFront } from '../support/front.ts';
 import { failed, Load } from '../support/load.ts';
 import { startPointsman } from '../support/pointsman.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
 import { steadyTest } from '../support/steady-test.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import { dial } from '../support/wire.ts';
@@ -26,7 +27,7 @@ describe('stopping', () => {
       const pointsman = await startFront([endpoint]);
       const clients = await Promise.all([1, 2, 3].map(() => dial(pointsman.address())));
       for (const client of clients) client.send(get('/x'));
-      await Bun.sleep(150);
+      await untilTrue('the requests', () => endpoint.requests().length === clients.length);
       const start = performance.now();
       const ended = pointsman.stop(signal);
       for (const client of clients) {
@@ -60,9 +61,9 @@ describe('stopping', () => {
     const address = pointsman.address();
     const client = await dial(address);
     client.send(get('/x'));
-    await Bun.sleep(100);
+    await untilTrue('the request', () => endpoint.requests().length === 1);
     const ended = pointsman.stop();
-    await Bun.sleep(200);
+    await pointsman.line('stopping');
     const late = await dial(address).then(
       async (wire) => {
         wire.send(get('/late'));
@@ -87,7 +88,7 @@ describe('stopping', () => {
     });
     const client = await dial(pointsman.address());
     client.send(get('/x'));
-    await Bun.sleep(100);
+    await untilTrue('the request', () => endpoint.requests().length === 1);
     const start = performance.now();
     await pointsman.stop();
     const took = performance.now() - start;
@@ -126,10 +127,10 @@ describe('stopping', () => {
     const pointsman = await startFront([endpoint]);
     const client = await dial(pointsman.address());
     client.send(get('/x'));
-    await Bun.sleep(100);
+    await untilTrue('the request', () => endpoint.requests().length === 1);
     const start = performance.now();
     pointsman.signal('SIGTERM');
-    await Bun.sleep(200);
+    await pointsman.line('stopping');
     pointsman.signal('SIGTERM');
     await pointsman.exited(5000);
     expect(performance.now() - start).toBeLessThan(1500);
@@ -167,7 +168,7 @@ describe('stopping', () => {
     });
     expect((await fetch(`${pointsman.admin}/readyz`)).status).toBe(200);
     const ended = pointsman.stop();
-    await Bun.sleep(250);
+    await pointsman.line('stopping');
     expect((await fetch(`${pointsman.admin}/readyz`)).status).toBe(503);
     expect((await fetch(`${pointsman.admin}/healthz`)).status).toBe(200);
     const client = await dial(pointsman.address());

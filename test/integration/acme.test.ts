@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 
 /** Certificates from a real ACME server, while traffic flows. */
 

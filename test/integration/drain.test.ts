@@ -239,6 +239,7 @@ describe('--wait', () => {
     await eventually('under way', async () => (await reportOf(pointsman, 'a')).active === 1);
     let done = false;
     const waiting = admin(pointsman, 'endpoints remove web/a --wait').finally(() => (done = true));
+    await eventually('leaving', async () => (await reportOf(pointsman, 'a')).drain !== null);
     await Bun.sleep(300);
     expect(done).toBe(false);
     expect((await reportOf(pointsman, 'a')).drain).toMatchObject({ leaves: true, requests: 1 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { get, post, startFront } from '../support/front.ts';
 import { startPointsman } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import type { HttpMessage } from '../support/strict-http.ts';

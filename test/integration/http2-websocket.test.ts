@@ -10,7 +10,7 @@ import { frame, u32 } from '../support/h2-frames.ts';
 import { H2Wire } from '../support/h2-wire.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { testWith, whichProgram } from '../support/programs.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { dial } from '../support/wire.ts';
 
 const CONNECT: FieldList = [

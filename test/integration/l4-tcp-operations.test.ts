@@ -174,7 +174,12 @@ test('one that takes the listener away refuses new clients, and its sessions go 
   await using pointsman = await startPointsman(before);
   const open = await session(pointsman);
   await pointsman.reload({ ...before, listeners: [before.listeners[1]!] });
-  expect(await dial(pointsman.address('raw')).catch(() => 'refused')).toBe('refused');
+  // The worker closes its socket a moment after the supervisor.
+  await eventually('refused', async () => {
+    const wire = await dial(pointsman.address('raw')).catch(() => undefined);
+    wire?.close();
+    return wire === undefined;
+  });
   open.send(get('/still'));
   expect((await open.answer()).status).toBe(200);
   open.close();

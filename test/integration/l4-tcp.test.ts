@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { dial, type Wire } from '../support/wire.ts';
 

@@ -5,7 +5,7 @@ import { get } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { CLIENT, CLIENT_PORT, headerV1, headerV2 } from '../support/proxy-header.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import type { HttpMessage } from '../support/strict-http.ts';

@@ -9,7 +9,7 @@ import { get } from '../support/front.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { CLIENT, CLIENT_PORT, headerV2 } from '../support/proxy-header.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { untilTrue } from '../support/services.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';

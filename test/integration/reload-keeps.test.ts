@@ -52,6 +52,9 @@ describe('what a reload does not name', () => {
   test('goes on where it was: turns, counters, health, idle connections', async () => {
     const pool: Partial<PoolInput> = { healthCheck: { tcp: {}, interval: '1h' }, timeouts: { idle: '60s' } };
     await using pointsman = await startPointsman(configOf({ pool }));
+    await untilTrue('the verdicts', async () =>
+      (await poolReport(pointsman)).endpoints.every(({ state }) => state.health === 'healthy'),
+    );
     const first = [await whoAnswers(pointsman), await whoAnswers(pointsman)];
     const before = await poolReport(pointsman);
     const open = [a, b, c].map((endpoint) => endpoint.open);
@@ -152,6 +155,7 @@ describe('open connections', () => {
     const wire = await dial(pointsman.address());
     const body = 'x'.repeat(3000);
     wire.send(post('/', body).slice(0, -1000));
+    await untilTrue('its beginning', async () => (await poolReport(pointsman)).active === 1);
     await pointsman.reload(
       configOf({ web: { routes: [closed, { pool: 'api' }], limits: { bodyBytes: '1KiB' } } }),
     );

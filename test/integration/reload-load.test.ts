@@ -7,7 +7,7 @@ import type { PoolReport } from '../../src/admin/pool-report.ts';
 import { startEndpoints } from '../support/endpoint-process.ts';
 import { failed, Load, summary } from '../support/load.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 
 const SOCKETS = 1000;
 const RELOADS = 200;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
 import { askAtOnce, get, post, startFront } from '../support/front.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { plainAnswer, ScriptedEndpoint, type Script } from '../support/scripted-endpoint.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import { ask } from '../support/wire.ts';

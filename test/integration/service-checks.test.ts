@@ -7,7 +7,7 @@ import { probeOf } from '../../src/health/probe-of.ts';
 import type { ProbeResult } from '../../src/health/probe.ts';
 import { probeDeps } from '../support/probe-deps.ts';
 import { testWith, whichProgram } from '../support/programs.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { PostgresServer, RedisServer, ServiceProcess, succeeds, untilTrue } from '../support/services.ts';
 
 const LONG_MS = 120_000;

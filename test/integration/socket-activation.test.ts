@@ -61,6 +61,7 @@ test('one that no listener has is named, and so is what is no socket', async () 
   opened.descriptors.pop();
   await using pointsman = await startPointsman(configOf(port), { activated });
   expect((await ask(pointsman.address(), get('/'))).status).toBe(200);
+  await pointsman.line('socket-unused', 2);
   const unused = pointsman.lines('socket-unused').join('\n');
   expect(unused).toContain('descriptor=6');
   expect(unused).toContain(`address=127.0.0.1:${other}`);

@@ -13,7 +13,7 @@ import { get } from '../support/front.ts';
 import { type Pointsman, startPointsman } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { CLIENT, headerV2 } from '../support/proxy-header.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { untilTrue } from '../support/services.ts';
 import { dial } from '../support/wire.ts';

@@ -16,7 +16,7 @@ import { failed, Load, summary } from '../support/load.ts';
 import { type Pointsman, PROGRAM, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { cli } from '../support/cli.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { UdpClient, UdpEndpoint } from '../support/udp-peers.ts';
 import { ask, dial } from '../support/wire.ts';
@@ -111,6 +111,7 @@ describe('upgrade', () => {
       if (result.outcome === 'upgraded') pids.push(result.pid);
       await Bun.sleep(200);
     }
+    await until(() => load.shots.length > 200);
     const shots = await load.stop();
     expect(shots.length).toBeGreaterThan(200);
     expect(summary(failed(shots))).toBe('');

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { dial } from '../support/wire.ts';
 
 /** WebSockets that the balancer ends: both sides are told why, by a Close frame that cuts no other frame. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { startPointsman } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {

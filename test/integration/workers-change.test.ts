@@ -8,7 +8,7 @@ import { get } from '../support/front.ts';
 import { HeldEndpoint } from '../support/held-endpoint.ts';
 import { failed, Load, summary } from '../support/load.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
-import { freePorts } from '../support/rivals.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { plainAnswer, ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { valueOf } from '../support/strict-fields.ts';
 import { untilTrue } from '../support/services.ts';
@@ -67,6 +67,18 @@ const ANY_PORT = '127.0.0.1:0';
 const toApi = { pool: 'api' };
 const closed = { match: { path: '/closed' }, reply: { status: 410 as const } };
 
+/** Nobody listens there any more. Workers close their sockets one after the other, a moment after the reload. */
+function untilRefused(port: number): Promise<void> {
+  return untilTrue('the end of an address', async () => {
+    try {
+      (await dial({ host: '127.0.0.1', port })).close();
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
 describe('a reload with four workers under load', () => {
   test('holds in all of them; listeners come, move and go; nobody is refused', async () => {
     await using a = await answering('a');
@@ -82,15 +94,7 @@ describe('a reload with four workers under load', () => {
     expect(new Set(await statuses(pointsman, '/closed', 'other'))).toEqual(new Set([410]));
     await listening(web, http('other', `127.0.0.1:${second}`, closed));
     expect((await ask({ host: '127.0.0.1', port: second }, get('/closed'))).status).toBe(410);
-    // Workers close it one after the other, a moment later.
-    await untilTrue('the end of the old address', async () => {
-      try {
-        (await dial({ host: '127.0.0.1', port: first })).close();
-        return false;
-      } catch {
-        return true;
-      }
-    });
+    await untilRefused(first);
     expect(new Set(await statuses(pointsman, '/closed'))).toEqual(new Set([200]));
     // Its address goes to a listener of another name.
     await listening(http('heir', `127.0.0.1:${second}`, closed), web);
@@ -98,7 +102,8 @@ describe('a reload with four workers under load', () => {
       const route = { ...closed, match: { path: `/${round}` } };
       await listening(http('web', ANY_PORT, route, toApi));
     }
-    expect(dial({ host: '127.0.0.1', port: second })).rejects.toThrow();
+    await untilRefused(second);
+    await untilTrue('a load', () => load.shots.length > 50);
     await load.stop();
     expect(summary(failed(load.shots))).toBe('');
     expect(load.shots.length).toBeGreaterThan(50);
@@ -116,7 +121,7 @@ describe('a reload with four workers under load', () => {
     expect(line).toContain('reload-refused reason=apply');
     expect(line).toContain('EADDRINUSE');
     expect(new Set(await statuses(pointsman, '/closed'))).toEqual(new Set([200]));
-    expect(dial({ host: '127.0.0.1', port: free })).rejects.toThrow();
+    await untilRefused(free);
     expect(await pointsman.reload({ ...config, listeners: [changed, added] })).toContain(
       'reloaded revision=2',
     );

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import type { PoolReport } from '../../src/admin/pool-report.ts';
 import type { StatusReport } from '../../src/admin/status-report.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { get } from '../support/front.ts';
 import { HeldEndpoint } from '../support/held-endpoint.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
@@ -212,15 +213,15 @@ describe('a worker that hangs', () => {
 describe('a supervisor that is killed', () => {
   test('leaves no workers behind, and another can take its place', async () => {
     await using endpoint = await answering(0);
-    const config = configOf([endpoint.name], { workers: 4 });
+    const [port = 0] = await freePorts(1);
+    const listener = { name: 'web', address: `127.0.0.1:${port}`, routes: [{ pool: 'api' }] };
+    const config = configOf([endpoint.name], { workers: 4, listeners: [listener] });
     const pointsman = await startPointsman(config);
-    const { host, port } = pointsman.address();
     const pids = pointsman.workerPids;
     expect(pids).toHaveLength(4);
     await pointsman.stop('SIGKILL');
     await until(() => !pids.some(isAlive));
-    const listeners = [{ ...config.listeners[0]!, address: `${host}:${port}` }];
-    await using next = await startPointsman({ ...config, listeners });
+    await using next = await startPointsman(config);
     expect((await ask(next.address(), get('/'))).status).toBe(200);
   });
 
@@ -281,17 +282,18 @@ describe('what workers count', () => {
   test('is summed in status and metrics, and spread over all of them', async () => {
     await using endpoint = await answering(0);
     await using pointsman = await startPointsman(configOf([endpoint.name], { workers: 4 }));
-    const wires = await Promise.all(Array.from({ length: 200 }, () => dial(pointsman.address())));
+    const wires = await Promise.all(Array.from({ length: 300 }, () => dial(pointsman.address())));
     for (const wire of wires) wire.send(get('/'));
     for (const wire of wires) expect((await wire.answer()).status).toBe(200);
     const pool = await poolOf(pointsman);
-    expect([pool.requests, pool.active, pool.endpoints[0]!.requests]).toEqual([200, 0, 200]);
-    expect(await metricOf(pointsman, 'pointsman_listener_requests_total{listener="web"}')).toBe(200);
+    expect([pool.requests, pool.active, pool.endpoints[0]!.requests]).toEqual([300, 0, 300]);
+    expect(await metricOf(pointsman, 'pointsman_listener_requests_total{listener="web"}')).toBe(300);
     const { workers } = await statusOf(pointsman);
     const open = workers.map(({ connections }) => connections);
-    expect(open.reduce((sum, count) => sum + count)).toBe(200);
-    // 50 each on average; five standard deviations below is 20.
-    expect(Math.min(...open)).toBeGreaterThan(20);
+    expect(open.reduce((sum, count) => sum + count)).toBe(300);
+    // 75 each on average. That any has 30 or less, six standard deviations below, has a chance of
+    // 4 x P(B(300, 1/4) <= 30), below 2e-10.
+    expect(Math.min(...open)).toBeGreaterThan(30);
     for (const wire of wires) wire.close();
   });
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePorts } from './rivals.ts';
+import { freePorts } from './free-ports.ts';
 
 /**
  * How an endpoint behaves: `hang` reads requests and never answers, not even probes; `error` answers 500; `reset` sends a

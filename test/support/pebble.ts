@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePorts } from './rivals.ts';
+import { freePorts } from './free-ports.ts';
 
 /** A real ACME server (Let's Encrypt's own for tests) with a DNS of its own in which every name is this machine. */
 export interface Pebble {

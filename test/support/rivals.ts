@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { freePorts } from './free-ports.ts';
 import type { HostPort } from './wire.ts';
 
 /**
@@ -14,19 +14,6 @@ export type RivalName = 'nginx' | 'haproxy';
 export interface Rival {
   readonly addresses: readonly HostPort[];
   stop(): Promise<void>;
-}
-
-/** Ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = net.createServer();
-      return new Promise<net.Server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function nginxConfig(directory: string, ports: readonly number[], endpoints: readonly HostPort[]): string {

@@ -1,3 +1,5 @@
+import { freePorts } from './free-ports.ts';
+
 /** UDP endpoints and clients with sockets of the runtime, for tests. */
 
 const PATIENCE_MS = 10_000;
@@ -28,7 +30,9 @@ export class UdpEndpoint implements AsyncDisposable {
     return endpoint;
   }
 
+  /** Also again, at the port that it had. */
   async open(host = '127.0.0.1'): Promise<void> {
+    if (this.port === 0) [this.port = 0] = await freePorts(1);
     this.#socket = await Bun.udpSocket({
       hostname: host,
       port: this.port,
@@ -41,7 +45,6 @@ export class UdpEndpoint implements AsyncDisposable {
         error: () => {},
       },
     });
-    this.port = this.#socket.port;
   }
 
   get address(): string {
