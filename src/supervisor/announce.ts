@@ -1,4 +1,3 @@
-import type { AdminServer } from '../admin/server.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/schema/config.ts';
 import { CHECK_KINDS } from '../config/schema/health-check.ts';
@@ -19,7 +18,7 @@ export function announce(
   log: Log,
   config: Config,
   running: Pick<RuntimeView, 'listeners' | 'workers'>,
-  admin: AdminServer | undefined,
+  adminAddress: string | undefined,
   source: string,
 ): void {
   const workers = running.workers().length;
@@ -40,5 +39,5 @@ export function announce(
     log.info('pool', { pool: name, policy, endpoints: shown, healthCheck: check });
   }
   announceListeners(log, running.listeners());
-  if (admin !== undefined) log.info('listening', { listener: 'admin', address: admin.address });
+  if (adminAddress !== undefined) log.info('listening', { listener: 'admin', address: adminAddress });
 }

@@ -7,24 +7,28 @@ export class ProcessSignals {
   onReload: () => void = () => {};
   /** SIGUSR2. */
   onUpgrade: () => void = () => {};
+  readonly #stop = Promise.withResolvers<NodeJS.Signals>();
 
   constructor() {
     process.on('SIGHUP', () => this.onReload());
     process.on('SIGUSR2', () => this.onUpgrade());
   }
 
-  /** Resolves with the first SIGTERM or SIGINT from now on; the second ends the process at once. */
-  stop(): Promise<NodeJS.Signals> {
-    return new Promise((resolve) => {
-      let asked = false;
-      const onSignal = (signal: NodeJS.Signals): void => {
-        if (asked) process.exit(130);
-        asked = true;
-        resolve(signal);
-      };
-      process.on('SIGTERM', onSignal);
-      process.on('SIGINT', onSignal);
-    });
+  /** The first SIGTERM or SIGINT that was heeded. */
+  get stop(): Promise<NodeJS.Signals> {
+    return this.#stop.promise;
+  }
+
+  /** From now on the first SIGTERM or SIGINT asks for an orderly stop, and the second ends the process at once. */
+  heedStops(): void {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (asked) process.exit(130);
+      asked = true;
+      this.#stop.resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
   }
 }
 
