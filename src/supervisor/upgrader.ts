@@ -1,21 +1,10 @@
 import type { UpgradeResult } from '../model/control.ts';
 import type { Log } from '../model/ports.ts';
-import { DescriptorSender } from '../net/descriptor-channel.ts';
 import type { Clock } from '../util/clock.ts';
-import {
-  type FromSuccessor,
-  HANDOVER_DESCRIPTOR,
-  STANDARD_ERROR_HANDLE,
-  type ToSuccessor,
-  UPGRADE_VARIABLE,
-} from './handover-messages.ts';
-import type { Inheritance } from './inheritance.ts';
-import { LastWords, tellingLine } from './last-words.ts';
+import { type Legacy, program, Successor } from './successor.ts';
 
 /** How long the new program may take until its workers accept, milliseconds. */
 const READY_MS = 30_000;
-/** Lines of what the new program has to say that are told. */
-const MOST_LINES = 20;
 
 type Refusal = Extract<UpgradeResult, { readonly outcome: 'refused' }>;
 
@@ -28,7 +17,7 @@ export interface UpgraderDeps {
   /** Waits for a reload under way, and has all changes refused from then on; undefined lets them be made again. */
   readonly hold: (reason: string | undefined) => Promise<void>;
   /** What is handed over, asked for when the new program is there. */
-  readonly inheritance: () => { readonly inheritance: Inheritance; readonly descriptors: readonly number[] };
+  readonly inheritance: () => Legacy;
 }
 
 /** Replaces the running program by the one on disk: starts it, gives it the sockets, waits until its workers accept. */
@@ -69,9 +58,10 @@ export class Upgrader {
   }
 
   async #replace(timeoutMs: number): Promise<UpgradeResult> {
+    const { clock, inheritance } = this.#deps;
     let successor: Successor;
     try {
-      successor = new Successor(this.#deps);
+      successor = new Successor(clock, inheritance);
     } catch (error) {
       return this.#refuse(
         'failed',
@@ -79,9 +69,7 @@ export class Upgrader {
       );
     }
     this.#successor = successor;
-    const cancel = this.#deps.clock.after(timeoutMs, () =>
-      successor.giveUp(`not ready after ${timeoutMs} ms`),
-    );
+    const cancel = clock.after(timeoutMs, () => successor.giveUp(`not ready after ${timeoutMs} ms`));
     const ending = await successor.outcome;
     cancel();
     if (ending.ready !== undefined) {
@@ -107,109 +95,5 @@ export class Upgrader {
   stop(): void {
     this.#stopped = true;
     this.#successor?.giveUp('Pointsman is shutting down');
-  }
-}
-
-/** What became of a successor: it is ready, or it is gone. */
-interface Outcome {
-  readonly ready: Extract<FromSuccessor, { readonly type: 'ready' }> | undefined;
-  readonly reason: string;
-  readonly lines: readonly string[];
-}
-
-/** What was called to run this process, with the arguments that it was called with. */
-function program(): string[] {
-  const called = process.env['POINTSMAN_PROGRAM'];
-  const own = called === undefined ? [process.execPath, ...process.execArgv, Bun.main] : [called];
-  return [...own, ...process.argv.slice(2)];
-}
-
-/** The process that is to take over. */
-class Successor {
-  readonly pid: number;
-  readonly #process: Bun.Subprocess<'ignore', 'inherit', 'pipe'>;
-  readonly #outcome = Promise.withResolvers<Outcome>();
-  readonly #channel = new DescriptorSender();
-  readonly #words: LastWords;
-  #decided = false;
-  #lines: readonly string[] = [];
-  #reason: string | undefined = undefined;
-
-  /** @throws Error when no process can be started. */
-  constructor({ clock, inheritance }: UpgraderDeps) {
-    const channel = this.#channel;
-    try {
-      this.#process = Bun.spawn(program(), {
-        env: { ...process.env, [UPGRADE_VARIABLE]: String(HANDOVER_DESCRIPTOR), WATCHDOG_PID: undefined },
-        stdio: ['ignore', 'inherit', 'pipe', channel.remote],
-        serialization: 'json',
-        ipc: (message) => this.#onMessage(message as FromSuccessor, inheritance),
-        onExit: (_process, code, signal) =>
-          void this.#onExit(signal === null ? `exit code ${code}` : String(signal)),
-      });
-    } catch (error) {
-      channel.close();
-      throw error;
-    } finally {
-      channel.closeRemote();
-    }
-    this.pid = this.#process.pid;
-    this.#words = new LastWords(this.#process.stderr, clock, (bytes) => void process.stderr.write(bytes));
-  }
-
-  /** Resolves when it is ready, or has ended. */
-  get outcome(): Promise<Outcome> {
-    return this.#outcome.promise;
-  }
-
-  tell(message: ToSuccessor): void {
-    this.#process.send(message);
-  }
-
-  /** Ends it, unless it is ready. Its workers finish what they have accepted. */
-  giveUp(reason: string): void {
-    if (this.#decided) return;
-    this.#reason ??= reason;
-    this.#process.kill('SIGKILL');
-  }
-
-  #onMessage(message: FromSuccessor, inheritance: UpgraderDeps['inheritance']): void {
-    if (message.type === 'failed') this.#lines = message.lines.slice(-MOST_LINES);
-    else if (message.type === 'here') this.#handOver(inheritance);
-    else if (message.type === 'ready') this.#decide({ ready: message, reason: '', lines: [] });
-  }
-
-  #handOver(asked: UpgraderDeps['inheritance']): void {
-    try {
-      const { inheritance, descriptors } = asked();
-      const handed = descriptors.map((fd, id) => ({ id, fd }));
-      this.#channel.send([...handed, { id: STANDARD_ERROR_HANDLE, fd: process.stderr.fd }]);
-      this.tell({ type: 'inheritance', inheritance });
-    } catch (error) {
-      this.giveUp(
-        `the sockets cannot be handed over: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-
-  async #onExit(how: string): Promise<void> {
-    const written = await this.#words.lines();
-    const lines = this.#lines.length > 0 ? this.#lines : written;
-    const said = this.#lines.at(0);
-    const telling = tellingLine(written);
-    const ended = telling === undefined ? `it ended with ${how}` : `it ended with ${how}: ${telling}`;
-    this.#decide({
-      ready: undefined,
-      reason: `the new program did not take over: ${this.#reason ?? said ?? ended}`,
-      lines,
-    });
-  }
-
-  #decide(outcome: Outcome): void {
-    if (this.#decided) return;
-    this.#decided = true;
-    this.#channel.close();
-    if (outcome.ready !== undefined) this.#process.unref();
-    this.#outcome.resolve(outcome);
   }
 }
