@@ -1,38 +1,24 @@
-import { createPool, updatePool } from '../balancer/pools.ts';
-import { Publisher } from '../balancer/publish.ts';
 import { type ConfigChange, diffConfigs, withoutRestart } from '../config/diff.ts';
-import { onlyDatagrams, poolsOf } from '../config/pool-references.ts';
-import { formatAddress } from '../config/address.ts';
-import { routeNames } from '../config/route-names.ts';
 import type { Config } from '../config/schema/config.ts';
-import { isHttp, type ListenerConfig, transportOf } from '../config/schema/listener.ts';
+import { isHttp } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
-import { HealthMonitor } from '../health/health-monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Log, TransitionListener } from '../model/ports.ts';
 import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
-import { connectDatagrams } from '../net/datagrams.ts';
-import { lostDatagrams } from '../net/lost-datagrams.ts';
-import { resolveHost } from '../net/resolve.ts';
-import { TimerWheel } from '../net/timer-wheel.ts';
-import { tlsHandshake } from '../net/tls-handshake.ts';
 import { systemClock as clock } from '../util/clock.ts';
 import { systemRandom as random } from '../util/random.ts';
-import { certificateViews } from './certificate-views.ts';
 import { CountingMemory } from './counting-memory.ts';
-import { StateNews, statesOf } from './endpoint-states.ts';
 import { FigureBook } from './figures.ts';
-import { HeldListeners, type SocketPlan } from './held-listeners.ts';
-import { type Inheritance, revive, survivors } from './inheritance.ts';
+import { HeldListeners, socketNumbers, type SocketPlan } from './held-listeners.ts';
+import type { Inheritance } from './inheritance.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
+import { ListenerBook } from './listener-book.ts';
 import type { Ports, Snapshot } from './messages.ts';
-import { PoolDials } from './pool-dials.ts';
-import { listenerStats } from './shared-cells.ts';
 import { TicketKeyring } from './ticket-keyring.ts';
+import { WatchedPools } from './watched-pools.ts';
 import { workerCount } from './worker-count.ts';
-import { workerViews } from './worker-views.ts';
+import { obstaclesOf, workerViews } from './worker-views.ts';
 import { type InForce, Workers } from './workers.ts';
 
 /** What a control plane is told and tells. */
@@ -64,23 +50,18 @@ export interface ApplyReport {
  * operator's will), and the sums of what workers count. A configuration is put into force in all workers or in none.
  */
 export class ControlPlane {
-  readonly #publisher: Publisher;
-  readonly #health: HealthMonitor;
-  readonly #news = new StateNews();
-  readonly #book = new FigureBook();
-  readonly #memory: CountingMemory;
-  readonly #sockets: HeldListeners;
-  readonly #workers: Workers;
   readonly #log: Log;
   readonly #holdsSockets: boolean;
+  readonly #memory: CountingMemory;
+  readonly #sockets: HeldListeners;
+  readonly #pools: WatchedPools;
+  readonly #listeners: ListenerBook;
+  readonly #ticketKeys: TicketKeyring;
+  readonly #figures = new FigureBook();
+  readonly #workers: Workers;
   #config: Config | undefined = undefined;
   #revision = 0;
-  #pools = new Map<string, Pool>();
-  readonly #dials = new PoolDials();
-  readonly #ticketKeys: TicketKeyring;
-  /** What was known of endpoints before this process, until the first configuration is in force. */
-  #survivors: Inheritance['endpoints'];
-  #stats = new Map<string, ListenerStats>();
+  /** Of listeners, where workers open sockets themselves. */
   #ports: Ports = {};
   #stopped = false;
 
@@ -90,29 +71,22 @@ export class ControlPlane {
     this.#log = log;
     this.#holdsSockets = holdsSockets;
     this.#revision = inheritance?.revision ?? 0;
-    this.#survivors = inheritance?.endpoints ?? [];
-    this.#publisher = new Publisher({ clock, random }, log, (pool) => this.#tellStates(pool));
-    const wheel = new TimerWheel();
-    const publisher = this.#publisher;
-    this.#health = new HealthMonitor({
+    this.#memory = new CountingMemory(options.workers, clock, random);
+    this.#sockets = new HeldListeners(holdsSockets, inherited);
+    this.#pools = new WatchedPools({
       clock,
       random,
-      wheel,
-      dialOf: (pool) => this.#dials.of(pool.name),
-      connectsTo: ({ name }) => !onlyDatagrams(this.#config?.listeners ?? [], name),
-      resolve: resolveHost,
-      connectDatagrams,
-      tlsHandshake,
-      publisher,
-      transitions,
       log,
+      transitions,
+      cells: this.#memory.cells,
+      survivors: inheritance?.endpoints ?? [],
+      onNews: (news) => this.#workers.broadcast({ type: 'states', ...news }),
     });
+    this.#listeners = new ListenerBook(this.#memory.cells);
     this.#ticketKeys = new TicketKeyring(clock, (listener, keys) =>
       this.#workers.broadcast({ type: 'ticket-keys', listener, keys }),
     );
     this.#ticketKeys.inherit(inheritance?.ticketKeys ?? {});
-    this.#memory = new CountingMemory(options.workers, clock, random);
-    this.#sockets = new HeldListeners(holdsSockets, inherited);
     this.#workers = new Workers(options.workers, inherited.slots, {
       clock,
       log,
@@ -121,16 +95,12 @@ export class ControlPlane {
       watchdog: () => (this.#config ?? first).workerWatchdog,
       inForce: () => this.#inForce(),
       held: () => this.#sockets.held,
-      onFigures: (slot, figures) => this.#book.set(slot, figures),
+      onFigures: (slot, figures) => this.#figures.set(slot, figures),
       onDied: (slot) => {
         this.#memory.onDied(slot);
-        this.#book.forget(slot);
+        this.#figures.forget(slot);
       },
-      onSuspect: (poolName, name, suspicion) => {
-        const pool = this.#pools.get(poolName);
-        const endpoint = pool?.view.all.find((candidate) => candidate.name === name);
-        if (pool !== undefined && endpoint !== undefined) this.#health.suspect(pool, endpoint, suspicion);
-      },
+      onSuspect: (pool, endpoint, suspicion) => this.#pools.suspect(pool, endpoint, suspicion),
     });
   }
 
@@ -145,7 +115,7 @@ export class ControlPlane {
     if (before !== undefined && changes.every(({ restart }) => restart))
       return { revision: this.#revision, changes };
     const config = before === undefined ? next : withoutRestart(before, next);
-    const adoptDials = this.#dials.plan(config, (pool) => this.#pools.get(pool)?.config.tls);
+    const adoptPools = this.#pools.plan(config);
     const workers = before === undefined ? this.#workers.extent : this.#wantedOf(config);
     this.#memory.span(Math.max(workers, this.#workers.extent));
     this.#memory.assign(config);
@@ -155,12 +125,10 @@ export class ControlPlane {
     }
     if (before === undefined) {
       plan.commit();
-      adoptDials();
-      this.#adopt(config);
-      this.#survivors = [];
+      this.#adopt(config, adoptPools);
       this.#ports = await this.#workers.begin();
     } else {
-      await this.#change(config, plan, adoptDials);
+      await this.#change(config, plan, adoptPools);
       this.#resize(workers);
     }
     return { revision: this.#revision, changes };
@@ -184,7 +152,7 @@ export class ControlPlane {
   }
 
   /** In every worker, or in none. */
-  async #change(config: Config, plan: SocketPlan, adoptDials: () => void): Promise<void> {
+  async #change(config: Config, plan: SocketPlan, adoptPools: () => void): Promise<void> {
     const snapshot = this.#snapshotOf(this.#revision + 1, config, plan.held);
     try {
       this.#refuseStopped();
@@ -197,8 +165,7 @@ export class ControlPlane {
     }
     plan.commit();
     this.#workers.commit(snapshot, plan.held);
-    adoptDials();
-    this.#adopt(config);
+    this.#adopt(config, adoptPools);
   }
 
   #refuseStopped(): void {
@@ -206,70 +173,29 @@ export class ControlPlane {
   }
 
   /** Brings what is kept here to what workers have now. */
-  #adopt(config: Config): void {
+  #adopt(config: Config, adoptPools: () => void): void {
     this.#revision++;
     this.#config = config;
     this.#memory.retain(config);
-    const before = this.#pools;
-    this.#pools = new Map();
-    for (const poolConfig of config.pools) {
-      const known = before.get(poolConfig.name);
-      const pool = known ?? createPool(poolConfig, this.#publisher, this.#memory.cells);
-      this.#pools.set(pool.name, pool);
-      if (known === undefined) {
-        this.#revive(pool);
-        this.#health.watch(pool);
-      } else this.#configurePool(pool, poolConfig);
-    }
-    for (const pool of before.values()) {
-      if (this.#pools.get(pool.name) === pool) continue;
-      this.#health.forget(pool);
-      this.#dials.forget(pool.name);
-      this.#publisher.forget(pool);
-    }
-    const stats = new Map<string, ListenerStats>();
-    for (const listener of config.listeners) {
-      const { name } = listener;
-      const own = this.#stats.get(name) ?? listenerStats(this.#memory.cells, name);
-      own.nameRoutes(routeNames(listener));
-      stats.set(name, own);
-    }
-    this.#stats = stats;
-  }
-
-  #revive(pool: Pool): void {
-    if (this.#survivors.length === 0) return;
-    revive(pool, this.#survivors, clock.nowMs());
-    this.#publisher.publish(pool);
-  }
-
-  #configurePool(pool: Pool, config: PoolConfig): void {
-    if (Bun.deepEquals(pool.config, config)) return;
-    updatePool(pool, config, this.#publisher, this.#memory.cells);
-    this.#health.watch(pool);
+    adoptPools();
+    this.#listeners.adopt(config.listeners);
   }
 
   /** Puts another configuration of one pool into force; nothing for a pool that there is not. */
   updatePool(config: PoolConfig): void {
     const before = this.#config;
-    const pool = this.#pools.get(config.name);
-    if (before === undefined || pool === undefined || Bun.deepEquals(pool.config, config)) return;
-    const after = { ...before, pools: before.pools.map((one) => (one.name === config.name ? config : one)) };
+    const known = before?.pools.find(({ name }) => name === config.name);
+    if (before === undefined || known === undefined || Bun.deepEquals(known, config)) return;
+    const after = { ...before, pools: before.pools.map((one) => (one === known ? config : one)) };
     const slots = this.#memory.assign(after);
     this.#config = after;
     this.#workers.broadcast({ type: 'pool', config, slots });
-    this.#configurePool(pool, config);
+    this.#pools.update(config);
     this.#memory.retain(after);
   }
 
-  #tellStates(pool: Pool): void {
-    const states = this.#news.of(pool, clock.nowMs());
-    if (states.length > 0) this.#workers.broadcast({ type: 'states', pool: pool.name, states });
-  }
-
   #snapshotOf(revision: number, config: Config, held: SocketPlan['held']): Snapshot {
-    const sockets: Record<string, { readonly id: number; readonly port: number }> = {};
-    for (const [listener, { id, sockets: own }] of held) sockets[listener] = { id, port: own?.port ?? 0 };
+    const sockets = socketNumbers(held);
     const { workers, calls } = this.#memory;
     const slots = this.#memory.assign(config);
     return { revision, config, sockets, slots, ticketKeys: this.#ticketKeys.all(), workers, calls };
@@ -277,12 +203,11 @@ export class ControlPlane {
 
   #inForce(): InForce {
     const { held } = this.#sockets;
-    const nowMs = clock.nowMs();
     return {
       snapshot: this.#snapshotOf(this.#revision, this.#config!, held),
       held,
       memory: this.#memory.path,
-      states: this.pools().map((pool) => ({ pool: pool.name, states: statesOf(pool, nowMs) })),
+      states: this.#pools.states(),
     };
   }
 
@@ -291,18 +216,13 @@ export class ControlPlane {
     readonly state: Pick<Inheritance, 'sockets' | 'revision' | 'endpoints' | 'ticketKeys'>;
     readonly descriptors: readonly number[];
   } {
-    const sockets: { readonly listener: string }[] = [];
-    const descriptors: number[] = [];
-    for (const [listener, { sockets: own }] of this.#sockets.held) {
-      for (const fd of own?.descriptors ?? []) {
-        sockets.push({ listener });
-        descriptors.push(fd);
-      }
-    }
-    const endpoints = survivors(this.pools(), clock.nowMs());
+    const { sockets, descriptors } = this.#sockets.handOver();
+    const endpoints = this.#pools.handOver();
     const ticketKeys = this.#ticketKeys.handOver();
     return { state: { sockets, revision: this.#revision, endpoints, ticketKeys }, descriptors };
   }
+
+  // ---- how it stands ----
 
   /** Number of the snapshot in force; 0 before the first. */
   get revision(): number {
@@ -315,50 +235,34 @@ export class ControlPlane {
   }
 
   pools(): readonly Pool[] {
-    return [...this.#pools.values()];
+    return this.#pools.all();
   }
 
   listeners(): readonly ListenerView[] {
-    return (this.#config?.listeners ?? []).map((config) => ({
-      name: config.name,
-      address: formatAddress({ host: config.address.host, port: this.#portOf(config) }),
-      protocol: config.protocol,
-      alpn: isHttp(config) ? config.tls?.alpn : undefined,
-      pools: poolsOf(config),
-      stats: this.#stats.get(config.name)!,
-      certificates: certificateViews(config),
-    }));
-  }
-
-  #portOf({ name, address }: ListenerConfig): number {
-    return this.#sockets.held.get(name)?.sockets?.port ?? this.#ports[name] ?? address.port;
+    return this.#listeners.views((name) => this.#sockets.portOf(name) ?? this.#ports[name]);
   }
 
   /** Datagrams that found the sockets of a udp listener full. */
   lostDatagrams(): ReadonlyMap<string, number> {
-    const udp = [...this.#sockets.held].filter(([, { config }]) => transportOf(config) === 'udp');
-    return lostDatagrams(new Map(udp.map(([name, { sockets }]) => [name, sockets?.descriptors ?? []])));
+    return this.#sockets.lostDatagrams();
   }
 
   idleConnections(endpoint: Endpoint): number {
-    return this.#book.idleConnections(endpoint);
+    return this.#figures.idleConnections(endpoint);
   }
 
   /** Requests that workers have taken down in the access log. */
   get accessLog(): { readonly lines: number; readonly droppedLines: number } {
-    return this.#book.accessLog;
+    return this.#figures.accessLog;
   }
 
   workers(): readonly WorkerView[] {
-    return workerViews(this.#workers, this.#book);
+    return workerViews(this.#workers, this.#figures);
   }
 
   /** Why nobody accepts connections, for people; empty when somebody does. */
   get obstacles(): readonly string[] {
-    const { slots } = this.#workers;
-    if (slots.some(({ state }) => state === 'ready')) return [];
-    const troubles = slots.flatMap(({ trouble }) => trouble ?? []);
-    return troubles.length === 0 ? ['no worker accepts connections yet'] : troubles;
+    return obstaclesOf(this.#workers);
   }
 
   /** Requests, tunnels and sessions under way, as far as workers have told. */
@@ -376,6 +280,8 @@ export class ControlPlane {
   gather(): void {
     this.#memory.gather();
   }
+
+  // ---- what is asked of workers ----
 
   /** Asks both ends of the tunnels and sessions with an endpoint to close. */
   closeSessions({ pool, name }: Endpoint): void {
@@ -398,8 +304,7 @@ export class ControlPlane {
     this.#sockets.close();
     this.#ticketKeys.stop();
     const cut = await this.#workers.stop(deadlineMs, handedOver);
-    this.#health.stop();
-    this.#publisher.stop();
+    this.#pools.stop();
     return cut;
   }
 
@@ -409,7 +314,6 @@ export class ControlPlane {
     this.#ticketKeys.stop();
     this.#workers.kill();
     this.#sockets.close();
-    this.#health.stop();
-    this.#publisher.stop();
+    this.#pools.stop();
   }
 }

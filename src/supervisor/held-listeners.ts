@@ -1,8 +1,11 @@
 import { formatAddress } from '../config/address.ts';
 import { type ListenerConfig, transportOf } from '../config/schema/listener.ts';
 import { type Growth, HeldSockets } from '../net/held-sockets.ts';
+import { lostDatagrams } from '../net/lost-datagrams.ts';
 import { cannotListen } from './cannot-listen.ts';
+import type { Inheritance } from './inheritance.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
+import type { Snapshot } from './messages.ts';
 
 /** The sockets of one listener. */
 interface Held {
@@ -19,6 +22,13 @@ export interface SocketPlan {
   /** Sockets that no listener has any more are closed. Workers must be told after this: what they close last is closed. */
   commit(): void;
   abandon(): void;
+}
+
+/** The numbers and ports of sockets, by listener, as workers are told. */
+export function socketNumbers(held: SocketPlan['held']): Snapshot['sockets'] {
+  return Object.fromEntries(
+    [...held].map(([listener, { id, sockets }]) => [listener, { id, port: sockets?.port ?? 0 }]),
+  );
 }
 
 /** Whether the socket of the one does for the other. */
@@ -119,6 +129,28 @@ export class HeldListeners {
       const still = `listener ${holder.config.name} still has ${formatAddress(holder.config.address)}`;
       throw new Error(`${error.message}; ${still}: go by way of another port`, { cause });
     }
+  }
+
+  /** The real port of a listener; undefined when its sockets are not held here. */
+  portOf(listener: string): number | undefined {
+    return this.#held.get(listener)?.sockets?.port;
+  }
+
+  /** Datagrams that found the sockets of a udp listener full. */
+  lostDatagrams(): ReadonlyMap<string, number> {
+    const udp = [...this.#held].filter(([, { config }]) => transportOf(config) === 'udp');
+    return lostDatagrams(new Map(udp.map(([name, { sockets }]) => [name, sockets?.descriptors ?? []])));
+  }
+
+  /** All descriptors, and in the same order who they belong to, for another process. */
+  handOver(): { readonly sockets: Inheritance['sockets']; readonly descriptors: readonly number[] } {
+    const owned = [...this.#held].flatMap(([listener, { sockets }]) =>
+      (sockets?.descriptors ?? []).map((descriptor) => ({ listener, descriptor })),
+    );
+    return {
+      sockets: owned.map(({ listener }) => ({ listener })),
+      descriptors: owned.map(({ descriptor }) => descriptor),
+    };
   }
 
   /** Lets go of all. */

@@ -20,3 +20,10 @@ export function workerViews(workers: Workers, book: FigureBook): readonly Worker
     eventLoopLagMs: slot.figures.eventLoopLagMs,
   }));
 }
+
+/** Why nobody accepts connections, for people; empty when somebody does. */
+export function obstaclesOf({ slots }: Workers): readonly string[] {
+  if (slots.some(({ state }) => state === 'ready')) return [];
+  const troubles = slots.flatMap(({ trouble }) => trouble ?? []);
+  return troubles.length === 0 ? ['no worker accepts connections yet'] : troubles;
+}

@@ -1,0 +1,49 @@
+import { formatAddress } from '../config/address.ts';
+import { poolsOf } from '../config/pool-references.ts';
+import { routeNames } from '../config/route-names.ts';
+import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
+import type { ListenerView } from '../model/runtime-view.ts';
+import { certificateViews } from './certificate-views.ts';
+import { listenerStats, type SharedCells } from './shared-cells.ts';
+
+/** The listeners in force and what workers count of them, as people are shown them. */
+export class ListenerBook {
+  readonly #cells: SharedCells;
+  #listeners: readonly ListenerConfig[] = [];
+  #stats: ReadonlyMap<string, ListenerStats> = new Map();
+
+  /** @param cells Where workers count. */
+  constructor(cells: SharedCells) {
+    this.#cells = cells;
+  }
+
+  /** These are in force from now on. Counters of those that stay go on. */
+  adopt(listeners: readonly ListenerConfig[]): void {
+    const stats = new Map<string, ListenerStats>();
+    for (const listener of listeners) {
+      const { name } = listener;
+      const own = this.#stats.get(name) ?? listenerStats(this.#cells, name);
+      own.nameRoutes(routeNames(listener));
+      stats.set(name, own);
+    }
+    this.#stats = stats;
+    this.#listeners = listeners;
+  }
+
+  /** @param portOf The real port of a listener; undefined when it is that of its address. */
+  views(portOf: (listener: string) => number | undefined): readonly ListenerView[] {
+    return this.#listeners.map((config) => {
+      const { name, address } = config;
+      return {
+        name,
+        address: formatAddress({ host: address.host, port: portOf(name) ?? address.port }),
+        protocol: config.protocol,
+        alpn: isHttp(config) ? config.tls?.alpn : undefined,
+        pools: poolsOf(config),
+        stats: this.#stats.get(name)!,
+        certificates: certificateViews(config),
+      };
+    });
+  }
+}
