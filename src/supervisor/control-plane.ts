@@ -156,15 +156,15 @@ export class ControlPlane {
     const snapshot = this.#snapshotOf(this.#revision + 1, config, plan.held);
     try {
       this.#refuseStopped();
-      this.#ports = await this.#workers.prepare(snapshot, plan.held);
+      this.#ports = await this.#workers.rollout.prepare(snapshot, plan.held);
       this.#refuseStopped();
     } catch (error) {
-      this.#workers.abandon();
+      this.#workers.rollout.abandon();
       plan.abandon();
       throw error;
     }
     plan.commit();
-    this.#workers.commit(snapshot, plan.held);
+    this.#workers.rollout.commit(snapshot, plan.held);
     this.#adopt(config, adoptPools);
   }
 

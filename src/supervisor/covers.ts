@@ -1,6 +1,7 @@
 import type { Log } from '../model/ports.ts';
 import type { SocketPlan } from './held-listeners.ts';
 import type { CoveredSocket } from './messages.ts';
+import type { WorkerLink } from './worker-link.ts';
 import type { Handed } from './worker-process.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 
@@ -13,7 +14,7 @@ const SLOW_START_MS = 1000;
 interface Cover {
   readonly by: WorkerSlot;
   /** Of the process that covers: another process in its slot knows nothing of it. */
-  readonly link: WorkerSlot['link'];
+  readonly link: WorkerLink;
   /** Sockets that it was given. */
   readonly given: Set<number>;
 }

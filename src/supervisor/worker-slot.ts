@@ -2,25 +2,12 @@ import type { Log } from '../model/ports.ts';
 import type { WorkerState } from '../model/runtime-view.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { ProcessFigures } from './figures.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { SocketPlan } from './held-listeners.ts';
+import type { FromWorker, Snapshot, ToWorker } from './messages.ts';
 import { RespawnPace } from './respawn.ts';
 import type { WorkerCode } from './worker-code.ts';
+import { WorkerLink } from './worker-link.ts';
 import { type Handed, WorkerProcess } from './worker-process.ts';
-
-/** What was said between the supervisor and one process. */
-class Link {
-  /** Sockets that it was given. */
-  readonly given = new Set<number>();
-  /** The snapshot that it has prepared last; 0 for none. */
-  prepared = 0;
-  /** Reports that it was asked for, and that came. */
-  asked = 0;
-  received = 0;
-  /** Looks in a row at which a report was missing. */
-  missed = 0;
-  /** It was said in the log that it does not answer. */
-  warned = false;
-}
 
 /** What becomes of the worker of a slot. */
 export interface SlotEvents {
@@ -53,7 +40,7 @@ export class WorkerSlot {
   readonly index: number;
   /** Of the process that is there now, or of the last one. */
   figures: ProcessFigures = NO_FIGURES;
-  link = new Link();
+  link = new WorkerLink();
   restarts = 0;
   /** Why the last process ended, for people. */
   lastReason = '';
@@ -143,7 +130,7 @@ export class WorkerSlot {
     const { clock, log, handsSockets, code } = this.#deps;
     this.state = 'starting';
     this.#ending = false;
-    this.link = new Link();
+    this.link = new WorkerLink();
     this.#failure = '';
     this.#startedMs = clock.nowMs();
     try {
@@ -161,6 +148,19 @@ export class WorkerSlot {
 
   send(message: ToWorker, handed?: readonly Handed[]): void {
     this.#process?.send(message, handed);
+  }
+
+  /** Sends a message with a snapshot, and the sockets in it that its process does not have. */
+  offer(message: ToWorker & { readonly snapshot: Snapshot }, held: SocketPlan['held']): void {
+    const { given } = this.link;
+    const handed: Handed[] = [];
+    for (const { id, sockets } of held.values()) {
+      const fd = sockets?.descriptors[this.index];
+      if (fd === undefined || given.has(id)) continue;
+      given.add(id);
+      handed.push({ id, fd });
+    }
+    this.send(message, handed);
   }
 
   /** Its end is wanted: nobody takes its place. */

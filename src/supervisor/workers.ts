@@ -6,8 +6,8 @@ import { Covers } from './covers.ts';
 import type { SocketPlan } from './held-listeners.ts';
 import type { FromWorker, PoolStates, Ports, Snapshot, ToWorker } from './messages.ts';
 import { PARTING_MS, wait } from './shutdown.ts';
+import { portsIn, SnapshotRollout } from './snapshot-rollout.ts';
 import { WorkerCode } from './worker-code.ts';
-import { type Handed } from './worker-process.ts';
 import { WorkerAnswers } from './worker-answers.ts';
 import { WorkerSlot } from './worker-slot.ts';
 import { askFigures, BEAT_MS, lookAfter, type WatchdogTimes } from './worker-watchdog.ts';
@@ -16,8 +16,6 @@ type HeldByListener = SocketPlan['held'];
 
 /** How long somebody who wants fresh figures waits for a slow worker, milliseconds. */
 const FIGURES_MS = 250;
-/** How long a worker may take to prepare a configuration, milliseconds. */
-const PREPARE_MS = 10_000;
 /** The start has passed so long after all are ready, milliseconds: what costs time can be done then. */
 const SETTLED_MS = 500;
 /** Beyond its deadline, for last lines of logs, milliseconds. */
@@ -51,6 +49,8 @@ export interface WorkersDeps {
 
 /** All workers: started and started again, told what changes, asked what they count. */
 export class Workers {
+  /** How another snapshot comes into force, once there is one. */
+  readonly rollout: SnapshotRollout;
   readonly #slots: WorkerSlot[] = [];
   #count: number;
   readonly #addSlot: () => void;
@@ -83,6 +83,7 @@ export class Workers {
     };
     while (this.#slots.length < Math.max(count, slots)) this.#addSlot();
     this.#covers = new Covers(this.#slots, { log, held: () => deps.held() });
+    this.rollout = new SnapshotRollout(this.#slots, this.#answers, this.#covers, clock);
     for (const slot of this.#slots.slice(0, count)) slot.open();
     this.#code = code;
   }
@@ -147,48 +148,9 @@ export class Workers {
     return portsIn(answers);
   }
 
-  /**
-   * Has all make ready for a snapshot, which changes nothing yet. A worker that dies meanwhile is no obstacle: the next one begins with what
-   * is in force then.
-   * @throws Error of the first that cannot; `abandon` is to be called then.
-   */
-  async prepare(snapshot: Snapshot, held: HeldByListener): Promise<Ports> {
-    const { revision } = snapshot;
-    const isAnswer = (message: FromWorker): boolean =>
-      (message.type === 'prepared' || message.type === 'refused') && message.revision === revision;
-    const asked = this.slots.filter(({ serves }) => serves);
-    const answers = asked.map((slot) => {
-      const answer = this.#answers.of(slot, isAnswer);
-      this.#offer(slot, { type: 'prepare', snapshot }, held);
-      return answer;
-    });
-    const late = wait(this.#deps.clock, PREPARE_MS).then(() => 'late' as const);
-    const settled = await Promise.race([Promise.all(answers), late]);
-    if (settled === 'late') {
-      const slow = asked.filter(({ serves, link }) => serves && link.prepared !== revision);
-      throw new Error(`worker ${slow.map(({ number }) => number).join(', ')} does not answer`);
-    }
-    for (const answer of settled) if (answer?.type === 'refused') throw new Error(answer.message);
-    return portsIn(settled);
-  }
-
-  /** Puts into force what was prepared. A worker that was not there then gets it now. */
-  commit(snapshot: Snapshot, held: HeldByListener): void {
-    for (const slot of this.slots) {
-      if (!slot.serves) continue;
-      if (slot.link.prepared !== snapshot.revision) this.#offer(slot, { type: 'prepare', snapshot }, held);
-      slot.send({ type: 'commit' });
-    }
-    this.#covers.refresh();
-  }
-
   /** The worker that accepts for the one of `slot`, which is away, as people count; undefined when none does. */
   coverOf(slot: WorkerSlot): number | undefined {
     return this.#covers.of(slot);
-  }
-
-  abandon(): void {
-    this.broadcast({ type: 'abandon' });
   }
 
   broadcast(message: ToWorker): void {
@@ -267,20 +229,7 @@ export class Workers {
   #start(slot: WorkerSlot): void {
     const { held, ...inForce } = this.#deps.inForce();
     const { handsSockets, instance } = this.#deps;
-    this.#offer(slot, { type: 'start', slot: slot.index, ...inForce, handsSockets, instance }, held);
-  }
-
-  /** Sends a message with a snapshot, and the sockets in it that the worker does not have. */
-  #offer(slot: WorkerSlot, message: ToWorker & { readonly snapshot: Snapshot }, held: HeldByListener): void {
-    const { given } = slot.link;
-    const handed: Handed[] = [];
-    for (const { id, sockets } of held.values()) {
-      const fd = sockets?.descriptors[slot.index];
-      if (fd === undefined || given.has(id)) continue;
-      given.add(id);
-      handed.push({ id, fd });
-    }
-    slot.send(message, handed);
+    slot.offer({ type: 'start', slot: slot.index, ...inForce, handsSockets, instance }, held);
   }
 
   #onMessage(slot: WorkerSlot, message: FromWorker): void {
@@ -322,11 +271,4 @@ export class Workers {
   #cover(): void {
     if (!this.#stopping) this.#covers.look();
   }
-}
-
-/** All workers have the same ports, but where each opens its own there is only one. */
-function portsIn(answers: readonly (FromWorker | undefined)[]): Ports {
-  for (const answer of answers)
-    if (answer?.type === 'ready' || answer?.type === 'prepared') return answer.ports;
-  return {};
 }
