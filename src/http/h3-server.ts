@@ -1,38 +1,17 @@
 import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Framing, RequestHead, type ResponseHead } from '../model/message.ts';
-import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
+import type { Http3Exchange, Http3Handler } from '../net/http3-exchange.ts';
 import type { Origin } from '../net/origin.ts';
 import type { RelaySide } from '../net/relay.ts';
 import { Deadline } from '../net/timer-wheel.ts';
 import { BodyPace } from './body-pace.ts';
 import { hasBody } from './h1-request.ts';
+import { requestHeadBytes, responseFields } from './h3-heads.ts';
 import type { ServerSettings } from './server-settings.ts';
 import { failureReply, replyHead } from './local-reply.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
 import { ignoring } from './ignoring-consumer.ts';
-
-/** Lines about the connection: meaningless here (RFC 9114 section 4.2). */
-const CONNECTION_FIELDS = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/**
- * The head as HTTP/1.1 would have it, so that it is checked by the rules that hold for all: no second parser to be fooled.
- * @returns undefined when it cannot be written so.
- */
-function headBytes({ method, url, fields, hasBody: body }: Http3Exchange): Buffer {
-  const { host, pathname, search } = new URL(url);
-  const lines = [`${method} ${pathname}${search} HTTP/1.1`, `host: ${fields.get('host') ?? host}`];
-  for (const [name, value] of fields)
-    if (name !== 'host' && !CONNECTION_FIELDS.has(name)) lines.push(`${name}: ${value}`);
-  if (body && !fields.has('content-length')) lines.push('transfer-encoding: chunked');
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-}
 
 /** The front of HTTP/3: one request of a client, on top of what the runtime makes of QUIC. */
 export class H3ServerStream implements ClientStream, Http3Handler {
@@ -77,7 +56,7 @@ export class H3ServerStream implements ClientStream, Http3Handler {
   /** Begins to serve it. */
   begin(): void {
     const { parser, handler, bodyBytes } = this.#settings;
-    const head = headBytes(this.#exchange);
+    const head = requestHeadBytes(this.#exchange);
     if (parser.parse(head, 0, head.length, this.request) < 0) {
       this.#refuse(parser.failure);
       return;
@@ -114,21 +93,8 @@ export class H3ServerStream implements ClientStream, Http3Handler {
 
   sendHead(head: ResponseHead): void {
     this.#answered = true;
-    const fields = new Headers();
-    for (const line of head.fields.written()) {
-      const colon = line.indexOf(':');
-      const name = line.slice(0, colon).toLowerCase();
-      if (CONNECTION_FIELDS.has(name)) continue;
-      try {
-        fields.append(name, line.slice(colon + 2));
-      } catch {
-        // What the runtime does not take as a value cannot be sent by it.
-      }
-      this.bytesSent += line.length + 2;
-    }
-    const known =
-      head.framing === Framing.Length || (head.framing === Framing.None && head.contentLength >= 0);
-    if (known && !head.lengthInFields) fields.set('content-length', String(head.contentLength));
+    const { fields, sizeBytes } = responseFields(head);
+    this.bytesSent += sizeBytes;
     const bodyless = head.framing === Framing.None || this.request.method === 'HEAD';
     const length = bodyless ? 0 : head.framing === Framing.Length ? head.contentLength : undefined;
     this.#exchange.respond(head.status, fields, length);

@@ -12,7 +12,7 @@ import { FAILURES, type FailureCode } from '../model/failures.ts';
 import { type FieldLine, fieldLine } from '../model/fields.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
-import type { Http3Exchange, Http3Handler } from '../net/http3-server.ts';
+import type { Http3Exchange, Http3Handler } from '../net/http3-exchange.ts';
 import type { Acceptor } from '../net/listen.ts';
 import {
   type IntroducedAcceptor,
