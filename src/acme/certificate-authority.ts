@@ -4,7 +4,8 @@ import { Agent } from 'node:https';
 import type { Client, crypto as AcmeCrypto } from 'acme-client';
 
 import type { AcmeConfig } from '../config/schema/acme.ts';
-import type { AcmeStorage, StoredCertificate } from './storage.ts';
+import type { AcmeStorage } from './storage.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -85,7 +86,7 @@ export class CertificateAuthority {
         if (challenge.type !== kind)
           throw new Error(`the server offers ${challenge.type} for ${name}, not ${kind}`);
         if (kind === 'http-01') {
-          this.#storage.saveHttpChallenge(challenge.token, keyAuthorization);
+          this.#storage.challenges.saveHttp(challenge.token, keyAuthorization);
           return;
         }
         const [alpnKey, alpnCertificate] = await crypto.createAlpnCertificate(
@@ -93,14 +94,14 @@ export class CertificateAuthority {
           keyAuthorization,
           await crypto.createPrivateEcdsaKey('P-256'),
         );
-        this.#storage.saveTlsChallenge(name, {
+        this.#storage.challenges.saveTls(name, {
           certificate: alpnCertificate.toString(),
           key: alpnKey.toString(),
         });
       },
       challengeRemoveFn: async (authorization, challenge) => {
-        if (kind === 'http-01') this.#storage.removeHttpChallenge(challenge.token);
-        else this.#storage.removeTlsChallenge(authorization.identifier.value);
+        if (kind === 'http-01') this.#storage.challenges.removeHttp(challenge.token);
+        else this.#storage.challenges.removeTls(authorization.identifier.value);
       },
     });
     this.#storage.saveAccountUrl(this.#config.directory, client.getAccountUrl());

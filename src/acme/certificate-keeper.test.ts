@@ -9,7 +9,8 @@ import { FakeClock } from '../util/fake-clock.ts';
 import { testWith } from '../../test/support/programs.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { covers, pauseMs, renewAtMs } from './renewal.ts';
-import { AcmeStorage, type StoredCertificate } from './storage.ts';
+import { AcmeStorage } from './storage.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -130,13 +131,13 @@ withOpenssl('failures are told and tried again after growing pauses; the old cer
 });
 
 withOpenssl('who shares the directory waits for the other and takes what it got', async () => {
-  expect(storage.lock('a.example', Date.now())).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(true);
   const kept = keeper();
   kept.want([['a.example']]);
   await pass(0);
   expect(asked).toEqual([]);
   storage.saveCertificate('a.example', make(['a.example']));
-  storage.unlock('a.example');
+  storage.locks.release('a.example');
   await pass(61_000);
   expect(asked).toEqual([]);
   expect(kept.status()[0]!.nextAttemptMs).toBeGreaterThan(clock.wallMs() + 50 * DAY_MS);
@@ -168,14 +169,14 @@ test('pauses grow up to six hours, and never five fit into one hour', () => {
 test('a token or name cannot lead out of the directory', () => {
   writeFileSync(join(storage.directory, 'secret'), 'x');
   for (const token of ['../../secret', '..', '', 'a/b', 'a\0', 'a'.repeat(300)]) {
-    expect(storage.keyAuthorization(token)).toBeUndefined();
-    expect(() => storage.saveHttpChallenge(token, 'x')).toThrow(RangeError);
+    expect(storage.challenges.keyAuthorization(token)).toBeUndefined();
+    expect(() => storage.challenges.saveHttp(token, 'x')).toThrow(RangeError);
   }
-  expect(storage.challengeCertificate('../account')).toBeUndefined();
-  storage.saveHttpChallenge('tok-en_1', 'tok-en_1.thumb');
-  expect(storage.keyAuthorization('tok-en_1')).toBe('tok-en_1.thumb');
-  storage.removeHttpChallenge('tok-en_1');
-  expect(storage.keyAuthorization('tok-en_1')).toBeUndefined();
+  expect(storage.challenges.challengeCertificate('../account')).toBeUndefined();
+  storage.challenges.saveHttp('tok-en_1', 'tok-en_1.thumb');
+  expect(storage.challenges.keyAuthorization('tok-en_1')).toBe('tok-en_1.thumb');
+  storage.challenges.removeHttp('tok-en_1');
+  expect(storage.challenges.keyAuthorization('tok-en_1')).toBeUndefined();
 });
 
 test('only its owner can read what is stored', () => {
@@ -185,8 +186,8 @@ test('only its owner can read what is stored', () => {
 });
 
 test('leftovers are removed when they are old, and not before', () => {
-  storage.saveHttpChallenge('old', 'x');
-  storage.saveHttpChallenge('young', 'x');
+  storage.challenges.saveHttp('old', 'x');
+  storage.challenges.saveHttp('young', 'x');
   const file = join(storage.directory, 'challenges', 'http-01', 'old');
   const longAgo = new Date(Date.now() - HOUR_MS);
   utimesSync(file, longAgo, longAgo);
@@ -196,16 +197,16 @@ test('leftovers are removed when they are old, and not before', () => {
 });
 
 test('a lock that was left behind is taken over after a while', () => {
-  expect(storage.lock('a.example', Date.now())).toBe(true);
-  expect(storage.lock('a.example', Date.now())).toBe(false);
-  expect(storage.lock('a.example', Date.now() + HOUR_MS)).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(false);
+  expect(storage.locks.take('a.example', Date.now() + HOUR_MS)).toBe(true);
 });
 
 test('the lock of a process of this machine that is gone is taken over at once', () => {
   const file = join(storage.directory, 'certificates', 'a.example.lock');
   const gone = spawnSync('true').pid;
   writeFileSync(file, `${hostname()} ${gone} 0123456789ab\n`);
-  expect(storage.lock('a.example', Date.now())).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(true);
   // That of another machine, of one that lives, or in whatever other words, is not.
   for (const other of [
     `elsewhere ${gone} 0123456789ab\n`,
@@ -214,12 +215,12 @@ test('the lock of a process of this machine that is gone is taken over at once',
     '17\n',
   ]) {
     writeFileSync(file, other);
-    expect(storage.lock('a.example', Date.now())).toBe(false);
+    expect(storage.locks.take('a.example', Date.now())).toBe(false);
   }
   // After a restart of a container the same number is somebody else.
   writeFileSync(file, `${hostname()} ${process.pid} 0123456789ab\n`);
-  expect(storage.lock('a.example', Date.now())).toBe(true);
-  expect(storage.lock('a.example', Date.now())).toBe(false);
+  expect(storage.locks.take('a.example', Date.now())).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(false);
 });
 
 test('a lock that could not be written, as on a full disk, is not left behind', () => {
@@ -227,7 +228,7 @@ test('a lock that could not be written, as on a full disk, is not left behind', 
   const script = `
     import { AcmeStorage } from ${JSON.stringify(join(import.meta.dir, 'storage.ts'))};
     process.on('SIGXFSZ', () => {});
-    try { new AcmeStorage(process.argv[2]).lock('a.example', Date.now()); } catch (error) { process.exit(error.code === 'EFBIG' ? 7 : 8); }
+    try { new AcmeStorage(process.argv[2]).locks.take('a.example', Date.now()); } catch (error) { process.exit(error.code === 'EFBIG' ? 7 : 8); }
   `;
   const file = join(storage.directory, 'script.ts');
   writeFileSync(file, script);
@@ -240,11 +241,11 @@ test('a lock that could not be written, as on a full disk, is not left behind', 
     storage.directory,
   ]);
   expect({ status: run.status, said: String(run.stderr) }).toEqual({ status: 7, said: '' });
-  expect(storage.lock('a.example', Date.now())).toBe(true);
+  expect(storage.locks.take('a.example', Date.now())).toBe(true);
 });
 
 withOpenssl('a lock that cannot be given back does not end the work', async () => {
-  storage.unlock = () => {
+  storage.locks.release = () => {
     throw new Error('read-only file system');
   };
   const kept = keeper();

@@ -3,7 +3,8 @@ import type { Log } from '../model/ports.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { covers, pauseMs, renewAtMs, validityOf } from './renewal.ts';
-import type { AcmeStorage, StoredCertificate } from './storage.ts';
+import type { AcmeStorage } from './storage.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 
 /** Who issues certificates. */
 export interface Issuer {
@@ -111,7 +112,7 @@ export class CertificateKeeper {
     const { storage, issuer, clock, random, log, renewed } = this.#deps;
     const name = kept.names[0]!;
     try {
-      if (!storage.lock(name, clock.wallMs())) {
+      if (!storage.locks.take(name, clock.wallMs())) {
         // It will be there soon; if not, it is our turn then.
         kept.nextAttemptMs = clock.wallMs() + pauseMs(1, random);
         log.info('certificate-ordered-elsewhere', {
@@ -148,7 +149,7 @@ export class CertificateKeeper {
   /** A lock that cannot be taken away, as when the disk has become read-only, ends by itself. */
   #unlock(name: string): void {
     try {
-      this.#deps.storage.unlock(name);
+      this.#deps.storage.locks.release(name);
     } catch (error) {
       this.#deps.log.warn('certificate-lock-stays', { name, reason: reasonOf(error) });
     }

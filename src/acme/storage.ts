@@ -1,65 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { storedFiles } from '../config/stored-files.ts';
-import type { ChallengeSource } from '../model/ports.ts';
-
-/** A certificate and its key, as they lie in the storage. */
-export interface StoredCertificate {
-  /** The chain, PEM. */
-  readonly certificate: string;
-  /** PEM. */
-  readonly key: string;
-}
-
-/** Tokens of RFC 8555 section 8.3: base64url, so no path can be made of one. */
-const TOKEN = /^[A-Za-z0-9_-]{1,256}$/;
-/** Names in lower case with at least one letter or digit a label: no path can be made of one. */
-const NAME = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
-
-/** An order takes seconds, minutes at most: what is older than this belongs to nobody any more, milliseconds. */
-const ABANDONED_MS = 15 * 60_000;
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-/** Whether a process of this machine lives. */
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
-  }
-}
-
-function isOlderThan(path: string, thenMs: number): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats !== undefined && stats.mtimeMs < thenMs;
-}
+import { ChallengeStorage } from './challenge-storage.ts';
+import { OrderLocks } from './order-locks.ts';
+import { codeOf, isAbandoned, readIfThere, uniqueSuffix, writeWhole } from './shared-files.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 
 /**
  * What certificates from an ACME server need to keep on disk, under one directory that only its owner can read:
@@ -68,21 +14,23 @@ function isOlderThan(path: string, thenMs: number): boolean {
  * account.key, account.json            who we are to the server
  * certificates/NAME/certificate.pem    what listeners serve; NAME is the first name of the certificate
  * certificates/NAME/key.pem
+ * certificates/NAME.lock               somebody orders it
  * challenges/http-01/TOKEN             answers under way; every process that carries traffic reads them
  * challenges/tls-alpn-01/NAME.pem
  * ```
- *
- * Every file is replaced by renaming a whole new one over it, so a reader never sees half of one, and several processes or
- * machines may share the directory.
  */
-export class AcmeStorage implements ChallengeSource {
+export class AcmeStorage {
   readonly directory: string;
-  /** Tells us from a process that had our number before a restart. */
-  readonly #self = randomBytes(6).toString('hex');
+  readonly challenges: ChallengeStorage;
+  readonly locks: OrderLocks;
+  readonly #certificates: string;
 
   /** @param directory Absolute. Made by `prepare`. */
   constructor(directory: string) {
     this.directory = directory;
+    this.#certificates = join(directory, 'certificates');
+    this.challenges = new ChallengeStorage(directory);
+    this.locks = new OrderLocks(this.#certificates);
   }
 
   /**
@@ -90,24 +38,13 @@ export class AcmeStorage implements ChallengeSource {
    * @throws Error of the file system.
    */
   prepare(): void {
-    for (const parts of [[], ['certificates'], ['challenges', 'http-01'], ['challenges', 'tls-alpn-01']])
-      mkdirSync(join(this.directory, ...parts), { recursive: true, mode: 0o700 });
+    const { httpDirectory, tlsDirectory } = this.challenges;
+    for (const path of [this.directory, this.#certificates, httpDirectory, tlsDirectory])
+      mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(this.directory, 0o700);
-    const probe = join(this.directory, `.probe-${randomBytes(6).toString('hex')}`);
+    const probe = join(this.directory, `.probe-${uniqueSuffix()}`);
     writeFileSync(probe, '');
     rmSync(probe);
-  }
-
-  /** @throws Error of the file system. */
-  #write(file: string, content: string | Uint8Array): void {
-    const fresh = `${file}.${randomBytes(6).toString('hex')}.new`;
-    try {
-      writeFileSync(fresh, content, { mode: 0o600, flush: true });
-      renameSync(fresh, file);
-    } catch (error) {
-      rmSync(fresh, { force: true });
-      throw error;
-    }
   }
 
   accountKey(): string | undefined {
@@ -116,7 +53,7 @@ export class AcmeStorage implements ChallengeSource {
 
   /** The key, then where the account is: one without the other is looked up again by the server. */
   saveAccountKey(key: string): void {
-    this.#write(join(this.directory, 'account.key'), key);
+    writeWhole(join(this.directory, 'account.key'), key);
   }
 
   /** Address of the account at this server; undefined when it is not known there. */
@@ -136,10 +73,12 @@ export class AcmeStorage implements ChallengeSource {
 
   /** One server at a time is remembered; the others know us by our key. */
   saveAccountUrl(directoryUrl: string, url: string): void {
-    this.#write(
-      join(this.directory, 'account.json'),
-      `${JSON.stringify({ [directoryUrl]: url }, null, 2)}\n`,
-    );
+    writeWhole(join(this.directory, 'account.json'), `${JSON.stringify({ [directoryUrl]: url }, null, 2)}\n`);
+  }
+
+  /** Forgets the account, as when the server says that there is none. */
+  removeAccountUrl(): void {
+    rmSync(join(this.directory, 'account.json'), { force: true });
   }
 
   certificate(name: string): StoredCertificate | undefined {
@@ -154,14 +93,14 @@ export class AcmeStorage implements ChallengeSource {
    * renames there is no certificate for an instant; readers keep what they have then.
    */
   saveCertificate(name: string, { certificate, key }: StoredCertificate): void {
-    const directory = join(this.directory, 'certificates', name);
-    const suffix = randomBytes(6).toString('hex');
+    const directory = join(this.#certificates, name);
+    const suffix = uniqueSuffix();
     const fresh = `${directory}.${suffix}.new`;
     const former = `${directory}.${suffix}.old`;
     mkdirSync(fresh, { mode: 0o700 });
     try {
-      this.#write(join(fresh, 'key.pem'), key);
-      this.#write(join(fresh, 'certificate.pem'), certificate);
+      writeWhole(join(fresh, 'key.pem'), key);
+      writeWhole(join(fresh, 'certificate.pem'), certificate);
       try {
         renameSync(directory, former);
       } catch (error) {
@@ -174,101 +113,18 @@ export class AcmeStorage implements ChallengeSource {
     }
   }
 
-  saveHttpChallenge(token: string, keyAuthorization: string): void {
-    this.#write(this.#httpChallengeFile(token), keyAuthorization);
-  }
-
-  removeHttpChallenge(token: string): void {
-    rmSync(this.#httpChallengeFile(token), { force: true });
-  }
-
-  #httpChallengeFile(token: string): string {
-    if (!TOKEN.test(token)) throw new RangeError(`${JSON.stringify(token)} is not a token`);
-    return join(this.directory, 'challenges', 'http-01', token);
-  }
-
-  keyAuthorization(token: string): string | undefined {
-    return TOKEN.test(token) ? readIfThere(this.#httpChallengeFile(token)) : undefined;
-  }
-
-  /** Key and certificate in one file, so that they change together. */
-  saveTlsChallenge(name: string, { certificate, key }: StoredCertificate): void {
-    this.#write(this.#tlsChallengeFile(name), `${key.trimEnd()}\n${certificate}`);
-  }
-
-  removeTlsChallenge(name: string): void {
-    rmSync(this.#tlsChallengeFile(name), { force: true });
-  }
-
-  #tlsChallengeFile(name: string): string {
-    if (!NAME.test(name)) throw new RangeError(`${JSON.stringify(name)} is not a name`);
-    return join(this.directory, 'challenges', 'tls-alpn-01', `${name}.pem`);
-  }
-
-  challengeCertificate(name: string): string | undefined {
-    return NAME.test(name) ? readIfThere(this.#tlsChallengeFile(name)) : undefined;
-  }
-
-  /** Forgets the account, as when the server says that there is none. */
-  removeAccountUrl(): void {
-    rmSync(join(this.directory, 'account.json'), { force: true });
-  }
-
-  /**
-   * Takes the right to order this certificate, among all processes and machines that share the directory; false when another has it.
-   * Who dies with it loses it: at once on the same machine, otherwise after a while.
-   * @throws Error of the file system.
-   */
-  lock(name: string, nowMs: number): boolean {
-    const file = this.#lockFile(name);
-    if (isOlderThan(file, nowMs - ABANDONED_MS) || this.#isOrphan(file)) rmSync(file, { force: true });
-    let lock: number;
-    try {
-      lock = openSync(file, 'wx', 0o600);
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false;
-      throw error;
-    }
-    try {
-      writeFileSync(lock, `${hostname()} ${process.pid} ${this.#self}\n`);
-      return true;
-    } catch (error) {
-      // On a full disk there would be a lock of nobody now.
-      rmSync(file, { force: true });
-      throw error;
-    } finally {
-      closeSync(lock);
-    }
-  }
-
-  /** Its owner was a process of this machine that is gone. */
-  #isOrphan(file: string): boolean {
-    const [host, number, self] = readIfThere(file)?.trim().split(' ') ?? [];
-    if (host !== hostname() || self === undefined) return false;
-    const pid = Number(number);
-    return pid === process.pid ? self !== this.#self : !lives(pid);
-  }
-
-  unlock(name: string): void {
-    rmSync(this.#lockFile(name), { force: true });
-  }
-
-  #lockFile(name: string): string {
-    return join(this.directory, 'certificates', `${name}.lock`);
-  }
-
   /** What a process that died in between left behind long ago; others may be at work beside us. */
   removeLeftovers(nowMs: number): void {
+    const { httpDirectory, tlsDirectory } = this.challenges;
     const places = [
-      { directory: join(this.directory, 'challenges', 'http-01'), left: /./ },
-      { directory: join(this.directory, 'challenges', 'tls-alpn-01'), left: /./ },
-      { directory: join(this.directory, 'certificates'), left: /\.[0-9a-f]{12}\.(new|old)$/ },
+      { directory: httpDirectory, left: /./ },
+      { directory: tlsDirectory, left: /./ },
+      { directory: this.#certificates, left: /\.[0-9a-f]{12}\.(new|old)$/ },
     ];
     for (const { directory, left } of places) {
       for (const entry of readdirSync(directory)) {
         const path = join(directory, entry);
-        if (left.test(entry) && isOlderThan(path, nowMs - ABANDONED_MS))
-          rmSync(path, { recursive: true, force: true });
+        if (left.test(entry) && isAbandoned(path, nowMs)) rmSync(path, { recursive: true, force: true });
       }
     }
   }

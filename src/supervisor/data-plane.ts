@@ -1,4 +1,4 @@
-import { AcmeStorage } from '../acme/storage.ts';
+import { ChallengeStorage } from '../acme/challenge-storage.ts';
 import { balancer } from '../balancer/flow.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { ListenerConfig } from '../config/schema/listener.ts';
@@ -96,7 +96,8 @@ export class DataPlane {
    */
   async prepare(config: Config, offers: Offers): Promise<PreparedConfig> {
     const listeners: ListenerPlan[] = [];
-    this.#shared.challenges = config.acme === undefined ? undefined : new AcmeStorage(config.acme.storage);
+    this.#shared.challenges =
+      config.acme === undefined ? undefined : new ChallengeStorage(config.acme.storage);
     const pools = this.#pools.plan(config);
     const abandon = (): void =>
       runTurn(() => {
