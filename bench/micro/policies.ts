@@ -41,7 +41,7 @@ function cellsOf(size: number): CellSource | undefined {
     pool: () => state.cells('pool', 0),
     endpoint: () => state.cells('endpoint', slot++),
     listener: () => state.cells('listener', 0),
-    route: () => state.cells('route', 0),
+    routes: () => undefined,
     filter: () => undefined,
     clients: () => ({}),
   };

@@ -79,6 +79,6 @@ export function reportListener(listener: ListenerView): ListenerReport {
     bytesReceived: stats.bytesIn,
     bytesSent: stats.bytesOut,
     tls: reportTls(listener),
-    routes: stats.routes.map((route) => ({ name: route.name, requests: route.requests })),
+    routes: stats.routes,
   };
 }

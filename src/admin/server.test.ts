@@ -4,7 +4,6 @@ import { setCounts } from '../../test/support/set-counts.ts';
 import { sampleAdminState, SampleRuntime } from '../../test/support/sample-runtime.ts';
 import { admin } from '../config/schema/admin.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import { RouteStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import type { LogFields } from '../model/ports.ts';
 import { FakeClock } from '../util/fake-clock.ts';
@@ -273,7 +272,7 @@ describe('/api/v1', () => {
     stats.statuses[0] = 8;
     stats.statuses[2] = 9;
     stats.countFailure('queue_full');
-    stats.routes = [new RouteStats('all')];
+    stats.nameRoutes(() => ['all']);
     expect(await (await get('/api/v1/listeners')).json()).toEqual({
       listeners: [
         {

@@ -34,7 +34,7 @@ function workers() {
       pool: () => state.cells('pool', 0),
       endpoint: (_pool, name) => state.cells('endpoint', NAMES.indexOf(name)),
       listener: () => state.cells('listener', 0),
-      route: () => state.cells('route', 0),
+      routes: () => undefined,
       filter: () => undefined,
       clients: () => ({}),
     };

@@ -52,7 +52,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
     this.shared = shared;
     this.config = config;
     this.#target = target;
-    stats.nameRoutes(routeNames(config));
+    stats.nameRoutes(() => routeNames(config));
     this.#clients = new ClientLimits(perClientOf(config), clients);
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
   }
@@ -65,7 +65,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
   ): void {
     this.config = config;
     this.#target = target;
-    this.stats.nameRoutes(routeNames(config));
+    this.stats.nameRoutes(() => routeNames(config));
     this.#clients.configure(perClientOf(config), clients);
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
   }
@@ -98,8 +98,7 @@ export class TcpListener implements Acceptor, IntroducedAcceptor, TcpSessionOwne
     const target = this.#target;
     // A reload may have taken the routes away meanwhile.
     const route = target instanceof TlsRouter ? target.route(greeting) : undefined;
-    const counted = route === undefined ? undefined : this.stats.routes[route.index];
-    if (counted !== undefined) counted.requests++;
+    if (route !== undefined) this.stats.countRoute(route.index);
     return route;
   }
 

@@ -50,8 +50,7 @@ export class TlsPassThrough implements TcpSessionOwner {
   take(connection: Connection, hello: ClientHello, bytes: Buffer): TcpSession | undefined {
     const route = this.route(hello);
     if (route === undefined) return undefined;
-    const counted = this.stats.routes[this.#firstRoute + route.index];
-    if (counted !== undefined) counted.requests++;
+    this.stats.countRoute(this.#firstRoute + route.index);
     const session = new TcpSession(this, connection, undefined);
     this.#sessions.add(session);
     session.resume(hello, bytes, route);

@@ -196,8 +196,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       return;
     }
     this.route = route;
-    const routeStats = this.#listener.stats.routes[route.index];
-    if (routeStats !== undefined) routeStats.requests++;
+    this.#listener.stats.countRoute(route.index);
     if (route.filters.length > 0) this.#runFilters(route, 0);
     else this.#act(route);
   }

@@ -98,7 +98,7 @@ export class L7Listener
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
     this.#cleartextHttp2 = config.http2.cleartext;
     this.#settings = this.#settingsOf(config, forwarding);
-    this.stats.nameRoutes(routeNames(config));
+    this.stats.nameRoutes(() => routeNames(config));
   }
 
   /**
@@ -123,7 +123,7 @@ export class L7Listener
     this.#maxConnections = config.limits.connections;
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
     this.#cleartextHttp2 = config.http2.cleartext;
-    this.stats.nameRoutes(routeNames(config));
+    this.stats.nameRoutes(() => routeNames(config));
   }
 
   #settingsOf(

@@ -23,14 +23,12 @@ export interface Predicate {
   sees(request: RequestHead, clientIp: string): string;
 }
 
-/** Conditions on host and path come first and are what the index is built from. */
+/** The conditions of a route. Those on host and path are what the index is built from. */
 export interface CompiledMatch {
   /** undefined: every host. */
   readonly hosts: readonly HostPattern[] | undefined;
   /** undefined: every path. */
   readonly paths: readonly PathPattern[] | undefined;
-  /** Every condition, in the order in which `explain` reports them: host, path, and `others`. */
-  readonly all: readonly Predicate[];
   /** Those that the index does not answer. */
   readonly others: readonly Predicate[];
 }
@@ -170,10 +168,14 @@ export function compileMatch(match: MatchConfig | undefined): CompiledMatch {
   }
   for (const [name, value] of Object.entries(match?.query ?? {}))
     others.push(valuePredicate(`query ${name}`, value, (request) => queryValue(request.query, name)));
-  const all = [
+  return { hosts, paths, others };
+}
+
+/** Every condition, in the order in which `explain` reports them. */
+export function allPredicates({ hosts, paths, others }: CompiledMatch): Predicate[] {
+  return [
     ...(hosts === undefined ? [] : [hostPredicate(hosts)]),
     ...(paths === undefined ? [] : [pathPredicate(paths)]),
     ...others,
   ];
-  return { hosts, paths, all, others };
 }

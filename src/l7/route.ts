@@ -29,18 +29,26 @@ export type RouteAction<P> =
   | { readonly kind: 'reply'; readonly reply: LocalReply }
   | Redirect;
 
-export interface CompiledRoute<P> {
+/** A route as requests need it. */
+export class CompiledRoute<P> {
   /** Place in the configuration, from 0. */
   readonly index: number;
-  readonly name: string;
-  readonly match: CompiledMatch;
   readonly action: RouteAction<P>;
   readonly filters: readonly Filter[];
-}
+  readonly #name: string | undefined;
 
-/** How a route is named that has no name of its own. */
-export function routeName(config: RouteConfig, index: number): string {
-  return config.name ?? `routes[${index}]`;
+  /** @param name Its own; undefined when it has none. */
+  constructor(index: number, name: string | undefined, action: RouteAction<P>, filters: readonly Filter[]) {
+    this.index = index;
+    this.#name = name;
+    this.action = action;
+    this.filters = filters;
+  }
+
+  /** Its own, or its place. */
+  get name(): string {
+    return this.#name ?? `routes[${this.index}]`;
+  }
 }
 
 const NO_BODY = Buffer.alloc(0);
@@ -54,16 +62,33 @@ function compileReply(config: NonNullable<RouteConfig['reply']>): LocalReply {
 }
 
 /**
- * Compiles what a route does. `pool` turns a name into what the caller links pools to.
+ * Compiles what routes of one listener do. Those that lead to one pool share what comes of it. `pool` turns a name into what the
+ * caller links pools to.
+ */
+export function actionCompiler<P>(
+  pool: (name: string) => P,
+): (config: RouteConfig, match: CompiledMatch) => RouteAction<P> {
+  const toPools = new Map<string, RouteAction<P>>();
+  return (config, match) => {
+    if (config.pool === undefined) return compileAction(config, match, pool);
+    const known = toPools.get(config.pool);
+    if (known !== undefined) return known;
+    const action: RouteAction<P> = { kind: 'pool', pool: pool(config.pool) };
+    toPools.set(config.pool, action);
+    return action;
+  };
+}
+
+/**
+ * Compiles what a route does that does not simply lead to a pool.
  * @throws RangeError when the route does nothing or no arm of its split has a weight, which the configuration check
  * refuses.
  */
-export function compileAction<P>(
+function compileAction<P>(
   config: RouteConfig,
   match: CompiledMatch,
   pool: (name: string) => P,
 ): RouteAction<P> {
-  if (config.pool !== undefined) return { kind: 'pool', pool: pool(config.pool) };
   if (config.split !== undefined) return { kind: 'split', ...compileArms(config.split, pool) };
   if (config.reply !== undefined) return { kind: 'reply', reply: compileReply(config.reply) };
   if (config.redirect !== undefined) {

@@ -2,9 +2,9 @@ import type { FilterConfig } from '../config/schema/filters.ts';
 import type { RouteConfig } from '../config/schema/listener.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RequestHead } from '../model/message.ts';
-import { compileAction, type CompiledRoute, routeName } from './route.ts';
+import { actionCompiler, CompiledRoute } from './route.ts';
 import { NO_ROUTE, RouteIndex } from './route-index.ts';
-import { compileMatch } from './route-predicates.ts';
+import { allPredicates, compileMatch, type Predicate } from './route-predicates.ts';
 
 /** How the names in a route become live objects. */
 export interface RouteLinker<P> {
@@ -29,17 +29,30 @@ export interface RouteExplanation<P> {
   readonly verdict: RouteVerdict;
 }
 
-/** The routes of a listener. The first in the configuration that fits a request wins. */
+const NO_FILTERS: readonly Filter[] = [];
+
+function predicatesOf({ match }: RouteConfig): Predicate[] {
+  return allPredicates(compileMatch(match));
+}
+
+/**
+ * The routes of a listener. The first in the configuration that fits a request wins. There may be tens of thousands: what a request
+ * does not need is not kept, and what many routes have in common they share.
+ */
 export class Router<P> {
   readonly routes: readonly CompiledRoute<P>[];
+  /** What `explain` compiles the conditions from again. */
+  readonly #configs: readonly RouteConfig[];
+  readonly #index: RouteIndex;
   /** Set when the first route takes everything, so that nothing has to be looked at. */
   readonly #only: CompiledRoute<P> | undefined;
-  readonly #index = new RouteIndex();
 
-  constructor(routes: readonly CompiledRoute<P>[]) {
+  /** @param routes Those of `configs`, which are in `index`, too. */
+  constructor(configs: readonly RouteConfig[], routes: readonly CompiledRoute<P>[], index: RouteIndex) {
+    this.#configs = configs;
     this.routes = routes;
-    this.#only = routes[0]?.match.all.length === 0 ? routes[0] : undefined;
-    for (const { match } of routes) this.#index.add(match.hosts, match.paths, match.others);
+    this.#index = index;
+    this.#only = configs.length > 0 && predicatesOf(configs[0]!).length === 0 ? routes[0] : undefined;
   }
 
   /**
@@ -57,7 +70,9 @@ export class Router<P> {
     let chosen = false;
     return this.routes.map((route) => {
       if (chosen) return { route, verdict: { kind: 'not-reached' } };
-      const failed = route.match.all.find((predicate) => !predicate.test(request, clientIp));
+      const failed = predicatesOf(this.#configs[route.index]!).find(
+        (predicate) => !predicate.test(request, clientIp),
+      );
       if (failed === undefined) {
         chosen = true;
         return { route, verdict: { kind: 'chosen' } };
@@ -73,17 +88,14 @@ export class Router<P> {
  * @throws RangeError or SyntaxError on what the check refuses.
  */
 export function compileRoutes<P>(configs: readonly RouteConfig[], linker: RouteLinker<P>): Router<P> {
-  return new Router(
-    configs.map((config, index) => {
-      const name = routeName(config, index);
-      const match = compileMatch(config.match);
-      return {
-        index,
-        name,
-        match,
-        action: compileAction(config, match, (pool) => linker.pool(pool)),
-        filters: config.filters.map((filter, place) => linker.filter(filter, index, place)),
-      };
-    }),
-  );
+  const index = new RouteIndex();
+  const compileAction = actionCompiler((pool) => linker.pool(pool));
+  const routes = configs.map((config, place) => {
+    const match = compileMatch(config.match);
+    index.add(match.hosts, match.paths, match.others);
+    const action = compileAction(config, match);
+    const filters = config.filters.map((filter, which) => linker.filter(filter, place, which));
+    return new CompiledRoute(place, config.name, action, filters.length === 0 ? NO_FILTERS : filters);
+  });
+  return new Router(configs, routes, index);
 }

@@ -1,7 +1,7 @@
 import { FAILURES, type FailureCode } from './failures.ts';
 import { H2_TOTALS, H2Stats } from './h2-stats.ts';
 import { LatencySketch, SKETCH_WORDS } from './latency-sketch.ts';
-import { type Cells, privateCells } from './shared/cells.ts';
+import { type Cells, privateCells, type RouteCells } from './shared/cells.ts';
 import type { Places } from './shared/places.ts';
 import type { SharedCount } from './shared/shared-count.ts';
 import { TLS_TOTALS, TlsStats } from './tls-stats.ts';
@@ -22,26 +22,15 @@ export const LISTENER_TOTALS: number = TLS_AT + TLS_TOTALS;
 /** 64-bit words of memory that the counters of a route need. */
 export const ROUTE_TOTALS = 1;
 
-/** Requests that a route took, for metrics. */
-export class RouteStats {
+/** Cells of this process alone. */
+function privateRoutes(count: number): RouteCells {
+  return { totals: new Float64Array(count), slots: Int32Array.from({ length: count }, (_, index) => index) };
+}
+
+/** Requests that a route took, as metrics tell it. */
+export interface RouteCount {
   readonly name: string;
-  /** Which of the routes with that name it is, from 0. */
-  readonly place: number;
-  readonly #totals: Float64Array;
-
-  constructor(name: string, place = 0, { totals }: Cells<'route'> = privateCells('route', ROUTE_TOTALS)) {
-    this.name = name;
-    this.place = place;
-    this.#totals = totals;
-  }
-
-  get requests(): number {
-    return this.#totals[0]!;
-  }
-
-  set requests(count: number) {
-    this.#totals[0] = count;
-  }
+  readonly requests: number;
 }
 
 /** Counters of one listener since the start, written by the data path, read by metrics and the admin API. */
@@ -60,15 +49,14 @@ export class ListenerStats {
   readonly http2: H2Stats;
   /** Counts nothing where TLS is not spoken. */
   readonly tls: TlsStats;
-  /** The routes of the snapshot in force, in their order. */
-  routes: readonly RouteStats[] = [];
+  #routeNames: () => readonly string[] = () => [];
+  #routes: RouteCells = privateRoutes(0);
+  readonly #routeCells: () => RouteCells | undefined;
 
-  readonly #routeCells: (name: string, place: number) => Cells<'route'>;
-
-  /** @param routeCells As `CellSource.route`, of this listener; left out, routes count for themselves. */
+  /** @param routeCells As `CellSource.routes`, of this listener; undefined: routes count for themselves. */
   constructor(
     { counts, totals }: Cells<'listener'> = privateCells('listener', LISTENER_TOTALS),
-    routeCells: (name: string, place: number) => Cells<'route'> = () => privateCells('route', ROUTE_TOTALS),
+    routeCells: () => RouteCells | undefined = () => undefined,
   ) {
     this.#routeCells = routeCells;
     this.connections = counts.connections;
@@ -153,15 +141,25 @@ export class ListenerStats {
     this.#totals[6] = count;
   }
 
-  /** Other routes are in force. One that keeps its name keeps its count. */
-  nameRoutes(names: readonly string[]): void {
-    const known = new Map(this.routes.map((route) => [`${route.place} ${route.name}`, route]));
-    const seen = new Map<string, number>();
-    this.routes = names.map((name) => {
-      const place = seen.get(name) ?? 0;
-      seen.set(name, place + 1);
-      return known.get(`${place} ${name}`) ?? new RouteStats(name, place, this.#routeCells(name, place));
-    });
+  /**
+   * Other routes are in force. One that keeps its name keeps its count, where the cells are those of the shared memory.
+   * @param names Asked for when somebody wants to see them: there may be tens of thousands.
+   */
+  nameRoutes(names: () => readonly string[]): void {
+    this.#routeNames = names;
+    this.#routes = this.#routeCells() ?? privateRoutes(names().length);
+  }
+
+  /** A route took a request. Nothing happens when a reload has taken the route away. */
+  countRoute(index: number): void {
+    const { totals, slots } = this.#routes;
+    if (index < slots.length) totals[slots[index]!]!++;
+  }
+
+  /** The routes in force, in their order. */
+  get routes(): RouteCount[] {
+    const { totals, slots } = this.#routes;
+    return this.#routeNames().map((name, index) => ({ name, requests: totals[slots[index]!]! }));
   }
 
   countFailure(code: FailureCode): void {

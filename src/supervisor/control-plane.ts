@@ -176,6 +176,8 @@ export class ControlPlane {
   #adopt(config: Config, adoptPools: () => void): void {
     this.#revision++;
     this.#config = config;
+    // What was changed at run time meanwhile was given its places by the configuration before.
+    this.#memory.assign(config);
     this.#memory.retain(config);
     adoptPools();
     this.#listeners.adopt(config.listeners);
@@ -189,7 +191,8 @@ export class ControlPlane {
     const after = { ...before, pools: before.pools.map((one) => (one === known ? config : one)) };
     const slots = this.#memory.assign(after);
     this.#config = after;
-    this.#workers.broadcast({ type: 'pool', config, slots });
+    // Routes do not change, and workers may have prepared others.
+    this.#workers.broadcast({ type: 'pool', config, slots: { ...slots, routes: [] } });
     this.#pools.update(config);
     this.#memory.retain(after);
   }

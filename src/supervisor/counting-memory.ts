@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
-import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
+import type { SlotKeys } from '../model/shared/slots.ts';
 import { sharedStateBytes, StateOwner } from '../model/shared/state-owner.ts';
 import { createSharedMemory } from '../net/shared-memory.ts';
 import { type CallPath, CallPipes } from '../net/worker-calls.ts';
@@ -8,7 +8,7 @@ import type { Random } from '../util/random.ts';
 import { seedTable } from '../util/table-seeds.ts';
 import { clientRegions } from './client-memory.ts';
 import { FilterMemory } from './filter-memory.ts';
-import { SharedCells, slotKeysOf } from './shared-cells.ts';
+import { SharedCells, slotKeysOf, type SnapshotSlots, snapshotSlots } from './shared-cells.ts';
 
 /** There can be so many workers at least without making the shared memory anew. Room that nobody uses is none. */
 const LEAST_COLUMNS = 32;
@@ -60,8 +60,11 @@ export class CountingMemory {
    * Gives everything in a configuration its place.
    * @throws Error when not all fit, or no memory is left.
    */
-  assign(config: Config): SlotMap {
-    const slots = this.#owner.assign(this.#keysOf(config), this.#clock.nowMs());
+  assign(config: Config): SnapshotSlots {
+    const slots = snapshotSlots(
+      this.#owner.assign(this.#keysOf(config), this.#clock.nowMs()),
+      config.listeners,
+    );
     this.cells.learn(slots);
     return slots;
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { config as schema } from '../config/schema/config.ts';
 import { ENDPOINT_TOTALS } from '../model/endpoint-stats.ts';
-import { LISTENER_TOTALS, ROUTE_TOTALS } from '../model/listener-stats.ts';
+import { LISTENER_TOTALS } from '../model/listener-stats.ts';
 import { POOL_TOTALS } from '../model/pool-stats.ts';
 import { type CellSource, privateCells } from '../model/shared/cells.ts';
 import { DataPlane } from './data-plane.ts';
@@ -16,7 +16,7 @@ const cells: CellSource = {
   pool: () => privateCells('pool', POOL_TOTALS),
   endpoint: () => privateCells('endpoint', ENDPOINT_TOTALS),
   listener: () => privateCells('listener', LISTENER_TOTALS),
-  route: () => privateCells('route', ROUTE_TOTALS),
+  routes: () => undefined,
   filter: () => undefined,
   clients: () => ({}),
 };

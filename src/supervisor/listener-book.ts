@@ -24,7 +24,7 @@ export class ListenerBook {
     for (const listener of listeners) {
       const { name } = listener;
       const own = this.#stats.get(name) ?? listenerStats(this.#cells, name);
-      own.nameRoutes(routeNames(listener));
+      own.nameRoutes(() => routeNames(listener));
       stats.set(name, own);
     }
     this.#stats = stats;

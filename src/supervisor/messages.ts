@@ -1,10 +1,10 @@
 import type { Config } from '../config/schema/config.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import type { Suspicion } from '../health/outlier-detector.ts';
-import type { SlotMap } from '../model/shared/slots.ts';
 import type { CallPath } from '../net/worker-calls.ts';
 import type { EndpointState } from './endpoint-states.ts';
 import type { WorkerFigures } from './figures.ts';
+import type { SnapshotSlots } from './shared-cells.ts';
 
 /** A configuration with the sockets of its listeners. Plain data. */
 export interface Snapshot {
@@ -13,7 +13,7 @@ export interface Snapshot {
   /** Number of the socket by name of the listener. Its descriptor comes by the descriptor channel, once. */
   readonly sockets: Readonly<Record<string, { readonly id: number; readonly port: number }>>;
   /** Places of its objects in the shared memory. */
-  readonly slots: SlotMap;
+  readonly slots: SnapshotSlots;
   /** Keys of session tickets by listener; the first seals. */
   readonly ticketKeys: TicketKeysOfListeners;
   /** Workers that count in the shared memory, those that are ending included. */
@@ -59,7 +59,7 @@ export type ToWorker =
   | { readonly type: 'commit' }
   | { readonly type: 'abandon' }
   /** Another configuration of one pool, by an operator at run time. */
-  | { readonly type: 'pool'; readonly config: PoolConfig; readonly slots: SlotMap }
+  | { readonly type: 'pool'; readonly config: PoolConfig; readonly slots: SnapshotSlots }
   | ({ readonly type: 'states' } & PoolStates)
   | { readonly type: 'close-sessions'; readonly pool: string; readonly endpoint: string }
   /** A listener seals session tickets with other keys from now on. */

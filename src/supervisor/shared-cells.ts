@@ -1,10 +1,16 @@
 import { formatAddress } from '../config/address.ts';
-import { routeNames } from '../config/route-names.ts';
+import { routeCount, routeNames } from '../config/route-names.ts';
 import type { Config } from '../config/schema/config.ts';
 import { MAX_CLIENTS } from '../l4/client-limits.ts';
 import { ListenerStats } from '../model/listener-stats.ts';
-import type { Cells, CellSource, ClientCells, Kind } from '../model/shared/cells.ts';
-import { KINDS } from '../model/shared/layout.ts';
+import {
+  type Cells,
+  type CellSource,
+  type ClientCells,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type RouteCells,
+} from '../model/shared/cells.ts';
 import type { Region } from '../model/shared/regions.ts';
 import type { SharedState } from '../model/shared/shared-state.ts';
 import type { SlotKeys, SlotMap } from '../model/shared/slots.ts';
@@ -33,7 +39,7 @@ export function slotKeysOf({ pools, listeners }: Config): Omit<SlotKeys, 'region
 
 /** The counters of a listener. */
 export function listenerStats(cells: CellSource, listener: string): ListenerStats {
-  return new ListenerStats(cells.listener(listener), (name, place) => cells.route(listener, name, place));
+  return new ListenerStats(cells.listener(listener), () => cells.routes(listener));
 }
 
 function endpointKey(pool: string, name: string, address: string): string {
@@ -59,16 +65,31 @@ export function openClientsKey(listener: string): string {
   return `${listener} open`;
 }
 
+/** Slots of everything in a snapshot, as workers are sent them. Plain data. */
+export type SnapshotSlots = Omit<SlotMap, 'route'> & {
+  /** Of the routes of each listener, in their order. */
+  readonly routes: readonly (readonly [listener: string, slots: Int32Array])[];
+};
+
+/** @param listeners Those that the slots were given out for. */
+export function snapshotSlots({ route, ...slots }: SlotMap, listeners: Config['listeners']): SnapshotSlots {
+  let at = 0;
+  const routes = listeners.map((listener) => {
+    const own = Int32Array.from({ length: routeCount(listener) }, () => route[at++]![1]);
+    return [listener.name, own] as const;
+  });
+  return { ...slots, routes };
+}
+
 /** The memory of every object, by the slots that the supervisor gave out. */
 export class SharedCells implements CellSource {
   readonly #state: SharedState;
-  readonly #slots: Readonly<Record<Kind, Map<string, number>>> = {
+  readonly #slots: Readonly<Record<ObjectKind, Map<string, number>>> = {
     pool: new Map(),
     endpoint: new Map(),
     listener: new Map(),
-    route: new Map(),
   };
-
+  readonly #routes = new Map<string, Int32Array>();
   #regions: ReadonlyMap<string, Region> = new Map();
 
   constructor(state: SharedState) {
@@ -76,8 +97,9 @@ export class SharedCells implements CellSource {
   }
 
   /** Slots that were given out; those that were known before stay known, for what is still in use. */
-  learn(slots: SlotMap): void {
-    for (const kind of KINDS) for (const [key, slot] of slots[kind]) this.#slots[kind].set(key, slot);
+  learn(slots: SnapshotSlots): void {
+    for (const kind of OBJECT_KINDS) for (const [key, slot] of slots[kind]) this.#slots[kind].set(key, slot);
+    for (const [listener, own] of slots.routes) this.#routes.set(listener, own);
     this.#regions = new Map(slots.regions);
   }
 
@@ -93,8 +115,10 @@ export class SharedCells implements CellSource {
     return this.#cells('listener', name);
   }
 
-  route(listener: string, name: string, place: number): Cells<'route'> {
-    return this.#cells('route', routeKey(listener, name, place));
+  routes(listener: string): RouteCells {
+    const slots = this.#routes.get(listener);
+    if (slots === undefined) throw new RangeError(`there are no slots for the routes of ${listener}`);
+    return { totals: this.#state.routeTotals, slots };
   }
 
   filter(listener: string, route: number, place: number): Uint8Array | undefined {
@@ -111,7 +135,7 @@ export class SharedCells implements CellSource {
     };
   }
 
-  #cells<K extends Kind>(kind: K, key: string): Cells<K> {
+  #cells<K extends ObjectKind>(kind: K, key: string): Cells<K> {
     const slot = this.#slots[kind].get(key);
     if (slot === undefined) throw new RangeError(`there is no slot for ${kind} ${key}`);
     return this.#state.cells(kind, slot);

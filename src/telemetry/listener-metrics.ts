@@ -1,4 +1,4 @@
-import type { ListenerStats, RouteStats } from '../model/listener-stats.ts';
+import type { ListenerStats, RouteCount } from '../model/listener-stats.ts';
 import type { Metric, SampleSink } from './metric.ts';
 import { STATUS_CLASSES } from './status-class.ts';
 
@@ -35,7 +35,7 @@ export function perListener(
 }
 
 /** Requests by name of the route, of a bounded number of names. */
-function routeCounts(routes: readonly RouteStats[]): Map<string, number> {
+function routeCounts(routes: readonly RouteCount[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { name, requests } of routes) {
     const key = counts.has(name) || counts.size < MAX_ROUTES ? name : OTHER_ROUTES;

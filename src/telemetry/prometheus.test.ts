@@ -4,7 +4,6 @@ import { setCounts } from '../../test/support/set-counts.ts';
 import { SampleRuntime } from '../../test/support/sample-runtime.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { FAILURES } from '../model/failures.ts';
-import { RouteStats } from '../model/listener-stats.ts';
 import type { Pool } from '../model/pool.ts';
 import { FakeClock } from '../util/fake-clock.ts';
 import { cumulativeCounts, LATENCY_BOUNDS_SECONDS } from './histogram.ts';
@@ -125,7 +124,7 @@ describe('METRICS', () => {
   for (const openMetrics of [false, true]) {
     test(`is what is written, in its order, with its types and labels${openMetrics ? ' (OpenMetrics)' : ''}`, async () => {
       const { runtime, scrape } = setUp();
-      runtime.addListener('http', ['web']).routes = [new RouteStats('all')];
+      runtime.addListener('http', ['web']).nameRoutes(() => ['all']);
       runtime.addWorker();
       const { body, contentType } = await scrape(openMetrics ? 'application/openmetrics-text' : 'text/plain');
       expect(contentType).toStartWith(
@@ -211,11 +210,10 @@ describe('listeners', () => {
 
   test('ten thousand routes are no more than 201 series, and no request is lost', async () => {
     const { runtime, scrape } = setUp();
-    runtime.addListener('http', ['web']).routes = Array.from({ length: 10_000 }, (_, i) => {
-      const route = new RouteStats(`routes[${i}]`);
-      route.requests = 1;
-      return route;
-    });
+    const stats = runtime.addListener('http', ['web']);
+    const names = Array.from({ length: 10_000 }, (_, i) => `routes[${i}]`);
+    stats.nameRoutes(() => names);
+    for (const route of names.keys()) stats.countRoute(route);
     const { samples } = parse((await scrape()).body).get('pointsman_route_requests_total')!;
     expect(samples).toHaveLength(201);
     expect(samples.at(-1)).toMatchObject({ labels: { route: '_other' }, value: 9800 });
@@ -223,9 +221,9 @@ describe('listeners', () => {
 
   test('routes of the same name are one series', async () => {
     const { runtime, value } = setUp();
-    const routes = [new RouteStats('a'), new RouteStats('a')];
-    for (const route of routes) route.requests = 2;
-    runtime.addListener('http', []).routes = routes;
+    const stats = runtime.addListener('http', []);
+    stats.nameRoutes(() => ['a', 'a']);
+    for (const route of [0, 0, 1, 1]) stats.countRoute(route);
     expect(await value('pointsman_route_requests_total', { listener: 'http', route: 'a' })).toBe(4);
   });
 });
@@ -379,7 +377,7 @@ describe('negotiation', () => {
 
 test('label values are escaped', async () => {
   const { runtime, scrape } = setUp();
-  runtime.addListener('http', []).routes = [new RouteStats('a"b\\c\nd')];
+  runtime.addListener('http', []).nameRoutes(() => ['a"b\\c\nd']);
   const { body } = await scrape();
   expect(body).toContain('pointsman_route_requests_total{listener="http",route="a\\"b\\\\c\\nd"} 0\n');
   expect(parse(body).get('pointsman_route_requests_total')!.samples[0]!.labels['route']).toBe('a"b\\c\nd');

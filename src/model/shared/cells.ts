@@ -58,6 +58,9 @@ interface CountClass {
 }
 
 export type Kind = keyof typeof COUNTS;
+/** Kinds of which each has cells of its own. Routes are too many for that: see `RouteCells`. */
+export type ObjectKind = Exclude<Kind, 'route'>;
+export const OBJECT_KINDS: readonly ObjectKind[] = ['pool', 'endpoint', 'listener'];
 export type CountsOf<K extends Kind> = {
   readonly [Name in keyof (typeof COUNTS)[K]]: (typeof COUNTS)[K][Name] extends new (
     words: WordsOfWorkers,
@@ -75,6 +78,14 @@ export interface Cells<K extends Kind> {
   readonly totals: Float64Array;
 }
 
+/** Where the routes of a listener count. There are tens of thousands: they have no objects of their own. */
+export interface RouteCells {
+  /** Requests of all routes that there are; of a worker, those that it counts. */
+  readonly totals: Float64Array;
+  /** Which of them each route of the listener has, in their order. */
+  readonly slots: Int32Array;
+}
+
 /** Memory of what each client of a listener takes; what is not limited, or counted by one process alone, has none. */
 export interface ClientCells {
   /** For a `TokenTable`. */
@@ -88,8 +99,8 @@ export interface CellSource {
   /** @param address `host:port`: the same name at another address is another endpoint. */
   endpoint(pool: string, name: string, address: string): Cells<'endpoint'>;
   listener(name: string): Cells<'listener'>;
-  /** @param place Which of the routes with that name it is, from 0. */
-  route(listener: string, name: string, place: number): Cells<'route'>;
+  /** Of the routes of a listener that was prepared last; undefined: they count for themselves. */
+  routes(listener: string): RouteCells | undefined;
   /**
    * Memory of a filter, of the `place`th of a route; undefined when it needs none.
    * @param route Index of the route.

@@ -1,4 +1,4 @@
-import { type Cells, type Count, type Kind, makeCounts } from './cells.ts';
+import { type Cells, type Count, makeCounts, type ObjectKind } from './cells.ts';
 import { type Layout, readLayout, TOTALS } from './layout.ts';
 import type { Region } from './regions.ts';
 import type { WordsOfWorkers } from './shared-count.ts';
@@ -28,7 +28,14 @@ export class SharedState {
   /** Has another worker look whom it can serve; what it is before workers can be called does nothing. */
   call: (worker: number) => void = () => {};
   readonly #call = (worker: number): void => this.call(worker);
-  readonly #cells = new Map<string, Cells<Kind>>();
+  /** By slot. */
+  readonly #cells: Readonly<Record<ObjectKind, Map<number, Cells<ObjectKind>>>> = {
+    pool: new Map(),
+    endpoint: new Map(),
+    listener: new Map(),
+  };
+  /** Requests of every route by slot: of a worker those that it counts, of the supervisor the sums that `StateOwner.gather` fills in. */
+  readonly routeTotals: Float64Array;
   #workers: number;
 
   /** @throws Error when the memory is of another version. */
@@ -48,6 +55,9 @@ export class SharedState {
     const counts = file.map(layout.countsAt, layout.countsBytes);
     this.counts = new Int32Array(counts.buffer, counts.byteOffset, layout.countsBytes / 4);
     this.#totals = column === 'supervisor' ? undefined : this.columnTotals(column);
+    const routesAt = layout.recordAt('route', 0);
+    const { route } = layout.capacity;
+    this.routeTotals = this.#totals?.subarray(routesAt, routesAt + route) ?? new Float64Array(route);
   }
 
   /** Workers that count, from the first column on: at first as many as there are columns. */
@@ -59,19 +69,21 @@ export class SharedState {
   span(workers: number): void {
     if (workers === this.#workers) return;
     this.#workers = workers;
-    for (const { counts } of this.#cells.values())
-      for (const count of Object.values<Count>(counts)) count.span(workers);
+    for (const cells of Object.values(this.#cells)) {
+      for (const { counts } of cells.values())
+        for (const count of Object.values<Count>(counts)) count.span(workers);
+    }
   }
 
   /** The memory of one object. The same slot has the same cells, whoever asks: `Places` depends on it. */
-  cells<K extends Kind>(kind: K, slot: number): Cells<K> {
-    const known = this.#cells.get(`${kind} ${slot}`);
+  cells<K extends ObjectKind>(kind: K, slot: number): Cells<K> {
+    const known = this.#cells[kind].get(slot);
     if (known !== undefined) return known as Cells<K>;
     const made: Cells<K> = {
       counts: makeCounts(kind, (count) => this.#words(kind, count, slot)),
       totals: this.#record(kind, slot),
     };
-    this.#cells.set(`${kind} ${slot}`, made);
+    this.#cells[kind].set(slot, made);
     return made;
   }
 
@@ -93,7 +105,7 @@ export class SharedState {
   }
 
   /** Words of a count in a slot, one for each worker. */
-  #words(kind: Kind, count: string, slot: number): WordsOfWorkers {
+  #words(kind: ObjectKind, count: string, slot: number): WordsOfWorkers {
     const { countsStride: stride } = this.layout;
     const workers = this.#workers;
     const first = this.layout.countAt(kind, count, slot);
@@ -101,7 +113,7 @@ export class SharedState {
   }
 
   /** A worker's own record; for the supervisor one that `StateOwner.gather` fills. */
-  #record(kind: Kind, slot: number): Float64Array {
+  #record(kind: ObjectKind, slot: number): Float64Array {
     const length = TOTALS[kind];
     if (this.#totals === undefined) return new Float64Array(length);
     const at = this.layout.recordAt(kind, slot);

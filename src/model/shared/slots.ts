@@ -48,8 +48,8 @@ class KindSlots {
     this.#capacity = capacity;
   }
 
-  entries(): readonly (readonly [key: string, slot: number])[] {
-    return [...this.#slots];
+  used(): Iterable<number> {
+    return this.#slots.values();
   }
 
   /** @throws Error when there are more than there can be. */
@@ -151,9 +151,14 @@ export class SlotTable {
     for (const kind of KINDS) this.#kinds[kind].retain(new Set(keys[kind]), nowMs);
   }
 
+  /** Slots of a kind that were assigned and not given back. */
+  used(kind: Kind): Iterable<number> {
+    return this.#kinds[kind].used();
+  }
+
   /** Calls `visit` with every slot that was assigned and not given back. */
   forEach(visit: (kind: Kind, slot: number) => void): void {
-    for (const kind of KINDS) for (const [, slot] of this.#kinds[kind].entries()) visit(kind, slot);
+    for (const kind of KINDS) for (const slot of this.used(kind)) visit(kind, slot);
   }
 }
 

@@ -1,4 +1,4 @@
-import { countsOf, type Kind } from './cells.ts';
+import { countsOf, type Kind, OBJECT_KINDS } from './cells.ts';
 import { type Capacity, CAPACITY, Layout, TOTALS } from './layout.ts';
 import { Regions } from './regions.ts';
 import type { SharedFile } from './shared-file.ts';
@@ -125,15 +125,23 @@ export class StateOwner {
 
   /** Brings the totals that the supervisor sees up to date. */
   gather(): void {
-    const { layout } = this.state;
+    const { layout, routeTotals } = this.state;
     const columns = this.#columnsInUse().map((column) => this.#column(column));
-    this.#slots.forEach((kind, slot) => {
-      const { totals } = this.state.cells(kind, slot);
-      const from = layout.recordAt(kind, slot);
-      totals.fill(0);
-      for (const column of columns)
-        for (let index = 0; index < totals.length; index++) totals[index]! += column[from + index]!;
-    });
+    for (const kind of OBJECT_KINDS) {
+      for (const slot of this.#slots.used(kind)) {
+        const { totals } = this.state.cells(kind, slot);
+        const from = layout.recordAt(kind, slot);
+        totals.fill(0);
+        for (const column of columns)
+          for (let index = 0; index < totals.length; index++) totals[index]! += column[from + index]!;
+      }
+    }
+    const routesAt = layout.recordAt('route', 0);
+    for (const slot of this.#slots.used('route')) {
+      let requests = 0;
+      for (const column of columns) requests += column[routesAt + slot]!;
+      routeTotals[slot] = requests;
+    }
   }
 
   /**
