@@ -46,7 +46,10 @@ async function answerFresh(
   const read = route.takesBody === true ? await readJson(request) : { json: undefined };
   if (read instanceof Response) return read;
   await known.state.refresh();
-  return route.answer({ ...known, body: read.json });
+  const answer = await route.answer({ ...known, body: read.json });
+  // Who has changed something may rely on it from the next request on.
+  if (route.method !== 'GET') await known.state.settle();
+  return answer;
 }
 
 function methodNotAllowed({ byMethod }: RouteMatch): Response {

@@ -337,6 +337,21 @@ describe('HTTP', () => {
     expect(await response.text()).toBe('metrics for application/openmetrics-text\n');
   });
 
+  test('who changes something is answered when it holds for all traffic; who asks does not wait for that', async () => {
+    const held = Promise.withResolvers<void>();
+    await restart({}, { settle: () => held.promise });
+    let answered = false;
+    const url = `http://${server.address}/api/v1`;
+    const changed = fetch(`${url}/changes`, { method: 'DELETE' }).then((response) => {
+      answered = true;
+      return response.status;
+    });
+    expect((await fetch(`${url}/changes`)).status).toBe(200);
+    expect(answered).toBe(false);
+    held.resolve();
+    expect(await changed).toBe(200);
+  });
+
   test('HEAD is GET without the body', async () => {
     const answer = await raw(`HEAD /api/v1/pools HTTP/1.1\r\nHost: localhost\r\n${CLOSE}`);
     const whole = await (await get('/api/v1/pools')).text();

@@ -13,6 +13,8 @@ export interface AdminState {
   readonly clock: Clock;
   /** Brings the counters that `view` shows up to now. */
   refresh(): Promise<void>;
+  /** Resolves when what was changed holds for all traffic. */
+  settle(): Promise<void>;
   window(endpoint: Endpoint): TrafficWindow;
   /** All metrics, in the format that the Accept header asks for. */
   metrics(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;

@@ -273,6 +273,11 @@ export class ControlPlane {
     return this.pools().reduce((sum, { activeRequests }) => sum + activeRequests, 0);
   }
 
+  /** Resolves when workers have in force what was decided so far; one that hangs is not waited for. */
+  settle(): Promise<void> {
+    return this.#workers.settle();
+  }
+
   /** Brings all figures up to now, those that workers must be asked for, too. */
   async collect(): Promise<void> {
     await this.#workers.collect();

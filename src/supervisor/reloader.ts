@@ -176,6 +176,8 @@ export class Reloader implements Control {
     endpoints.adopt(config);
     this.#file = config;
     this.#deps.applied(config);
+    // "Reloaded" means that the next request meets it, whatever worker has it.
+    await plane.settle();
     this.#note(report.revision, report.changes, warnings);
     return { outcome: 'applied', ...report, warnings };
   }

@@ -90,6 +90,7 @@ export async function runSupervisor(config: Config, options: RunOptions): Promis
     await start(run);
     await stop(run, await untilEnd(run));
     log.info('stopped', { uptimeSeconds: Math.round((clock.wallMs() - startWallMs) / 1000) });
+    await service.told();
     return 0;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -2,6 +2,7 @@ import type { Log } from '../model/ports.ts';
 import { machineNowMs } from '../net/machine-time.ts';
 import { sendNotice } from '../net/service-notice.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
+import { wait } from './shutdown.ts';
 
 /** What a service manager says to a service at its start: environment(7) of systemd. */
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,6 +10,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const ALIVE = 'WATCHDOG=1';
 /** When one whose queue is full is told again, milliseconds. */
 const BUSY_MS = 20;
+/** How long the end of the process waits for one that is busy, milliseconds. */
+const LAST_WORDS_MS = 5000;
 /** Messages kept for one that is busy. */
 const MOST_UNTOLD = 32;
 
@@ -63,6 +66,12 @@ export class ServiceManager {
   /** Sends no more signs of life. */
   stop(): void {
     this.#cancelBeat();
+  }
+
+  /** Resolves when all was told that matters, or nobody takes it. One that never hears of its new main process takes the end of the old for the end of all. */
+  async told(): Promise<void> {
+    for (let waitedMs = 0; this.#untold.length > 0 && waitedMs < LAST_WORDS_MS; waitedMs += BUSY_MS)
+      await wait(this.#clock, BUSY_MS);
   }
 
   #beat(): void {

@@ -150,6 +150,7 @@ export function supervisorParts(
       endpoints,
       clock,
       refresh: () => plane.collect(),
+      settle: () => plane.settle(),
       window: (endpoint) => windows.window(endpoint),
       metrics: (accept) => exposeMetrics(metrics, accept),
     },

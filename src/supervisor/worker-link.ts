@@ -7,6 +7,8 @@ export class WorkerLink {
   /** Reports that it was asked for, and that came. */
   asked = 0;
   received = 0;
+  /** Those of them that should be there at the next look; somebody may have asked again a moment ago. */
+  due = 0;
   /** Looks in a row at which a report was missing. */
   missed = 0;
   /** It was said in the log that it does not answer. */

@@ -11,7 +11,7 @@ export interface WatchdogTimes {
   readonly killAfter: number;
 }
 
-/** Asks a worker for its figures; it answers when it is well. */
+/** Asks a worker for its figures; it answers in turn when it is well. */
 export function askFigures(slot: WorkerSlot): void {
   slot.link.asked++;
   slot.send({ type: 'report' });
@@ -24,11 +24,12 @@ export function askFigures(slot: WorkerSlot): void {
 export function lookAfter(slot: WorkerSlot, { warnAfter, killAfter }: WatchdogTimes, log: Log): void {
   if (slot.state !== 'ready') return;
   const { link, number: worker, pid } = slot;
-  if (link.received >= link.asked) {
+  if (link.received >= link.due) {
     if (link.warned) log.info('worker-answers', { worker, silentMs: link.missed * BEAT_MS });
     link.missed = 0;
     link.warned = false;
     askFigures(slot);
+    link.due = link.asked;
     return;
   }
   link.missed++;

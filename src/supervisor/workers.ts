@@ -16,6 +16,8 @@ type HeldByListener = SocketPlan['held'];
 
 /** How long somebody who wants fresh figures waits for a slow worker, milliseconds. */
 const FIGURES_MS = 250;
+/** How long somebody who changed something waits until a slow worker has it in force, milliseconds. */
+const SETTLE_MS = 2000;
 /** The start has passed so long after all are ready, milliseconds: what costs time can be done then. */
 const SETTLED_MS = 500;
 /** Beyond its deadline, for last lines of logs, milliseconds. */
@@ -158,8 +160,13 @@ export class Workers {
     for (const slot of this.slots) slot.send(message);
   }
 
-  /** Fresh figures of all that answer. A worker that does not is not waited for. */
-  async collect(): Promise<void> {
+  /** Resolves when all that answer have in force what they were told so far: messages are taken in order, and the last of them asks for figures. */
+  settle(): Promise<void> {
+    return this.collect(SETTLE_MS);
+  }
+
+  /** Fresh figures of all that answer within so many milliseconds. A worker that does not is not waited for. */
+  async collect(withinMs: number = FIGURES_MS): Promise<void> {
     const answers: Promise<unknown>[] = [];
     for (const slot of this.slots) {
       const { state, link } = slot;
@@ -168,7 +175,7 @@ export class Workers {
       const { asked } = link;
       answers.push(this.#answers.of(slot, () => link.received >= asked));
     }
-    if (answers.length > 0) await Promise.race([Promise.all(answers), wait(this.#deps.clock, FIGURES_MS)]);
+    if (answers.length > 0) await Promise.race([Promise.all(answers), wait(this.#deps.clock, withinMs)]);
   }
 
   /**

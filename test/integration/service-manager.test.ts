@@ -106,3 +106,19 @@ test('after an upgrade it is told who is the main process now, which then speaks
     process.kill(pid, 'SIGKILL');
   }
 });
+
+test('one that is busy during an upgrade hears of the new main process before the old one ends', async () => {
+  await using manager = new Manager(false);
+  const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '20000' };
+  await using pointsman = await startPointsman(CONFIG, { env });
+  const response = await fetch(`${pointsman.admin}/api/v1/upgrade`, { method: 'POST' });
+  const { pid } = (await response.json()) as { pid: number };
+  try {
+    // Signs of life have filled the queue long before.
+    await pointsman.line('stopped');
+    await manager.until(() => manager.told.some((line) => line === `MAINPID=${pid}`));
+    expect(await pointsman.exited()).toBe(0);
+  } finally {
+    process.kill(pid, 'SIGKILL');
+  }
+});

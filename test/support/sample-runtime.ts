@@ -117,6 +117,7 @@ export function sampleAdminState(view: RuntimeView, clock: Clock): AdminState {
       version: () => 0,
     },
     refresh: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
     window: () => ({ spanMs: 0, requestsPerSecond: 0, errorRate: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 }),
     metrics: () => Promise.reject(new Error('unused')),
   };
