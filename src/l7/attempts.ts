@@ -2,31 +2,17 @@ import type { EndpointConnector, SessionWaiter } from '../connector/endpoint-con
 import type { QueueTicket, QueueWaiter } from '../connector/queue-lines.ts';
 import { hasBody } from '../http/h1-request.ts';
 import type { EndpointStream } from '../http/streams.ts';
-import { availability, type Endpoint } from '../model/endpoint.ts';
-import { FAILURES, type FailureCode } from '../model/failures.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { FailureCode } from '../model/failures.ts';
 import type { RequestHead } from '../model/message.ts';
-import type { PickRequest } from '../model/picker.ts';
 import type { Origin } from '../net/origin.ts';
 import { runTurn, turnNowMs } from '../net/turn.ts';
+import { Attempt } from './attempt.ts';
+import { EndpointChoice } from './endpoint-choice.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
-import {
-  backoffMs,
-  isFree,
-  isIdempotent,
-  judgeRetry,
-  nothingSent,
-  retryBudget,
-  type RetryVerdict,
-} from './retry.ts';
-
-const NONE_TRIED: readonly Endpoint[] = [];
-
-/** Connections that were dead or leaving already cost no attempt, but not without end. */
-const MAX_FREE_RETRIES = 8;
-
-/** How long an exchange waits for a place in the retry budget, milliseconds. */
-const BUDGET_PATIENCE_MS = 2000;
+import { Retries } from './retries.ts';
+import { isIdempotent, type RetryVerdict } from './retry.ts';
 
 /** The exchange that wants its request served. */
 export interface AttemptsOwner {
@@ -48,69 +34,41 @@ export interface AttemptsOwner {
  * How a request finds its endpoint: pick and acquire in one step, reuse or dial, or wait in the queue; after a failure
  * the next one, as far as it is proven safe and the budget allows. Holds at most one place at one endpoint.
  */
-export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, PickRequest {
-  /** Of the latest attempt. */
-  endpoint: Endpoint | undefined = undefined;
+export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
+  readonly choice: EndpointChoice;
+  /** The one under way, or the last that was. */
+  readonly latest: Attempt;
   /** Attempts that count, so far. */
   count = 0;
   /** Time in the queue, milliseconds. */
   queuedMs = 0;
-  /** Time that the latest attempt took to connect; 0 on a connection that was there. */
-  connectMs = 0;
-  hash = -1;
   #l7Pool!: L7Pool;
   readonly #shared: L7Shared;
   readonly #owner: AttemptsOwner;
-  #tried: Endpoint[] | undefined = undefined;
-  #bound: Endpoint | undefined = undefined;
-  #acquired = false;
   #connector: EndpointConnector<EndpointStream> | undefined = undefined;
   #ticket: QueueTicket | undefined = undefined;
-  /** When the latest wait or attempt began. */
-  #sinceMs = 0;
-  #retries = 0;
-  /** Those of them that followed a connection which was dead already. */
-  #freeRetries = 0;
-  /** Attempts in which nothing was sent, and what they took together, milliseconds. */
-  #unsent = 0;
-  #lostMs = 0;
-  /** Those of them that added to the work of an endpoint. */
-  #costlyRetries = 0;
-  /** Holds a place in the retry budget. */
-  #charged = false;
-  #budgetSinceMs = -1;
-  #cancelWait: (() => void) | undefined = undefined;
-  #lastFailure: FailureCode | undefined = undefined;
-  #lastDetail = '';
+  /** When the wait in the queue began. */
+  #queuedSinceMs = 0;
+  /** Undefined as long as nothing has failed. */
+  #retries: Retries | undefined = undefined;
+  #cancelPause: (() => void) | undefined = undefined;
 
   constructor(shared: L7Shared, owner: AttemptsOwner) {
     this.#shared = shared;
     this.#owner = owner;
-  }
-
-  get tried(): readonly Endpoint[] {
-    return this.#tried ?? NONE_TRIED;
-  }
-
-  /** The endpoint that the client is bound to by affinity. */
-  get bound(): Endpoint | undefined {
-    return this.#bound;
+    this.choice = new EndpointChoice(shared.balancer);
+    this.latest = new Attempt(shared);
   }
 
   get queued(): boolean {
     return this.#ticket !== undefined;
   }
 
-  /** Since the latest attempt was sent, milliseconds. */
-  get elapsedMs(): number {
-    return turnNowMs() - this.#sinceMs;
-  }
-
   /** Nothing failed and nobody will call it any more, so that it can serve another request. */
   get ordinary(): boolean {
     return (
-      this.#lastFailure === undefined &&
-      !this.#acquired &&
+      this.#retries === undefined &&
+      !this.latest.holdsPlace &&
       this.#connector === undefined &&
       this.#ticket === undefined
     );
@@ -118,63 +76,36 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
 
   /** Serves a request: its first, or another when those before it were `ordinary`. */
   begin(l7Pool: L7Pool): void {
-    const { pool, hashKey, affinity } = l7Pool;
+    const { pool } = l7Pool;
     const { request, clientIp } = this.#owner;
     this.#l7Pool = l7Pool;
-    this.endpoint = undefined;
+    this.latest.reset();
     this.count = 0;
     this.queuedMs = 0;
-    this.connectMs = 0;
     pool.counts.activeRequests.add(1);
     pool.stats.requests++;
-    this.hash = hashKey === undefined ? -1 : hashKey(request, clientIp);
-    this.#bound = affinity?.bound(request);
+    this.choice.begin(l7Pool, request, clientIp);
     this.#attempt();
   }
 
   /** The exchange is over. */
   end(): void {
-    const { pool } = this.#l7Pool;
-    pool.counts.activeRequests.add(-1);
-    if (this.#charged) pool.counts.activeRetries.give();
+    this.#l7Pool.pool.counts.activeRequests.add(-1);
+    this.#retries?.end();
   }
 
   #attempt(): void {
     // Nobody who comes now goes before those who wait in other workers.
-    const endpoint = this.#l7Pool.queue.othersFirst ? undefined : this.#take();
+    const endpoint = this.#l7Pool.queue.othersFirst ? undefined : this.choice.take();
     if (endpoint === undefined) this.#queueOrGiveUp();
     else this.#connect(endpoint);
   }
 
-  get #strict(): boolean {
-    return this.#bound !== undefined && this.#l7Pool.pool.config.affinity?.strict === true;
-  }
-
-  /** The client is bound to an endpoint that it may still use. */
-  get #boundUsable(): boolean {
-    const bound = this.#bound;
-    return (
-      bound !== undefined && !this.tried.includes(bound) && availability(bound, turnNowMs()) !== 'closed'
-    );
-  }
-
-  /** Takes a place: at the endpoint that the client is bound to while that may be used, else at one by the policy. */
-  #take(): Endpoint | undefined {
-    const { balancer } = this.#shared;
-    const { pool } = this.#l7Pool;
-    const bound = this.#bound;
-    if (bound !== undefined) {
-      if (this.#boundUsable) return balancer.acquire(pool, bound) ? bound : undefined;
-      if (this.#strict) return undefined;
-    }
-    return balancer.take(pool, this);
-  }
-
   #queueOrGiveUp(): void {
     const { pool, queue } = this.#l7Pool;
-    if (this.#strict && !this.#boundUsable) {
+    if (this.choice.lost) {
       this.#owner.onGivenUp('affinity_unavailable', '');
-    } else if (!this.#boundUsable && !this.#anyUntried(pool.view.available)) {
+    } else if (!this.choice.mayWait) {
       this.#giveUpWithoutEndpoint();
     } else if (this.#owner.clientEnded) {
       // Nobody waits in a queue for someone who may be gone.
@@ -182,43 +113,34 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     } else {
       const { size, timeout } = pool.config.queue;
       this.#ticket = queue.enter(this, size, timeout);
-      this.#sinceMs = turnNowMs();
+      this.#queuedSinceMs = turnNowMs();
       if (this.#ticket !== undefined) return;
       pool.stats.queueFull++;
       this.#owner.onGivenUp('queue_full', '');
     }
   }
 
-  /** None of those could be taken, so all were full, even if another worker has made room meanwhile. */
-  #anyUntried(available: readonly Endpoint[]): boolean {
-    return available.some((endpoint) => !this.tried.includes(endpoint));
-  }
-
   /** None is left. When an endpoint that was reached answered badly, that is what the client hears. */
   #giveUpWithoutEndpoint(): void {
     this.#l7Pool.pool.stats.noEndpoint++;
-    const last = this.#lastFailure;
-    // What we have run out of ourselves is not said of endpoints.
-    const unreached =
-      last === undefined || (FAILURES[last].phase === 'connect' && FAILURES[last].origin === 'endpoint');
-    if (unreached) {
-      this.#owner.onGivenUp('no_endpoint', last === undefined ? '' : `last attempt: ${last}`);
-    } else {
-      this.#owner.onGivenUp(last, this.#lastDetail);
-    }
+    const retries = this.#retries;
+    const last = retries?.lastFailure;
+    if (retries === undefined || last === undefined) this.#owner.onGivenUp('no_endpoint', '');
+    else if (retries.reachedNobody) this.#owner.onGivenUp('no_endpoint', `last attempt: ${last}`);
+    else this.#owner.onGivenUp(last, retries.lastDetail);
   }
 
   // ---- the queue ----
 
   get waitsFor(): Endpoint | undefined {
-    return this.#boundUsable ? this.#bound : undefined;
+    return this.choice.waitsFor;
   }
 
   onRoom(): boolean {
-    const endpoint = this.#take();
+    const endpoint = this.choice.take();
     if (endpoint === undefined) return false;
     this.#ticket = undefined;
-    this.queuedMs += turnNowMs() - this.#sinceMs;
+    this.queuedMs += turnNowMs() - this.#queuedSinceMs;
     this.#connect(endpoint);
     return true;
   }
@@ -227,36 +149,26 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
     const { pool } = this.#l7Pool;
     this.#ticket = undefined;
     pool.stats.queueTimeouts++;
-    this.queuedMs += turnNowMs() - this.#sinceMs;
-    if (this.#bound !== undefined && !this.#strict) {
-      // It waited long enough for the endpoint it is bound to: another will do.
-      this.#bound = undefined;
-      const endpoint = this.#take();
-      if (endpoint !== undefined) {
-        this.#connect(endpoint);
-        return;
-      }
-    }
-    this.#owner.onGivenUp('queue_timeout', '');
+    this.queuedMs += turnNowMs() - this.#queuedSinceMs;
+    // It waited long enough for the endpoint that it is bound to: another will do.
+    const endpoint = this.choice.unbind() ? this.choice.take() : undefined;
+    if (endpoint === undefined) this.#owner.onGivenUp('queue_timeout', '');
+    else this.#connect(endpoint);
   }
 
   // ---- reaching the endpoint ----
 
   /** Uses the place that was taken at `endpoint`. */
   #connect(endpoint: Endpoint): void {
-    this.#acquired = true;
-    this.endpoint = endpoint;
     this.count++;
-    endpoint.stats.requests++;
-    if (this.#retries > 0) endpoint.stats.retries++;
-    this.#sinceMs = turnNowMs();
+    this.latest.begin(this.#l7Pool, endpoint, this.#retries?.begun === true);
     const connector = this.#l7Pool.connectorFor(endpoint, this.#owner.origin);
     const session = connector.take(this.careful);
     if (session === undefined) {
       this.#connector = connector;
       connector.dial(this);
     } else {
-      this.connectMs = 0;
+      this.latest.connectMs = 0;
       this.#owner.onReached(session);
     }
   }
@@ -268,8 +180,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
 
   onSession(session: EndpointStream): void {
     this.#connector = undefined;
-    this.connectMs = this.elapsedMs;
-    this.#sinceMs = turnNowMs();
+    this.latest.connected();
     this.#owner.onReached(session);
   }
 
@@ -280,133 +191,72 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter, Pic
 
   // ---- the end of an attempt ----
 
-  /** The endpoint is judged by how it answered. */
-  approve(status: number): void {
-    this.#shared.observer.observe(this.#l7Pool.pool, this.endpoint!, undefined, status);
-  }
-
-  /** The attempt succeeded, to the end of the response. */
-  succeeded(status: number): void {
-    this.approve(status);
-    this.#release();
-  }
-
   /** Whether a failure of that kind would be followed by another attempt, now and at another endpoint. */
   wouldRetry(code: FailureCode): boolean {
-    return this.#judge(code) === 'now' && this.#isThereAnother();
-  }
-
-  #isThereAnother(): boolean {
-    if (this.#strict) return false;
-    for (const endpoint of this.#l7Pool.pool.view.available) {
-      if (endpoint !== this.endpoint && !endpoint.full && !this.tried.includes(endpoint)) return true;
-    }
-    return false;
+    const retries = (this.#retries ??= new Retries(this.#l7Pool.pool));
+    return this.#judge(retries, code) === 'now' && this.choice.hasOther(this.latest.endpoint!);
   }
 
   /** The attempt failed: accounts for it, and tries again or gives up. */
   failed(code: FailureCode, detail: string): void {
-    const free = isFree(code) && this.#freeRetries < MAX_FREE_RETRIES;
-    if (free) {
-      this.#freeRetries++;
-      this.count--;
-      this.#release();
+    const { latest } = this;
+    const retries = (this.#retries ??= new Retries(this.#l7Pool.pool));
+    if (retries.failed(code, detail, latest.elapsedMs)) {
+      latest.blame(code);
+      this.choice.exclude(latest.endpoint!);
     } else {
-      if (nothingSent(code)) {
-        this.#unsent++;
-        this.#lostMs += this.elapsedMs;
-      }
-      this.blame(code);
-      (this.#tried ??= []).push(this.endpoint!);
+      this.count--;
+      latest.release();
     }
-    this.#lastFailure = code;
-    this.#lastDetail = detail;
-    this.#retryOrGiveUp(code, detail);
+    this.#retryOrGiveUp(retries, code, detail);
   }
 
-  /** The attempt failed when nothing can be done about it any more. */
-  blame(code: FailureCode): void {
-    const endpoint = this.endpoint!;
-    endpoint.stats.errors++;
-    endpoint.latency?.observeFailure(this.elapsedMs, turnNowMs());
-    this.#shared.observer.observe(this.#l7Pool.pool, endpoint, code, 0);
-    this.#release();
+  #judge(retries: Retries, code: FailureCode): RetryVerdict {
+    const { request, replayable } = this.#owner;
+    return retries.judge(code, request.method, this.count, replayable);
   }
 
-  #judge(code: FailureCode): RetryVerdict {
-    return judgeRetry(this.#l7Pool.pool, {
-      code,
-      method: this.#owner.request.method,
-      attempts: this.count - this.#unsent,
-      reach: { failures: this.#unsent, lostMs: this.#lostMs },
-      replayable: this.#owner.replayable,
-      charged: this.#charged,
-    });
-  }
-
-  #retryOrGiveUp(code: FailureCode, detail: string): void {
-    const verdict = this.#judge(code);
+  #retryOrGiveUp(retries: Retries, code: FailureCode, detail: string): void {
+    const verdict = this.#judge(retries, code);
     if (verdict === 'no') this.#owner.onGivenUp(code, detail);
     else if (verdict === 'unreachable') this.#giveUpWithoutEndpoint();
-    else if (verdict === 'now' && this.#retry(code)) return;
-    else this.#waitForBudget(code, detail);
+    else if (verdict === 'now' && retries.begin(code))
+      this.#retry(retries.pauseMs(code, this.#shared.random));
+    else this.#waitForBudget(retries, code, detail);
   }
 
-  #waitForBudget(code: FailureCode, detail: string): void {
-    const nowMs = turnNowMs();
-    if (this.#budgetSinceMs < 0) this.#budgetSinceMs = nowMs;
-    if (nowMs - this.#budgetSinceMs > BUDGET_PATIENCE_MS || this.#owner.clientEnded) {
+  #waitForBudget(retries: Retries, code: FailureCode, detail: string): void {
+    if (!retries.mayWaitForBudget(turnNowMs()) || this.#owner.clientEnded) {
       this.#l7Pool.pool.stats.retriesDenied++;
       this.#owner.onGivenUp(code, detail);
       return;
     }
-    const delayMs = backoffMs(this.#costlyRetries + 1, this.#shared.random);
-    this.#after(delayMs, () => this.#retryOrGiveUp(code, detail));
+    const pauseMs = retries.budgetPauseMs(this.#shared.random);
+    this.#after(pauseMs, () => this.#retryOrGiveUp(retries, code, detail));
   }
 
-  /** False when the budget has no place. */
-  #retry(code: FailureCode): boolean {
-    const { pool } = this.#l7Pool;
-    // Where the endpoint may have worked on it, another attempt adds to its work: that is what the budget bounds.
-    const costly = FAILURES[code].retry !== 'safe' && !isFree(code);
-    if (costly && !this.#charged) {
-      if (!pool.counts.activeRetries.take(retryBudget(pool))) return false;
-      this.#charged = true;
-    }
-    this.#retries++;
-    pool.stats.retries++;
-    if (costly) this.#costlyRetries++;
-    if (costly && this.#costlyRetries > 1)
-      this.#after(backoffMs(this.#costlyRetries, this.#shared.random), () => this.#attempt());
-    else this.#attempt();
-    return true;
+  #retry(pauseMs: number | undefined): void {
+    if (pauseMs === undefined) this.#attempt();
+    else this.#after(pauseMs, () => this.#attempt());
   }
 
   #after(delayMs: number, run: () => void): void {
-    this.#cancelWait = this.#shared.clock.after(delayMs, () => {
-      this.#cancelWait = undefined;
+    this.#cancelPause = this.#shared.clock.after(delayMs, () => {
+      this.#cancelPause = undefined;
       runTurn(run);
     });
   }
 
-  /** Lets go of queue, dial, wait and place, whichever there is. */
+  /** Lets go of queue, dial, pause and place, whichever there is. */
   leave(): void {
-    this.#cancelWait?.();
-    this.#cancelWait = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
     if (this.#ticket !== undefined) {
       this.#l7Pool.queue.leave(this.#ticket);
       this.#ticket = undefined;
     }
     this.#connector?.cancel(this);
     this.#connector = undefined;
-    this.#release();
-  }
-
-  /** Gives back the place at the endpoint, once for each time it was taken. */
-  #release(): void {
-    if (!this.#acquired) return;
-    this.#acquired = false;
-    this.#shared.balancer.release(this.#l7Pool.pool, this.endpoint!);
-    this.#l7Pool.queue.wake(this.endpoint);
+    this.latest.release();
   }
 }

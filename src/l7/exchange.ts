@@ -4,34 +4,28 @@ import { grpcFailureHead } from '../http/grpc-reply.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
-import { type Fields, fieldName } from '../model/fields.ts';
-import type { FilterContext, LocalReply } from '../model/filter.ts';
+import type { Fields } from '../model/fields.ts';
+import type { Affinity, LocalReply } from '../model/filter.ts';
 import { httpStatusOfGrpc } from '../model/grpc-status.ts';
 import { Framing, type RequestHead, type ResponseHead } from '../model/message.ts';
 import type { Origin } from '../net/origin.ts';
+import type { Relay } from '../net/relay.ts';
 import { Deadline } from '../net/timer-wheel.ts';
-import { runTurn, turnNowMs, turnNumber } from '../net/turn.ts';
+import { turnNowMs, turnNumber } from '../net/turn.ts';
 import { normalisePath } from '../util/uri-path.ts';
-import { challengeReply, isChallenge } from './acme-challenge.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
+import { FilterRun, type FilterRunOwner } from './filter-run.ts';
 import { GrpcCall, grpcTrailers, isGrpcCall } from './grpc-call.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
-import { applyMaxForwards } from './max-forwards.ts';
 import { RequestBody } from './request-body.ts';
 import { isIdempotent } from './retry.ts';
 import { type CompiledRoute, lacksHost, pickArm, redirectReply } from './route.ts';
-import { openTunnel, type Tunnel } from './tunnel.ts';
+import { unroutedAnswer } from './unrouted-answer.ts';
 
 /** For requests without one; never changes, because no piece ever comes. */
 const NO_BODY = new RequestBody();
-
-const ALT_SVC = fieldName('alt-svc');
-const HSTS = fieldName('strict-transport-security');
-
-/** How long a filter may take to answer later, milliseconds. */
-const FILTER_PATIENCE_MS = 10_000;
 
 /** Whether a request carries a binding to an endpoint of that pool. */
 function isBound(l7Pool: L7Pool, request: RequestHead): boolean {
@@ -45,7 +39,7 @@ type StageName = (typeof Stage)[keyof typeof Stage];
  * One request from its head to the end of its response, whatever the version of HTTP on either side:
  * route -> filters -> { pick and acquire -> connect, or wait in the queue -> forward } -> finish, once.
  */
-export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwner, FilterContext {
+export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwner, FilterRunOwner {
   client: ClientStream;
   request: RequestHead;
   startMs = 0;
@@ -67,7 +61,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #stage: StageName = Stage.Routing;
   #stream: EndpointStream | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
-  #filtersRun = false;
+  /** Undefined when the route has none. */
+  #filters: FilterRun | undefined = undefined;
   /** Undefined when the request is no call of gRPC. */
   #grpc: GrpcCall | undefined = undefined;
   /** What it found endpoints with before, for use again. */
@@ -97,7 +92,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   rest(): boolean {
     const ordinary =
       this.failure === '' &&
-      !this.#filtersRun &&
+      this.#filters === undefined &&
       this.status !== 101 &&
       this.#stream === undefined &&
       this.attempts?.ordinary !== false;
@@ -156,85 +151,58 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   // ---- route and filters ----
 
   start(): void {
-    const { request } = this;
-    const path = request.path === '*' ? '*' : normalisePath(request.path);
-    if (path === undefined) {
-      this.clientIp = this.client.origin.remoteAddress;
-      this.#fail('request_target', '');
-      return;
-    }
-    request.path = path;
-    const forwarding = this.client.context as ClientForwarding;
-    const refused = forwarding.apply(request, this.client.protocol);
-    this.clientIp = forwarding.ip;
+    const refused = this.#normalise();
     if (refused !== undefined) {
       this.#fail(refused, '');
       return;
     }
-    if (this.client.protocol !== 'HTTP/2' && isGrpcCall(request)) {
-      this.#fail('grpc_needs_http2', '');
+    const { shared, router, stats } = this.#listener;
+    const answer = unroutedAnswer(this.request, shared.challenges);
+    if (answer !== undefined) {
+      this.#reply(answer);
       return;
     }
-    if (request.method === 'OPTIONS') {
-      const answer = applyMaxForwards(request);
-      if (answer !== undefined) {
-        this.#reply(answer);
-        return;
-      }
-    }
-    const { challenges } = this.#listener.shared;
-    if (challenges !== undefined && isChallenge(request)) {
-      const proof = challengeReply(request, challenges);
-      if (proof !== undefined) {
-        this.#reply(proof);
-        return;
-      }
-    }
-    const route = this.#listener.router.route(request, this.clientIp);
+    const route = router.route(this.request, this.clientIp);
     if (route === undefined) {
       this.#fail('no_route', '');
       return;
     }
     this.route = route;
-    this.#listener.stats.countRoute(route.index);
-    if (route.filters.length > 0) this.#runFilters(route, 0);
-    else this.#act(route);
-  }
-
-  #runFilters(route: CompiledRoute<L7Pool>, from: number): void {
-    this.#filtersRun = true;
-    for (let index = from; index < route.filters.length; index++) {
-      const filter = route.filters[index]!;
-      if (filter.onRequest === undefined) continue;
-      const verdict = filter.onRequest(this);
-      if (verdict === undefined) continue;
-      if (verdict instanceof Promise) {
-        this.#startDeadline(FILTER_PATIENCE_MS);
-        verdict.then(
-          (later) => runTurn(() => this.#afterFilter(route, index, later)),
-          (error: unknown) => runTurn(() => this.#defect(error)),
-        );
-        return;
-      }
-      this.#reply(verdict);
+    stats.countRoute(route.index);
+    if (route.filters.length === 0) {
+      this.#act(route);
       return;
     }
-    this.#act(route);
+    this.#filters = new FilterRun(route.filters, this, shared);
+    this.#filters.begin();
   }
 
-  #afterFilter(route: CompiledRoute<L7Pool>, index: number, verdict: LocalReply | undefined): void {
-    if (this.#stage !== Stage.Routing) return;
-    this.#deadline!.stop();
-    if (verdict === undefined) this.#runFilters(route, index + 1);
-    else this.#reply(verdict);
+  /** The path gets its one spelling, and who the client is becomes ours to say. */
+  #normalise(): FailureCode | undefined {
+    const { request, client } = this;
+    const path = request.path === '*' ? '*' : normalisePath(request.path);
+    if (path === undefined) {
+      this.clientIp = client.origin.remoteAddress;
+      return 'request_target';
+    }
+    request.path = path;
+    const forwarding = client.context as ClientForwarding;
+    const refused = forwarding.apply(request, client.protocol);
+    this.clientIp = forwarding.ip;
+    if (refused !== undefined) return refused;
+    return client.protocol !== 'HTTP/2' && isGrpcCall(request) ? 'grpc_needs_http2' : undefined;
   }
 
-  #defect(error: unknown): void {
-    this.#listener.shared.log.error('defect', {
-      where: 'filter',
-      error: error instanceof Error ? error.stack : String(error),
-    });
-    if (this.#stage !== Stage.Over) this.#fail('internal_error', '');
+  onFiltersPassed(): void {
+    this.#act(this.route!);
+  }
+
+  onFilterReply(reply: LocalReply): void {
+    this.#reply(reply);
+  }
+
+  onFilterFailed(code: FailureCode): void {
+    this.#fail(code, '');
   }
 
   #act(route: CompiledRoute<L7Pool>): void {
@@ -285,7 +253,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const { request, body } = this;
     // HTTP/1.0 need not name a host; the next hop is told its own address then.
     const nameless = request.authority === '';
-    if (nameless) request.authority = formatAddress(this.attempts!.endpoint!.config.address);
+    if (nameless) request.authority = formatAddress(this.attempts!.latest.endpoint!.config.address);
     this.#grpc?.tellTimeLeft(request, turnNowMs() - this.startMs);
     session.sendRequest(request, this);
     if (nameless) request.authority = '';
@@ -390,14 +358,10 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       return;
     }
     if (this.#grpc !== undefined && this.#refusesCall(head, this.#grpc)) return;
-    const nowMs = turnNowMs();
-    const endpoint = attempts.endpoint!;
-    endpoint.stats.statuses[(status / 100) | 0]!++;
-    if (status >= 500) endpoint.stats.errors++;
-    endpoint.latency?.observe(attempts.elapsedMs, nowMs);
+    attempts.latest.answered(status);
     this.#stage = Stage.Answering;
     if (this.body.replayable) this.body.release();
-    this.ttfbMs = nowMs - this.startMs;
+    this.ttfbMs = turnNowMs() - this.startMs;
     this.status = status;
     this.#decorate(head);
     this.client.sendHead(head);
@@ -417,23 +381,15 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #decorate(head: ResponseHead): void {
     // RFC 9110 section 6.6.1: a response without Date gets the time at which it came.
     if (!head.dated) head.fields.add(currentDate());
-    this.#addSecureLines(head);
+    if (this.secure) this.#listener.secureLines.addTo(head);
     const { affinity } = this.l7Pool!;
-    const { bound, endpoint } = this.attempts!;
-    if (affinity !== undefined && bound !== endpoint) affinity.bind(head, endpoint!, this.secure);
-    if (this.#filtersRun) this.#responseFilters(head);
+    if (affinity !== undefined) this.#bind(head, affinity);
+    this.#filters?.respond(head);
   }
 
-  /** Over TLS only (RFC 6797 section 7.1, RFC 7838 section 3), and what the endpoint says itself stands. */
-  #addSecureLines(head: ResponseHead): void {
-    if (!this.secure) return;
-    const { hsts, altSvc } = this.#listener;
-    if (hsts !== undefined && head.fields.indexOf(HSTS) < 0) head.fields.add(hsts);
-    if (altSvc !== undefined && head.fields.indexOf(ALT_SVC) < 0) head.fields.add(altSvc);
-  }
-
-  #responseFilters(head: ResponseHead): void {
-    for (const filter of this.route!.filters) filter.onResponse?.(this, head);
+  #bind(head: ResponseHead, affinity: Affinity): void {
+    const { choice, latest } = this.attempts!;
+    if (choice.bound !== latest.endpoint) affinity.bind(head, latest.endpoint!, this.secure);
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -442,15 +398,11 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   onResponseEnd(trailers: Fields | undefined, bytesReceived: number, bytesSent: number): void {
-    const attempts = this.attempts!;
-    const { stats } = attempts.endpoint!;
-    this.#stream = undefined;
-    stats.bytesIn += bytesReceived;
-    stats.bytesOut += bytesSent;
-    stats.latency.record(attempts.elapsedMs);
-    // Only now: an endpoint that cuts its answers short would look well by their heads.
-    attempts.succeeded(this.#grpc === undefined ? this.status : this.#callStatus(this.#grpc, trailers));
     const { client } = this;
+    const { latest } = this.attempts!;
+    this.#stream = undefined;
+    latest.countBytes(bytesReceived, bytesSent);
+    latest.succeeded(this.#grpc === undefined ? this.status : this.#callStatus(this.#grpc, trailers));
     this.#finish();
     client.sendEnd(trailers);
   }
@@ -459,7 +411,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   #callStatus(grpc: GrpcCall, trailers: Fields | undefined): number {
     grpc.onTrailers(trailers);
     if (grpc.status < 0) return this.status;
-    const { stats } = this.attempts!.endpoint!;
+    const { stats } = this.attempts!.latest.endpoint!;
     const status = httpStatusOfGrpc(grpc.status);
     stats.grpcStatuses[grpc.status]!++;
     if (status >= 500 && this.status < 500) stats.errors++;
@@ -479,44 +431,29 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.#rejectResponse('response_upgrade', '');
       return;
     }
-    const endpoint = this.attempts!.endpoint!;
-    const { stats, shared, timeouts } = this.#listener;
+    const { latest } = this.attempts!;
+    const endpoint = latest.endpoint!;
+    const { tunnels, timeouts } = this.#listener;
     endpoint.stats.statuses[1]!++;
-    this.attempts!.approve(101);
+    latest.approve(101);
     this.status = 101;
     this.ttfbMs = turnNowMs() - this.startMs;
     this.#decorate(head);
     this.#stage = Stage.Tunnel;
-    stats.tunnels.add(1);
-    endpoint.counts.tunnels.add(1);
-    const tunnel = openTunnel(
-      head.upgrade,
-      this.client.startTunnel(head),
-      this.#stream!.startTunnel(),
-      endpoint,
-      {
-        wheel: shared.wheel,
-        random: shared.random,
-        times: { idleMs: timeouts.tunnel, sendMs: timeouts.send },
-        finished: () => this.#onTunnelOver(tunnel),
-      },
-    );
+    const clientSide = this.client.startTunnel(head);
+    const endpointSide = this.#stream!.startTunnel();
     this.#stream = undefined;
-    this.#listener.tunnels.add(tunnel);
-    tunnel.relay.begin();
+    const times = { idleMs: timeouts.tunnel, sendMs: timeouts.send };
+    tunnels.open(head.upgrade, clientSide, endpointSide, endpoint, times, (relay) =>
+      this.#onTunnelOver(relay),
+    );
   }
 
-  #onTunnelOver(tunnel: Tunnel): void {
-    const { endpoint, relay } = tunnel;
-    this.#listener.stats.tunnels.add(-1);
-    endpoint.counts.tunnels.add(-1);
-    this.#listener.tunnels.delete(tunnel);
-    endpoint.stats.bytesIn += relay.bytesToClient;
-    endpoint.stats.bytesOut += relay.bytesToEndpoint;
-    this.responseBytes = relay.bytesToClient;
-    this.requestBytes = relay.bytesToEndpoint;
-    if (relay.ending === 'idle') this.failure = 'tunnel_idle';
-    else if (relay.ending === 'client-stalled') this.failure = 'client_too_slow';
+  #onTunnelOver({ bytesToClient, bytesToEndpoint, ending }: Relay): void {
+    this.responseBytes = bytesToClient;
+    this.requestBytes = bytesToEndpoint;
+    if (ending === 'idle') this.failure = 'tunnel_idle';
+    else if (ending === 'client-stalled') this.failure = 'client_too_slow';
     this.attempts!.leave();
     this.#finish();
   }
@@ -531,7 +468,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   #attemptFailed(code: FailureCode, detail: string): void {
     if (this.#stage === Stage.Answering) {
-      this.attempts!.blame(code);
+      this.attempts!.latest.blame(code);
       this.#breakOff(code, detail);
     } else {
       this.#stage = Stage.Waiting;
@@ -550,19 +487,12 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   #countBytes(): void {
     const stream = this.#stream;
-    const endpoint = this.attempts?.endpoint;
-    if (stream === undefined || endpoint === undefined) return;
-    endpoint.stats.bytesIn += stream.bytesReceived;
-    endpoint.stats.bytesOut += stream.bytesSent;
+    if (stream !== undefined) this.attempts!.latest.countBytes(stream.bytesReceived, stream.bytesSent);
   }
 
   onDeadline(): void {
     const { Answering } = Stage;
     if (this.#stage > Answering) return;
-    if (this.#stage === Stage.Routing) {
-      this.#fail('filter_timeout', '');
-      return;
-    }
     if (this.#stage === Answering && this.#grpcLeftMs() > 0) {
       // It was the time for all attempts; the client's own may still come.
       if (this.#grpc !== undefined && this.#grpcLeftMs() < Number.POSITIVE_INFINITY)
@@ -623,8 +553,8 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.failure = reply.failure;
     }
     const head = replyHead(reply);
-    this.#addSecureLines(head);
-    if (this.#filtersRun && this.failure === '') this.#responseFilters(head);
+    if (this.secure) this.#listener.secureLines.addTo(head);
+    if (this.failure === '') this.#filters?.respond(head);
     this.status = reply.status;
     this.ttfbMs = turnNowMs() - this.startMs;
     const bodyless = this.request.method === 'HEAD' || head.framing === Framing.None;
@@ -651,7 +581,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#stage = Stage.Over;
     this.#deadline?.cancel();
     this.attempts?.end();
-    if (this.#filtersRun) for (const filter of this.route!.filters) filter.onFinish?.(this);
+    this.#filters?.finish();
     this.body.release();
     this.#listener.finished(this);
   }

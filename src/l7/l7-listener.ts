@@ -1,15 +1,12 @@
 import { H1ServerConnection } from '../http/h1-server.ts';
 import type { ServerSettings } from '../http/server-settings.ts';
-import { RequestParser } from '../http/h1-request.ts';
-import { H2RequestReader } from '../http/h2-request.ts';
 import { H2ServerConnection } from '../http/h2-server.ts';
 import { H3ServerStream } from '../http/h3-server.ts';
 import { routeNames } from '../config/route-names.ts';
 import type { ClientStream, RequestConsumer, RequestHandler } from '../http/streams.ts';
 import type { HttpListenerConfig } from '../config/schema/listener.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import { FAILURES, type FailureCode } from '../model/failures.ts';
-import { type FieldLine, fieldLine } from '../model/fields.ts';
+import type { FailureCode } from '../model/failures.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { Http3Exchange, Http3Handler } from '../net/http3-exchange.ts';
@@ -21,10 +18,10 @@ import {
 } from '../net/proxy-protocol/proxy-entrance.ts';
 import type { HandshakeFailure } from '../net/tls/handshake-failure.ts';
 import type { ClientHello } from '../net/tls-hello/client-hello.ts';
-import { runTurn, turnNowMs } from '../net/turn.ts';
+import { runTurn } from '../net/turn.ts';
 import { Roster } from '../util/roster.ts';
-import { Exchange } from './exchange.ts';
-import { recordExchange, recordRefusal } from './exchange-log.ts';
+import type { Exchange } from './exchange.ts';
+import { recordExchange, recordRefusal } from './exchange-record.ts';
 import { OpenTunnels } from './open-tunnels.ts';
 import type { ForwardingPolicy } from './client-forwarding.ts';
 import type { ClientSession } from './client-session.ts';
@@ -33,22 +30,15 @@ import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
 import type { PassedOn, PassThrough } from './pass-through.ts';
 import type { Router } from './router.ts';
+import { SecureLines } from './secure-lines.ts';
+import { type ServingParts, servingSettings } from './serving-settings.ts';
+import { SpareExchanges } from './spare-exchanges.ts';
 import { type ListenerTls, TlsClient, type TlsClientOwner } from './tls-client.ts';
 
 export type { L7Shared } from './l7-shared.ts';
 
 /** How long a connection of a listener that leaves is open for one more request, milliseconds. */
 const LAST_REQUEST_MS = 1000;
-
-/** Exchanges kept for requests to come. */
-const SPARE_EXCHANGES = 1024;
-
-function hstsLine({ tls }: HttpListenerConfig): FieldLine | undefined {
-  if (tls === undefined || tls.hsts === false) return undefined;
-  const { maxAge, includeSubDomains, preload } = tls.hsts;
-  const more = `${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
-  return fieldLine('Strict-Transport-Security', `max-age=${Math.round(maxAge / 1000)}${more}`);
-}
 
 /** Serves the HTTP clients of one listener. */
 export class L7Listener
@@ -60,16 +50,12 @@ export class L7Listener
   readonly shared: L7Shared;
   timeouts: HttpListenerConfig['timeouts'];
   router: Router<L7Pool>;
-  /** Strict-Transport-Security for responses over TLS. */
-  hsts: FieldLine | undefined;
-  /** Alt-Svc for responses over TLS, while HTTP/3 is served. */
-  altSvc: FieldLine | undefined = undefined;
+  readonly secureLines: SecureLines;
   readonly tunnels: OpenTunnels;
   /** Takes those clients whose TLS is passed on. */
   passThrough: PassThrough | undefined = undefined;
   #requests = 0;
-  /** Exchanges that are over, the latest last. */
-  readonly #spareExchanges: Exchange[] = [];
+  readonly #spareExchanges = new SpareExchanges(this);
   readonly #connections = new Roster<ClientSession>();
   readonly #http3 = new Set<H3ServerStream>();
   readonly #entrance: ProxyEntrance;
@@ -89,15 +75,15 @@ export class L7Listener
     this.name = config.name;
     this.stats = stats;
     this.shared = shared;
-    this.tunnels = new OpenTunnels(shared.clock);
+    this.tunnels = new OpenTunnels(stats, shared);
     this.timeouts = config.timeouts;
     this.router = router;
     this.#tls = tls;
-    this.hsts = hstsLine(config);
+    this.secureLines = new SecureLines(config);
     this.#maxConnections = config.limits.connections;
     this.#entrance = new ProxyEntrance(proxyRulesOf(config.proxyProtocol), shared.wheel, this);
     this.#cleartextHttp2 = config.http2.cleartext;
-    this.#settings = this.#settingsOf(config, forwarding);
+    this.#settings = servingSettings(config, forwarding, this.#servingParts);
     this.stats.nameRoutes(() => routeNames(config));
   }
 
@@ -111,51 +97,23 @@ export class L7Listener
     forwarding: ForwardingPolicy,
     tls: ListenerTls | undefined,
   ): void {
-    const settings = this.#settingsOf(config, forwarding, this.#settings);
+    const settings = servingSettings(config, forwarding, this.#servingParts, this.#settings);
     this.#settings.successor = settings;
     // What they remember keeps nothing of the old configuration alive.
-    this.#spareExchanges.length = 0;
+    this.#spareExchanges.clear();
     this.#settings = settings;
     this.timeouts = config.timeouts;
     this.router = router;
     this.#tls = tls;
-    this.hsts = hstsLine(config);
+    this.secureLines.configure(config);
     this.#maxConnections = config.limits.connections;
     this.#entrance.rules = proxyRulesOf(config.proxyProtocol);
     this.#cleartextHttp2 = config.http2.cleartext;
     this.stats.nameRoutes(() => routeNames(config));
   }
 
-  #settingsOf(
-    config: HttpListenerConfig,
-    forwarding: ForwardingPolicy,
-    before?: ServerSettings,
-  ): ServerSettings {
-    const { bodyBytes, bodyRate, headerBytes, requestsPerConnection } = config.limits;
-    return {
-      parser: new RequestParser(config.limits),
-      handler: this,
-      wheel: this.shared.wheel,
-      timeouts: config.timeouts,
-      headerBytes,
-      bodyBytes: bodyBytes ?? Number.POSITIVE_INFINITY,
-      bodyPace: {
-        idleMs: config.timeouts.requestBody,
-        graceMs: config.timeouts.slowBody,
-        bytesPerSecond: bodyRate,
-      },
-      requestsPerConnection: requestsPerConnection === 0 ? Number.POSITIVE_INFINITY : requestsPerConnection,
-      draining: before?.draining ?? false,
-      heads: before?.heads ?? [],
-      http2: {
-        ...config.http2,
-        reader: new H2RequestReader(config.limits, config.http2.webSocket),
-        stats: this.stats.http2,
-        spareStreams: before?.http2?.spareStreams ?? [],
-      },
-      successor: undefined,
-      contextOf: ({ remoteAddress, tls }, secure) => forwarding.forPeer(remoteAddress, secure, tls),
-    };
+  get #servingParts(): ServingParts {
+    return { handler: this, wheel: this.shared.wheel, stats: this.stats.http2 };
   }
 
   /** How TLS is spoken to clients; undefined when it is not. */
@@ -257,44 +215,21 @@ export class L7Listener
   }
 
   onRequest(stream: ClientStream): RequestConsumer {
-    const exchange = this.#exchangeFor(stream);
+    const exchange = this.#spareExchanges.take(stream);
     this.#requests++;
     exchange.start();
     return exchange;
   }
 
-  #exchangeFor(stream: ClientStream): Exchange {
-    const spare = this.#spareExchanges;
-    if (spare.length === 0 || !spare.at(-1)!.rested) return new Exchange(this, stream);
-    const exchange = spare.pop()!;
-    exchange.reuse(stream);
-    return exchange;
-  }
-
   onRefused(stream: ClientStream, code: FailureCode): void {
-    const { stats } = this;
-    const status = FAILURES[code].status;
-    stats.requests++;
-    stats.statuses[(status / 100) | 0]!++;
-    stats.bytesOut += stream.bytesSent;
-    stats.countFailure(code);
     recordRefusal(this, stream, code);
   }
 
-  /** An exchange is over: counters and the access log. */
+  /** An exchange is over. */
   finished(exchange: Exchange): void {
     this.#requests--;
-    const { stats } = this;
-    const durationMs = turnNowMs() - exchange.startMs;
-    stats.requests++;
-    stats.statuses[exchange.status === 499 ? 0 : (exchange.status / 100) | 0]!++;
-    stats.bytesIn += exchange.requestBytes;
-    stats.bytesOut += exchange.responseBytes;
-    // A tunnel lives as long as its client likes: that says nothing of how fast anything is.
-    if (exchange.status !== 101) stats.latency.record(durationMs);
-    if (exchange.failure !== '') stats.countFailure(exchange.failure);
-    recordExchange(this, exchange, durationMs);
-    if (this.#spareExchanges.length < SPARE_EXCHANGES && exchange.rest()) this.#spareExchanges.push(exchange);
+    recordExchange(this, exchange);
+    this.#spareExchanges.put(exchange);
   }
 
   /** No new requests: idle connections close now, busy ones after their response. */

@@ -1,32 +1,66 @@
 import { CloseCode } from '../http/websocket-frames.ts';
 import type { Endpoint } from '../model/endpoint.ts';
+import type { ListenerStats } from '../model/listener-stats.ts';
+import type { Relay, RelaySide, RelayTimes } from '../net/relay.ts';
 import { runTurn } from '../net/turn.ts';
-import type { Clock } from '../util/clock.ts';
-import type { Tunnel } from './tunnel.ts';
+import type { L7Shared } from './l7-shared.ts';
+import { openTunnel, type Tunnel } from './tunnel.ts';
 
 /** So many tunnels of an endpoint that goes are ended at once, and then as many after each pause. */
 const TUNNELS_AT_ONCE = 100;
 const SPREAD_MS = 100;
 
-/** The upgraded connections of a listener, and how they end when it is not their own doing. */
+/** The upgraded connections of a listener: counted while they are open, and how they end when it is not their own doing. */
 export class OpenTunnels {
   readonly #tunnels = new Set<Tunnel>();
-  readonly #clock: Clock;
+  readonly #stats: ListenerStats;
+  readonly #shared: L7Shared;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(stats: ListenerStats, shared: L7Shared) {
+    this.#stats = stats;
+    this.#shared = shared;
   }
 
   get size(): number {
     return this.#tunnels.size;
   }
 
-  add(tunnel: Tunnel): void {
+  /**
+   * Joins both sides after a protocol switch.
+   * @param protocol what was switched to, lower case
+   * @param finished hears of the end once, and may do so before this returns
+   */
+  open(
+    protocol: string,
+    client: RelaySide,
+    endpointSide: RelaySide,
+    endpoint: Endpoint,
+    times: RelayTimes,
+    finished: (relay: Relay) => void,
+  ): void {
+    const { wheel, random } = this.#shared;
+    this.#stats.tunnels.add(1);
+    endpoint.counts.tunnels.add(1);
+    const tunnel = openTunnel(protocol, client, endpointSide, endpoint, {
+      wheel,
+      random,
+      times,
+      finished: (relay) => {
+        this.#closed(tunnel);
+        finished(relay);
+      },
+    });
     this.#tunnels.add(tunnel);
+    tunnel.relay.begin();
   }
 
-  delete(tunnel: Tunnel): void {
+  #closed(tunnel: Tunnel): void {
+    const { endpoint, relay } = tunnel;
+    this.#stats.tunnels.add(-1);
+    endpoint.counts.tunnels.add(-1);
     this.#tunnels.delete(tunnel);
+    endpoint.stats.bytesIn += relay.bytesToClient;
+    endpoint.stats.bytesOut += relay.bytesToEndpoint;
   }
 
   /** Asks both ends of those to `endpoint` to close. */
@@ -39,7 +73,8 @@ export class OpenTunnels {
   #endSpread(tunnels: readonly Tunnel[], from: number): void {
     const to = from + TUNNELS_AT_ONCE;
     for (const tunnel of tunnels.slice(from, to)) tunnel.end(CloseCode.ServiceRestart);
-    if (to < tunnels.length) this.#clock.after(SPREAD_MS, () => runTurn(() => this.#endSpread(tunnels, to)));
+    if (to < tunnels.length)
+      this.#shared.clock.after(SPREAD_MS, () => runTurn(() => this.#endSpread(tunnels, to)));
   }
 
   /** Resets both ends of those to `endpoint`, which is down. */

@@ -79,12 +79,12 @@ export class Http3Door {
     const { altSvc } = this.#config.tls!;
     if (altSvc === false) return;
     const value = `h3=":${altSvc.port ?? this.#port}"; ma=${Math.round(altSvc.maxAge / 1000)}`;
-    listener.altSvc = fieldLine('Alt-Svc', value);
+    listener.secureLines.altSvc = fieldLine('Alt-Svc', value);
   }
 
   /** Takes no more requests; those under way go on. */
   stop(): void {
-    this.#to.altSvc = undefined;
+    this.#to.secureLines.altSvc = undefined;
     this.#server.stop();
   }
 }
