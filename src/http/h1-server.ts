@@ -433,6 +433,11 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     return new ConnectionSide(this.#connection, leftover);
   }
 
+  /** A client whose request is complete sends nothing that a closed socket would answer with a reset. */
+  get parting(): boolean {
+    return false;
+  }
+
   /** Stops taking requests: an idle connection ends now, a busy one after its response. */
   drain(): void {
     this.#keepAlive = false;

@@ -1,4 +1,5 @@
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
+import { turnNowMs } from '../net/turn.ts';
 import type { ServerSettings } from './server-settings.ts';
 
 /** What a connection waits for. */
@@ -25,6 +26,8 @@ export class ConnectionTime {
   readonly #deadline: Deadline;
   /** What the client had still to take when the time for it began. */
   #stalledBytes = 0;
+  /** When the wait for the end began. */
+  #endMs = 0;
 
   constructor(wheel: TimerWheel, target: { onDeadline(): void }) {
     this.#deadline = new Deadline(wheel, target);
@@ -48,6 +51,7 @@ export class ConnectionTime {
         this.#deadline.start(timeouts.send);
         break;
       case Awaits.End:
+        this.#endMs = turnNowMs();
         this.#deadline.start(LINGER_MS);
         break;
     }
@@ -65,6 +69,15 @@ export class ConnectionTime {
     if (waitingBytes >= this.#stalledBytes) return false;
     this.awaitRoom(waitingBytes, timeouts);
     return true;
+  }
+
+  /**
+   * The client still sends behind the end: windows that it opens, so it still takes what the kernel holds for it, and a close would be a
+   * reset that throws the rest away. It has that time anew, up to the one for taking.
+   */
+  lingerOn(timeouts: ServerSettings['timeouts']): void {
+    if (this.awaits === Awaits.End && turnNowMs() - this.#endMs < timeouts.send)
+      this.#deadline.start(LINGER_MS);
   }
 
   cancel(): void {

@@ -45,6 +45,8 @@ export class H2ServerConnection
   readonly #time: ConnectionTime;
   readonly #goodbye: Goodbye;
   #life: LifeState = Life.Open;
+  /** Since the warning the client has sent something, and nothing says yet that it has read everything. */
+  #taking = false;
   /** Bytes of the preface that came. */
   #preface = 0;
 
@@ -90,10 +92,18 @@ export class H2ServerConnection
     return this.#life >= Life.Linger;
   }
 
+  get parting(): boolean {
+    return this.#life === Life.Warned || (this.#taking && this.#life > Life.Warned && this.#life < Life.Over);
+  }
+
   // ---- reading ----
 
   onData(bytes: Buffer): void {
-    if (this.#life >= Life.Linger) return;
+    if (this.#life > Life.Open) this.#taking = true;
+    if (this.#life >= Life.Linger) {
+      this.#time.lingerOn(this.timeouts);
+      return;
+    }
     if (this.#preface === PREFACE.length) this.#reader.read(bytes);
     else this.#readPreface(bytes);
     this.#setTime();
@@ -119,7 +129,10 @@ export class H2ServerConnection
   }
 
   onPong(data: Buffer, start: number): void {
-    if (this.#goodbye.isHeard(data, start)) this.onWarned();
+    if (!this.#goodbye.isHeard(data, start)) return;
+    // The answer comes behind everything that was sent before the warning.
+    if (this.streams.size === 0) this.#taking = false;
+    this.onWarned();
   }
 
   // ---- the end of the connection ----
@@ -179,6 +192,7 @@ export class H2ServerConnection
     this.#cancelTimes();
     this.output.writer.flush();
     this.#connection.shutdown();
+    this.#connection.resume();
     if (this.#connection.readEnded && !this.output.congested) this.#over();
     else this.#awaitEnd();
   }

@@ -476,6 +476,48 @@ describe('the end of a connection', () => {
     expect(client.peer.standing).toBe('fin');
   });
 
+  test('a client that still opens windows behind the end is taking what the kernel holds, so it is read on', () => {
+    const client = connect({ timeouts: { send: '5s' } });
+    const more = frame(FrameType.WindowUpdate, 0, 0, u32(16_384));
+    runTurn(() => proxy.listener.drain());
+    expect(proxy.listener.parting).toBe(true);
+    client.send(more);
+    proxy.advance(1000 + TICK_MS);
+    for (let lookMs = 0; lookMs < 4500; lookMs += 1500) {
+      expect([client.peer.standing, client.peer.reading, proxy.listener.parting]).toEqual([
+        'fin',
+        true,
+        true,
+      ]);
+      client.send(more);
+      proxy.advance(1500);
+    }
+    proxy.advance(500 + TICK_MS);
+    expect([client.peer.standing, proxy.listener.parting]).toEqual(['closed', false]);
+  });
+
+  test.each([
+    ['has read everything', frame(FrameType.Ping, Flag.Ack, 0, 'draining'), 0],
+    ['says nothing', Buffer.alloc(0), 1000 + TICK_MS],
+  ])('nothing has to wait for a client that %s', (_name, bytes, waitMs) => {
+    const client = connect();
+    runTurn(() => proxy.listener.drain());
+    if (bytes.length > 0) client.send(bytes);
+    proxy.advance(waitMs);
+    expect([client.peer.standing, proxy.listener.parting]).toEqual(['fin', false]);
+  });
+
+  test('... but not for ever', () => {
+    const client = connect({ timeouts: { send: '5s' } });
+    runTurn(() => proxy.listener.drain());
+    client.send(frame(FrameType.Ping, Flag.Ack, 0, 'draining'));
+    for (let lookMs = 0; lookMs < 8000; lookMs += 1000) {
+      client.send(frame(FrameType.WindowUpdate, 0, 0, u32(1)));
+      proxy.advance(1000);
+    }
+    expect(client.peer.standing).toBe('closed');
+  });
+
   test('an idle connection is closed with GOAWAY', () => {
     const client = connect();
     proxy.advance(75_000 + TICK_MS);

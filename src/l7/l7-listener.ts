@@ -158,6 +158,12 @@ export class L7Listener
     return this.#requests + (this.passThrough?.busy ?? 0);
   }
 
+  /** Whether a client is still being told that its connection ends, or taking its last response. */
+  get parting(): boolean {
+    for (const connection of this.#connections) if (connection.parting) return true;
+    return false;
+  }
+
   serveHttp1(connection: Connection): ClientSession {
     return new H1ServerConnection(connection, this.#settings);
   }

@@ -50,6 +50,10 @@ export class PrefaceClient implements ClientSession {
     session.onData(begun);
   }
 
+  get parting(): boolean {
+    return this.#session?.parting === true;
+  }
+
   drain(): void {
     if (this.#session === undefined) this.onDeadline();
     else this.#session.drain();

@@ -65,6 +65,10 @@ export class TlsClient implements ClientSession, TlsClientWaiter {
     this.#owner.tlsViolated(this.#connection, detail);
   }
 
+  get parting(): boolean {
+    return this.#session?.parting === true;
+  }
+
   drain(): void {
     // Its end is for its own two sides to find.
     if (this.#passed !== undefined) return;

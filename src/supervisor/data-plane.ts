@@ -200,6 +200,11 @@ export class DataPlane {
     return this.#served().reduce((sum, { busy }) => sum + busy, 0);
   }
 
+  /** Whether clients are still being told that their connections end, or taking the last of what was sent. */
+  get parting(): boolean {
+    return this.#served().some((served) => served.parting === true);
+  }
+
   /** Asks both ends of the tunnels and sessions with an endpoint to close. */
   closeSessions(endpoint: Endpoint): void {
     runTurn(() => {

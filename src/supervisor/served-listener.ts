@@ -12,6 +12,8 @@ interface Driven {
   readonly shared: { readonly log: Log };
   /** Requests, tunnels and sessions under way. */
   readonly busy: number;
+  /** Whether connections without anything under way are still on their way to their end. Left out: there are none such. */
+  readonly parting?: boolean;
   /** Takes no more requests; what is under way goes on. */
   drain(): void;
   /**

@@ -34,7 +34,8 @@ export async function finish(
     while (plane.connections > 0 && clock.nowMs() < idleUntilMs) await wait(clock, LOOK_EVERY_MS);
   }
   plane.drain();
-  while (plane.busy > 0 && clock.nowMs() < untilMs) await wait(clock, LOOK_EVERY_MS);
+  // To leave before everybody has heard the end and taken the last response would reset connections under both.
+  while ((plane.busy > 0 || plane.parting) && clock.nowMs() < untilMs) await wait(clock, LOOK_EVERY_MS);
   let cut = 0;
   if (plane.busy > 0) {
     cut = plane.cut();

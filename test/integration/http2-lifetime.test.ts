@@ -1,27 +1,42 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import http2 from 'node:http2';
 
+import { FrameType, Setting } from '../../src/http/h2-protocol.ts';
 import { headers, HELLO, request } from '../support/h2-client.ts';
+import { frame, settings, u32 } from '../support/h2-frames.ts';
 import { H2Wire } from '../support/h2-wire.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
+import { steadyTest } from '../support/steady-test.ts';
 import { dial } from '../support/wire.ts';
 
 const MIB = 1024 * 1024;
+/** How long a slow client takes for a piece, milliseconds. */
+const TAKING_MS = 10;
 
 let endpoint: ReturnType<typeof Bun.serve>;
 let pointsman: Pointsman;
 /** Lets requests for `/held` be answered. */
 let release: () => void;
+/** `/large` was asked for. */
+let largeAsked: Promise<void>;
 
 beforeEach(() => {
   const held = new Promise<void>((resolve) => {
     release = resolve;
+  });
+  let tell: () => void;
+  largeAsked = new Promise<void>((resolve) => {
+    tell = resolve;
   });
   endpoint = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     async fetch(incoming) {
       if (incoming.url.endsWith('/held')) await held;
+      if (incoming.url.endsWith('/large')) {
+        tell();
+        return new Response('x'.repeat(MIB));
+      }
       const body = await incoming.arrayBuffer();
       return new Response(`${incoming.method} ${body.byteLength}`);
     },
@@ -100,4 +115,49 @@ describe('a connection of HTTP/2', () => {
     ]);
     expect(await pointsman.exited()).toBe(0);
   }, 20_000);
+
+  test('that is idle at shutdown hears both steps as well: the program stays until then', async () => {
+    pointsman = await startPointsman(config({}));
+    const client = new H2Wire(await dial(pointsman.address()));
+    client.send(HELLO, headers(1, request('GET', '/')));
+    await client.until(() => client.hasEnded(1));
+    pointsman.signal('SIGTERM');
+    const seen = await client.untilEnd();
+    expect(seen.filter((line) => line.startsWith('Goaway'))).toEqual([
+      'Goaway 2147483647 NoError',
+      'Goaway 1 NoError',
+    ]);
+    client.wire.socket.destroy();
+    expect(await pointsman.exited()).toBe(0);
+  }, 20_000);
+
+  steadyTest('whose client is still taking its last response at shutdown gets all of it', async () => {
+    pointsman = await startPointsman(config({}));
+    const client = new H2Wire(await dial(pointsman.address()));
+    const window = 4 * MIB;
+    client.send(
+      HELLO,
+      settings([Setting.InitialWindowSize, window]),
+      frame(FrameType.WindowUpdate, 0, 0, u32(window)),
+    );
+    await client.until((seen) => seen.includes('Settings ack'));
+    client.wire.socket.pause();
+    client.send(headers(1, request('GET', '/large')));
+    await largeAsked;
+    pointsman.signal('SIGTERM');
+    await pointsman.line('stopping');
+    while (!client.hasEnded(1)) {
+      const { receivedBytes } = client.wire;
+      client.wire.socket.resume();
+      await client.until(() => client.wire.receivedBytes > receivedBytes);
+      client.wire.socket.pause();
+      // Clients open windows as they take, and that must not meet a socket that is gone.
+      client.send(frame(FrameType.WindowUpdate, 0, 0, u32(1)));
+      await Bun.sleep(TAKING_MS);
+    }
+    expect(client.bodyOf(1).length).toBe(MIB);
+    client.wire.socket.destroy();
+    expect(await pointsman.exited()).toBe(0);
+    await pointsman.stop();
+  });
 });
