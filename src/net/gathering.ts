@@ -10,8 +10,8 @@ export const PAUSE_US = 50;
 const LEAST_RATE = 20;
 /** How long exchanges wait for their answer at least, on average, milliseconds: ten times a pause with its slack. */
 const LEAST_WAIT_MS = 1;
-/** The rate is that of the last so many milliseconds. */
-const WINDOW_MS = 1;
+/** The rate is that of the last so many milliseconds: longer than a burst, of which a steady load at half the rate consists too. */
+const WINDOW_MS = 10;
 
 let waiting = 0;
 let begun = 0;
