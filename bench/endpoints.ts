@@ -2,17 +2,20 @@ import { GRPC_METHOD } from './h2load.ts';
 import { nginxConfiguration } from './proxies/nginx.ts';
 import type { Workspace } from './workspace.ts';
 
-/** What an endpoint answers to any path but that of the large body: 76 bytes. */
+/** What an endpoint answers to any path but those of the larger bodies: 76 bytes. */
 const SMALL_BODY = 'The endpoint says: hello. This body is there to be carried, not to be read.\n';
 /** The path that is answered with `LARGE_BODY_BYTES`. */
 export const LARGE_BODY_PATH = '/one-mebibyte';
 export const LARGE_BODY_BYTES = 1024 ** 2;
+/** ... and with `MEDIUM_BODY_BYTES`: still several reads and writes, but thousands a second. */
+export const MEDIUM_BODY_PATH = '/96-kibibytes';
+export const MEDIUM_BODY_BYTES = 96 * 1024;
 /** The path that is answered when the whole request body has been read; other paths answer at once. */
 export const UPLOAD_PATH = '/upload';
 
 /**
- * Command of a process that plays all endpoints, as cheaply as the machine allows: fixed answers of nginx, the large
- * one by sendfile.
+ * Command of a process that plays all endpoints, as cheaply as the machine allows: fixed answers of nginx, the larger
+ * ones by sendfile.
  * @param http2Ports speak HTTP/2 without TLS, by prior knowledge, and nothing else
  */
 export function endpointsCommand(
@@ -21,6 +24,7 @@ export function endpointsCommand(
   workspace: Workspace,
 ): readonly string[] {
   const large = workspace.write('large-body', new Uint8Array(LARGE_BODY_BYTES));
+  const medium = workspace.write('medium-body', new Uint8Array(MEDIUM_BODY_BYTES));
   const listens = [
     ...ports.map((port) => `    listen 127.0.0.1:${port} backlog=4096;`),
     ...http2Ports.map((port) => `    listen 127.0.0.1:${port} http2 backlog=4096;`),
@@ -37,6 +41,7 @@ export function endpointsCommand(
 ${listens}
     location / { return 200 "${SMALL_BODY.trimEnd()}\\n"; }
     location = ${LARGE_BODY_PATH} { alias ${large}; }
+    location = ${MEDIUM_BODY_PATH} { alias ${medium}; }
     # Only what passes a request on reads its body first: this passes the bare request on to itself.
     location = ${UPLOAD_PATH} {
       client_body_buffer_size ${LARGE_BODY_BYTES * 2};

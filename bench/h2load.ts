@@ -10,7 +10,11 @@ export interface H2Load {
   readonly connections: number;
   readonly streams: number;
   readonly seconds: number;
-  /** Requests are unary calls of gRPC with this message; GET when absent. */
+  /** `/` when absent. */
+  readonly path?: string;
+  /** Requests are POST with this body; GET when absent. */
+  readonly body?: Uint8Array;
+  /** Requests are unary calls of gRPC with this message, whatever else is said. */
   readonly message?: Uint8Array;
   /** Without TLS, by prior knowledge. */
   readonly cleartext?: boolean;
@@ -29,13 +33,18 @@ export async function runH2load(load: H2Load, workspace: Workspace): Promise<Loa
     `--max-concurrent-streams=${load.streams}`,
     `--duration=${load.seconds}`,
     `--log-file=${log}`,
-    ...(load.message === undefined ? [] : callOf(load.message, workspace)),
-    `${load.cleartext === true ? 'http' : 'https'}://127.0.0.1:${load.port}${load.message === undefined ? '/' : GRPC_METHOD}`,
+    ...requestOf(load, workspace),
+    `${load.cleartext === true ? 'http' : 'https'}://127.0.0.1:${load.port}${load.message === undefined ? (load.path ?? '/') : GRPC_METHOD}`,
   ];
   const printed = await workspace.run(pinned('load', command), (load.seconds + 30) * 1000);
   const times = readFileSync(log, 'latin1');
   rmSync(log);
   return parseH2load(printed, times);
+}
+
+function requestOf({ body, message }: H2Load, workspace: Workspace): string[] {
+  if (message !== undefined) return callOf(message, workspace);
+  return body === undefined ? [] : [`--data=${workspace.write('request-body', body)}`];
 }
 
 /** What makes a request a call: a message is its flag, its length and itself. */

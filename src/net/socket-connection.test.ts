@@ -75,6 +75,21 @@ describe('what is written', () => {
     expect(peer.writes.map(String)).toEqual(['head body end']);
   });
 
+  test('a head and the large body behind it are not copied together, and leave together', () => {
+    const { peer, connection } = open();
+    const body = 'x'.repeat(MAX_PIECE);
+    runTurn(() => {
+      connection.open(10).text('head ');
+      write(connection, body);
+    });
+    expect(peer.writes.map(String)).toEqual(['head ', body]);
+    expect(peer.breaths).toBe(1);
+    runTurn(() => {
+      write(connection, 'end');
+    });
+    expect(peer.breaths).toBe(2);
+  });
+
   test('outside of a turn leaves in a microtask', async () => {
     const { peer, connection } = open();
     write(connection, 'one');

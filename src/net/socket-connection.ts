@@ -4,7 +4,7 @@ import { keepOutput } from './kept-output.ts';
 import { OutBuffer } from './out-buffer.ts';
 import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
 import type { TlsInfo } from './tls/tls-info.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import { Follows, type FollowsKind, type Transport, type TransportEvents } from './transport.ts';
 import { enterTurn, inTurn, leaveTurn, setTurnFlush } from './turn.ts';
 
 /** Pieces up to this size are copied behind what already waits; larger ones are worth a write of their own. */
@@ -14,18 +14,18 @@ const JOIN_BYTES = 16 * 1024;
 const out = new OutBuffer(MAX_PIECE);
 let owner: SocketConnection | undefined;
 
-/** @param last FIN of the owner follows at once. */
-function flushOwner(last: boolean): void {
+/** @param follows What the owner gives at once. */
+function flushOwner(follows: FollowsKind): void {
   const connection = owner;
   if (connection === undefined) return;
   owner = undefined;
   const { length } = out;
   out.length = 0;
-  connection.send(out.bytes, 0, length, last);
+  connection.send(out.bytes, 0, length, follows);
 }
 
 function flushAll(): void {
-  flushOwner(false);
+  flushOwner(Follows.Nothing);
 }
 
 setTurnFlush(flushAll);
@@ -90,7 +90,7 @@ export class SocketConnection implements Connection, TransportEvents {
   open(room: number): OutBuffer {
     if (owner !== this || out.room < room) {
       // Who hears that a connection is congested may write to another one: that goes out first.
-      while (owner !== undefined) flushOwner(false);
+      while (owner !== undefined) flushOwner(Follows.Nothing);
       out.reserve(room);
       // oxlint-disable-next-line typescript/no-this-alias -- a reference that outlives the call, not an alias
       owner = this;
@@ -105,12 +105,13 @@ export class SocketConnection implements Connection, TransportEvents {
       this.open(length).copy(bytes, start, end);
       return;
     }
-    if (owner === this) flushOwner(false);
-    this.send(bytes, start, end, false);
+    // A head and the body behind it are one segment and wake the receiver once.
+    if (owner === this) flushOwner(Follows.Bytes);
+    this.send(bytes, start, end, Follows.Nothing);
   }
 
   flush(): boolean {
-    if (owner === this) flushOwner(false);
+    if (owner === this) flushOwner(Follows.Nothing);
     return this.bufferedBytes === 0;
   }
 
@@ -119,11 +120,11 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   /** Gives bytes to the kernel; copies and keeps what it does not take. */
-  send(bytes: Buffer, start: number, end: number, last: boolean): void {
+  send(bytes: Buffer, start: number, end: number, follows: FollowsKind): void {
     if (this.closed || start === end) return;
     let from = start;
     if (this.bufferedBytes === 0) {
-      from += this.#transport.write(bytes, start, end, last);
+      from += this.#transport.write(bytes, start, end, follows);
       if (from === end) return;
     }
     (this.#waiting ??= []).push(Buffer.from(bytes.subarray(from, end)));
@@ -157,21 +158,21 @@ export class SocketConnection implements Connection, TransportEvents {
   }
 
   shutdown(): void {
-    if (owner === this) flushOwner(!this.#shutdownWanted);
+    if (owner === this) flushOwner(this.#shutdownWanted ? Follows.Nothing : Follows.Fin);
     if (this.closed || this.#shutdownWanted) return;
     this.#shutdownWanted = true;
     if (this.bufferedBytes === 0) this.#transport.shutdown();
   }
 
   close(): void {
-    if (owner === this) flushOwner(true);
+    if (owner === this) flushOwner(Follows.Fin);
     if (this.closed) return;
     this.#forget();
     this.#transport.close();
   }
 
   finish(): boolean {
-    if (owner === this) flushOwner(true);
+    if (owner === this) flushOwner(Follows.Fin);
     if (this.bufferedBytes > 0) return false;
     this.close();
     return true;

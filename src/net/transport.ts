@@ -1,5 +1,9 @@
 import type { CloseCause } from './connection.ts';
 
+/** What the caller gives in the same breath behind what it writes, so that both may leave together. */
+export const Follows = { Nothing: 0, Bytes: 1, Fin: 2 } as const;
+export type FollowsKind = (typeof Follows)[keyof typeof Follows];
+
 /** What a connection needs of the system: one socket, and nothing kept in between. */
 export interface Transport {
   /** Address of the peer, without brackets or port. */
@@ -10,9 +14,9 @@ export interface Transport {
   readonly localPort: number;
   /**
    * Gives bytes to the kernel. Returns how many it took, 0 when it is full; bytes for a dead socket are taken and lost.
-   * @param last FIN follows at once, and may leave together with them: `shutdown` or `close` is the next call, unless some were not taken.
+   * @param follows `Bytes`: `write` is the next call; `Fin`: `shutdown` or `close` is; unless some were not taken. `Nothing` when absent.
    */
-  write(bytes: Buffer, start: number, end: number, last?: boolean): number;
+  write(bytes: Buffer, start: number, end: number, follows?: FollowsKind): number;
   /**
    * Whether nothing has come that was not told yet: no bytes, no FIN, no reset. Asks the system, where it can be asked, and so knows what
    * events will only say later.

@@ -1,7 +1,7 @@
 import type { FailureCode } from '../../src/model/failures.ts';
 import type { dial, Dialler } from '../../src/net/dial.ts';
 import { SocketConnection } from '../../src/net/socket-connection.ts';
-import type { Transport, TransportEvents } from '../../src/net/transport.ts';
+import { Follows, type FollowsKind, type Transport, type TransportEvents } from '../../src/net/transport.ts';
 import { runTurn } from '../../src/net/turn.ts';
 import { unserved } from '../../src/net/unserved.ts';
 
@@ -27,8 +27,10 @@ class MemoryTransport implements Transport {
   reading = true;
   wantsRoom = false;
   finRead = false;
-  /** What was taken last was said to be the end: nothing but FIN may follow. */
-  finDue = false;
+  /** What was said to follow what was taken last: that, and nothing else, is due. */
+  due: FollowsKind = Follows.Nothing;
+  /** Writes behind which no bytes were due. */
+  breaths = 0;
   keptAliveMs = 0;
   events: TransportEvents;
 
@@ -53,13 +55,14 @@ class MemoryTransport implements Transport {
     this.events.onGone(cause);
   }
 
-  write(bytes: Buffer, start: number, end: number, last = false): number {
+  write(bytes: Buffer, start: number, end: number, follows: FollowsKind = Follows.Nothing): number {
     if (start < 0 || end > bytes.length || start > end)
       throw new RangeError(`write of [${start}, ${end}) of ${bytes.length} bytes`);
     if (!this.alive) return end - start;
-    if (this.standing === 'fin' || this.finDue) throw new Error('a write behind FIN');
+    if (this.standing === 'fin' || this.due === Follows.Fin) throw new Error('a write behind FIN');
     const taken = Math.min(this.window, end - start);
-    this.finDue = last && taken === end - start;
+    this.due = taken === end - start ? follows : Follows.Nothing;
+    if (this.due !== Follows.Bytes) this.breaths++;
     this.window -= taken;
     if (taken > 0) this.writes.push(Buffer.from(bytes.subarray(start, start + taken)));
     return taken;
@@ -74,7 +77,8 @@ class MemoryTransport implements Transport {
   }
 
   read(wanted: boolean): void {
-    if (this.finDue && this.standing === 'open') throw new Error('the FIN that was due did not follow');
+    if (this.due !== Follows.Nothing && this.standing === 'open')
+      throw new Error('what was due did not follow');
     this.reading = wanted;
   }
 
@@ -84,6 +88,7 @@ class MemoryTransport implements Transport {
 
   shutdown(): void {
     if (this.standing !== 'open') return;
+    if (this.due === Follows.Bytes) throw new Error('the bytes that were due did not follow');
     this.standing = 'fin';
     // Both directions are over: the system tells that nothing is left, unless the FIN of the peer is still to be read.
     if (this.finRead) this.inbox.push('gone');
@@ -135,6 +140,11 @@ export class MemoryPeer {
   /** The pieces that were written, each with a call of its own. */
   get writes(): readonly Buffer[] {
     return this.#transport.writes;
+  }
+
+  /** How often something came: pieces of which one was said to follow the other come together. */
+  get breaths(): number {
+    return this.#transport.breaths;
   }
 
   /** Everything that came, one character a byte. */

@@ -1,7 +1,7 @@
 import type { CloseCause } from '../connection.ts';
 import { enterTurn, leaveTurn } from '../turn.ts';
 import { readLimitBytes } from '../kept-output.ts';
-import type { Transport, TransportEvents } from '../transport.ts';
+import { Follows, type FollowsKind, type Transport, type TransportEvents } from '../transport.ts';
 import {
   E,
   EPOLL,
@@ -22,7 +22,7 @@ import { offerRoom, readIp, readPort, sockaddr, sockaddrLength } from './sockadd
 
 /** Largest piece that is read at once, bytes: with 64 KiB a body of 1 MiB costs half as much again. */
 const READ_BYTES = 256 * 1024;
-/** The first piece of what came: the receiver may be unable to pass it on, and would have to keep it. */
+/** The first piece of what came, while little comes at a time: the receiver may be unable to pass it on, and would have to keep it. */
 const FIRST_READ_BYTES = 64 * 1024;
 
 /** What every read goes into; what is to be kept is copied by who keeps it. */
@@ -72,6 +72,7 @@ export class FdTransport implements Transport, PollTarget {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly #fd: number;
+  readonly #accepted: boolean;
   #events: TransportEvents | undefined = undefined;
   #reading = true;
   /** There is news to read that was not looked at. */
@@ -79,10 +80,10 @@ export class FdTransport implements Transport, PollTarget {
   #wantsRoom = false;
   #watchesRoom = false;
   #finSeen = false;
-  /** The last read was filled: there is much of it. */
+  /** There is much of it: the last read was filled; or, of one that was accepted, an earlier one, and little came at no time since. */
   #streaming = false;
   #open = true;
-  /** The last bytes wait in the kernel for the FIN. */
+  /** The last bytes wait in the kernel for what follows. */
   #corked = false;
 
   #nagle: NagleState;
@@ -90,6 +91,7 @@ export class FdTransport implements Transport, PollTarget {
   /** @param accepted It inherits what its listener has; a socket that was dialled has nothing. */
   constructor(fd: number, remoteAddress: string, remotePort: number, accepted: boolean) {
     this.#fd = fd;
+    this.#accepted = accepted;
     this.#nagle = accepted ? Nagle.Off : Nagle.Harmless;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
@@ -120,12 +122,13 @@ export class FdTransport implements Transport, PollTarget {
     else if (poller().tryAdd(this.#fd, WATCHED, this) !== undefined) this.#drop();
   }
 
-  write(bytes: Buffer, start: number, end: number, last = false): number {
+  write(bytes: Buffer, start: number, end: number, follows: FollowsKind = Follows.Nothing): number {
     if (this.#nagle !== Nagle.Off) this.#turnNagleOff();
     const from = start === 0 ? bytes : bytes.subarray(start, end);
-    const flags = last ? MSG.DONTWAIT | MSG.NOSIGNAL | MSG.MORE : MSG.DONTWAIT | MSG.NOSIGNAL;
+    const corked = follows !== Follows.Nothing;
+    const flags = corked ? MSG.DONTWAIT | MSG.NOSIGNAL | MSG.MORE : MSG.DONTWAIT | MSG.NOSIGNAL;
     const taken = sys.send(this.#fd, from, end - start, flags);
-    this.#corked = last;
+    this.#corked = corked;
     if (taken >= 0) return taken;
     const error = errno();
     // Dead: the event that says so follows.
@@ -230,8 +233,11 @@ export class FdTransport implements Transport, PollTarget {
         return;
       }
       this.#events!.onBytes(received === READ_BYTES ? input : inputView(received));
-      this.#streaming = received === wanted;
-      if (!this.#open || (!this.#streaming && !ending)) return;
+      const filled = received === wanted;
+      if (filled) this.#streaming = true;
+      // Who sends pays for what we have to keep, and goes on as before. What endpoints send is asked for by others, who may not read it.
+      else if (!this.#accepted || (reads === 0 && received < FIRST_READ_BYTES)) this.#streaming = false;
+      if (!this.#open || (!filled && !ending)) return;
       if (!this.#reading) {
         this.#unread = true;
         return;

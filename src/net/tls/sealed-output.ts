@@ -1,4 +1,4 @@
-import type { Transport } from '../transport.ts';
+import { Follows, type FollowsKind, type Transport } from '../transport.ts';
 import { openSsl } from './openssl.ts';
 
 /** Sealed output of one step; records add some 30 bytes to each 16 KiB, handshakes are bounded by certificates. */
@@ -31,13 +31,13 @@ export class SealedOutput {
     return this.#pending !== undefined && this.#pending.length > SEALED_BYTES;
   }
 
-  /** Takes over what the library has sealed; `plainBytes` of it were data. `last`: FIN follows at once. */
-  flush(plainBytes: number, last = false): void {
+  /** Takes over what the library has sealed; `plainBytes` of it were data. */
+  flush(plainBytes: number, follows: FollowsKind = Follows.Nothing): void {
     const { crypto, output } = openSsl();
     this.#unreported += plainBytes;
     for (let length = SEALED_BYTES; length === SEALED_BYTES;) {
       length = crypto.BIO_read(output, sealed, SEALED_BYTES);
-      if (length > 0) this.#add(length, last);
+      if (length > 0) this.#add(length, follows);
     }
   }
 
@@ -49,10 +49,10 @@ export class SealedOutput {
     return taken;
   }
 
-  #add(length: number, last: boolean): void {
+  #add(length: number, follows: FollowsKind): void {
     const before = this.#pending ?? this.#held;
     if (before === undefined && !this.holding) {
-      this.#give(sealed, length, last);
+      this.#give(sealed, length, follows);
       return;
     }
     const piece = sealed.subarray(0, length);
@@ -63,12 +63,12 @@ export class SealedOutput {
       this.#held = joined;
     } else {
       this.#held = undefined;
-      this.#give(joined, joined.length, last);
+      this.#give(joined, joined.length, follows);
     }
   }
 
-  #give(bytes: Buffer, length: number, last: boolean): void {
-    const taken = this.#inner.write(bytes, 0, length, last);
+  #give(bytes: Buffer, length: number, follows: FollowsKind): void {
+    const taken = this.#inner.write(bytes, 0, length, follows);
     if (taken >= length) return;
     this.#pending = Buffer.from(bytes.subarray(taken, length));
     this.#inner.wantRoom(true);
@@ -80,7 +80,7 @@ export class SealedOutput {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#give(held, held.length, false);
+    this.#give(held, held.length, Follows.Nothing);
   }
 
   /** There is room. Returns whether nothing waits any more. */

@@ -1,6 +1,6 @@
 import { reportDefect } from '../defects.ts';
 import type { CloseCause } from '../connection.ts';
-import type { Transport, TransportEvents } from '../transport.ts';
+import { Follows, type FollowsKind, type Transport, type TransportEvents } from '../transport.ts';
 import { enterTurn, leaveTurn } from '../turn.ts';
 import { type HandshakeFailure, handshakeFailure } from './handshake-failure.ts';
 import { type Handle, openSsl, SHUT_DOWN, SSL_ERROR, takeError } from './openssl.ts';
@@ -227,7 +227,7 @@ export class TlsTransport implements Transport, TransportEvents {
 
   // ---- what goes ----
 
-  write(bytes: Buffer, start: number, end: number, last = false): number {
+  write(bytes: Buffer, start: number, end: number, follows: FollowsKind = Follows.Nothing): number {
     const ssl = this.#ssl;
     if (ssl === undefined) return end - start;
     let taken = this.#sealed.report();
@@ -243,10 +243,10 @@ export class TlsTransport implements Transport, TransportEvents {
         return end - start;
       }
       this.#sealed.holding = false;
-      const ends = last && from + length === end;
+      const behind = from + length === end ? follows : Follows.Bytes;
       // In one segment: the end of the response, close_notify and FIN.
-      if (ends) this.#sealNotify(ssl);
-      this.#sealed.flush(length, ends);
+      if (behind === Follows.Fin) this.#sealNotify(ssl);
+      this.#sealed.flush(length, behind);
       taken += this.#sealed.report();
     }
     return taken;
@@ -282,7 +282,7 @@ export class TlsTransport implements Transport, TransportEvents {
     if (this.#ssl === undefined || this.#phase !== Phase.Open || this.#notified) return;
     this.#sealed.holding = false;
     this.#sealNotify(this.#ssl);
-    this.#sealed.flush(0, true);
+    this.#sealed.flush(0, Follows.Fin);
   }
 
   #sealNotify(ssl: Handle): void {
