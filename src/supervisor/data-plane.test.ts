@@ -71,7 +71,12 @@ test('a configuration that was replaced is forgotten, with all that was made of 
     );
     const prepared = await plane.prepare(config, { idOf: (name) => ids.get(name)!, take: () => undefined });
     prepared.commit();
-    for (const one of [config, prepared, ...plane.listeners(), ...plane.pools().flatMap(({ view }) => view)])
+    for (const one of [
+      config,
+      prepared,
+      ...plane.listeners.inForce(),
+      ...plane.pools.all().flatMap(({ view }) => view),
+    ])
       seen.push(new WeakRef(one));
   };
   for (let round = 0; round < CONFIGURATIONS; round++) await put(round);
@@ -80,6 +85,6 @@ test('a configuration that was replaced is forgotten, with all that was made of 
   Bun.gc(true);
   const kept = seen.filter((one) => one.deref() !== undefined).length;
   expect(kept).toBeLessThanOrEqual(MOST_KEPT);
-  plane.stopListening();
-  plane.close();
+  plane.listeners.stop();
+  plane.pools.stop();
 });

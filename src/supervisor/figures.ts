@@ -1,7 +1,6 @@
 import type { Endpoint } from '../model/endpoint.ts';
-import type { ListenerStats } from '../model/listener-stats.ts';
-import type { Pool } from '../model/pool.ts';
 import { residentBytes } from '../telemetry/resident-memory.ts';
+import type { DataPlane } from './data-plane.ts';
 
 /** What a process uses and how it is. */
 export interface ProcessFigures {
@@ -24,27 +23,20 @@ export interface WorkerFigures {
   readonly accessLog: { readonly lines: number; readonly droppedLines: number };
 }
 
-/** What figures are read from. */
-export interface Figured {
-  pools(): readonly Pool[];
-  listeners(): readonly { readonly stats: ListenerStats }[];
-  idleConnections(endpoint: Endpoint): number;
-}
-
 function keyOf({ pool, name }: Endpoint): string {
   return `${pool} ${name}`;
 }
 
 /** Of this process. */
 export function readFigures(
-  figured: Figured,
+  { pools, listeners }: DataPlane,
   accessLog: { readonly lines: number; readonly droppedLines: number } | undefined,
   eventLoopLagMs: number,
 ): WorkerFigures {
   const idle: Record<string, number> = {};
-  for (const { view } of figured.pools()) {
+  for (const { view } of pools.all()) {
     for (const endpoint of view.all) {
-      const count = figured.idleConnections(endpoint);
+      const count = pools.idleConnections(endpoint);
       if (count > 0) idle[keyOf(endpoint)] = count;
     }
   }
@@ -57,7 +49,7 @@ export function readFigures(
       residentBytes: residentBytes(),
       eventLoopLagMs,
     },
-    connections: figured.listeners().reduce((sum, { stats }) => sum + stats.connections.own, 0),
+    connections: listeners.inForce().reduce((sum, { stats }) => sum + stats.connections.own, 0),
     idle,
     accessLog: { lines, droppedLines },
   };

@@ -26,7 +26,7 @@ export interface ServedPool {
 }
 
 /** Pools as they would be, made without anybody noticing. Exactly one of its methods is to be called, once. */
-export interface PoolPlan {
+interface PoolPlan {
   readonly all: ReadonlyMap<string, ServedPool>;
   /** Puts them into force. Returns those that are in no configuration any more, to be closed when nobody leads to them. */
   commit(): readonly ServedPool[];
@@ -174,7 +174,7 @@ export class ServedPools {
     });
   }
 
-  pools(): readonly Pool[] {
+  all(): readonly Pool[] {
     return [...this.#inForce.values()].map(({ pool }) => pool);
   }
 

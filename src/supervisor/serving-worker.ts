@@ -84,7 +84,7 @@ export class ServingWorker {
       slot,
       cells: this.#cells,
     });
-    const calls = new WorkerCalls(slot, () => this.#plane.wakeQueues());
+    const calls = new WorkerCalls(slot, () => this.#plane.pools.wakeQueues());
     calls.learn(snapshot.calls);
     this.#state.call = (worker) => calls.call(worker);
     this.#calls = calls;
@@ -98,7 +98,7 @@ export class ServingWorker {
   async begin({ snapshot, states }: Start): Promise<void> {
     const prepared = await this.#plane.prepare(snapshot.config, this.#offersOf(snapshot));
     prepared.commit();
-    for (const { pool, states: list } of states) this.#plane.setStates(pool, list);
+    for (const { pool, states: list } of states) this.#plane.pools.setStates(pool, list);
     this.#lag.start();
     this.#tell({ type: 'ready', ports: prepared.ports });
   }
@@ -112,7 +112,7 @@ export class ServingWorker {
   }
 
   #act(order: QuickOrder): void {
-    const plane = this.#plane;
+    const { pools, listeners } = this.#plane;
     switch (order.type) {
       case 'commit':
         this.#prepared?.commit();
@@ -125,10 +125,10 @@ export class ServingWorker {
         break;
       case 'pool':
         this.#cells.learn(order.slots);
-        plane.updatePool(order.config);
+        pools.update(order.config);
         break;
       case 'states':
-        plane.setStates(order.pool, order.states);
+        pools.setStates(order.pool, order.states);
         break;
       case 'close-sessions':
         this.#closeSessions(order.pool, order.endpoint);
@@ -137,7 +137,7 @@ export class ServingWorker {
         this.#ticketKeys.tell(order.listener, order.keys);
         break;
       case 'uncover':
-        plane.uncover(order.slot);
+        listeners.uncover(order.slot);
         break;
       case 'report':
         this.#report();
@@ -169,7 +169,7 @@ export class ServingWorker {
     this.#calls.learn(calls);
     if (this.#state.workers === workers) return;
     this.#state.span(workers);
-    this.#plane.republish();
+    this.#plane.pools.republish();
   }
 
   #tellTicketKeys({ ticketKeys }: Snapshot): void {
@@ -189,7 +189,7 @@ export class ServingWorker {
   async #cover({ slot, sockets: offered }: CoverOrder): Promise<void> {
     const sockets = this.#sockets;
     for (const { id, handle } of offered) {
-      const door = this.#plane.doorOf(id);
+      const door = this.#plane.listeners.doorOf(id);
       try {
         if (door === undefined) sockets?.drop(handle);
         else if (sockets !== undefined) await door.cover(slot, sockets.take(handle));
@@ -201,9 +201,10 @@ export class ServingWorker {
   }
 
   #closeSessions(poolName: string, name: string): void {
-    const pool = this.#plane.pools().find((candidate) => candidate.name === poolName);
+    const { pools, listeners } = this.#plane;
+    const pool = pools.all().find((candidate) => candidate.name === poolName);
     const endpoint = pool?.view.all.find((candidate) => candidate.name === name);
-    if (endpoint !== undefined) this.#plane.closeSessions(endpoint);
+    if (endpoint !== undefined) listeners.closeSessions(endpoint);
   }
 
   #report(): void {
@@ -215,7 +216,7 @@ export class ServingWorker {
     if (this.#ending) return;
     this.#ending = true;
     // Two that read from one UDP socket would take each other's datagrams.
-    if (handedOver) this.#plane.muteDatagrams();
+    if (handedOver) this.#plane.listeners.muteDatagrams();
     const cut = await finish(this.#plane, deadlineMs, clock, handedOver ? HANDED_OVER_IDLE_MS : 0);
     this.#report();
     this.#tell({ type: 'stopped', cut });
@@ -228,8 +229,8 @@ export class ServingWorker {
     this.#ending = true;
     this.#log.error('supervisor-gone', { reason: 'this worker ends too' });
     // Sockets of UDP stay open as long as sessions do, and whoever comes next needs the address.
-    this.#plane.stopListening();
-    this.#plane.cutDatagrams();
+    this.#plane.listeners.stop();
+    this.#plane.listeners.cutDatagrams();
     await finish(this.#plane, ORPHAN_MS, clock);
     await this.#end(1);
   }

@@ -21,26 +21,27 @@ export function wait(clock: Clock, ms: number): Promise<void> {
  * @returns how much was cut.
  */
 export async function finish(
-  plane: DataPlane,
+  { listeners, pools }: DataPlane,
   deadlineMs: number,
   clock: Clock,
   idleMs = 0,
 ): Promise<number> {
   const untilMs = clock.nowMs() + deadlineMs;
-  plane.stopListening();
+  listeners.stop();
   if (idleMs > 0) {
-    plane.leave(idleMs);
+    listeners.leave(idleMs);
     const idleUntilMs = Math.min(untilMs, clock.nowMs() + idleMs);
-    while (plane.connections > 0 && clock.nowMs() < idleUntilMs) await wait(clock, LOOK_EVERY_MS);
+    while (listeners.connections > 0 && clock.nowMs() < idleUntilMs) await wait(clock, LOOK_EVERY_MS);
   }
-  plane.drain();
+  listeners.drain();
   // To leave before everybody has heard the end and taken the last response would reset connections under both.
-  while ((plane.busy > 0 || plane.parting) && clock.nowMs() < untilMs) await wait(clock, LOOK_EVERY_MS);
+  while ((listeners.busy > 0 || listeners.parting) && clock.nowMs() < untilMs)
+    await wait(clock, LOOK_EVERY_MS);
   let cut = 0;
-  if (plane.busy > 0) {
-    cut = plane.cut();
+  if (listeners.busy > 0) {
+    cut = listeners.cut();
     await wait(clock, PARTING_MS);
   }
-  plane.close();
+  pools.stop();
   return cut;
 }
