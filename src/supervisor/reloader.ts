@@ -10,7 +10,7 @@ import type { Log } from '../model/ports.ts';
 import { announceListeners } from './announce.ts';
 import { replaceFile } from './configuration-file.ts';
 import type { ControlPlane } from './control-plane.ts';
-import type { ReloadableEndpointControl } from './endpoint-control.ts';
+import type { RuntimeEndpoints } from './runtime-endpoints.ts';
 import type { ServiceManager } from './service-manager.ts';
 
 type Refusal = Extract<ReloadResult, { readonly outcome: 'refused' }>;
@@ -21,7 +21,7 @@ const MOST_NAMED = 8;
 /** What reloads are made with. */
 export interface ReloaderDeps {
   readonly plane: ControlPlane;
-  readonly endpoints: ReloadableEndpointControl;
+  readonly endpoints: RuntimeEndpoints;
   /** Told when a reload begins, and when something is in force again. */
   readonly service: Pick<ServiceManager, 'reloading' | 'ready'>;
   /** Reads the configuration again; undefined when it came from the command line. */

@@ -17,7 +17,7 @@ import { AutomaticCertificates, withStoredCertificates } from './automatic-certi
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { ConfigWatch } from './config-watch.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { createEndpointControl, type ReloadableEndpointControl } from './endpoint-control.ts';
+import { RuntimeEndpoints } from './runtime-endpoints.ts';
 import { EndpointNames } from './endpoint-names.ts';
 import { type Inheritance, INHERITANCE_FORMAT } from './inheritance.ts';
 import { ReadinessState } from './readiness.ts';
@@ -41,7 +41,7 @@ export interface PartsOptions {
 /** Everything that runs beside the control plane. `run.ts` says when each begins and ends. */
 export interface SupervisorParts {
   /** Changes of endpoints at run time. */
-  readonly endpoints: ReloadableEndpointControl;
+  readonly endpoints: RuntimeEndpoints;
   /** Certificates from an ACME server. */
   readonly certificates: AutomaticCertificates;
   readonly names: EndpointNames;
@@ -62,7 +62,7 @@ export function supervisorParts(
   config: Config,
   { clock, log, startWallMs, transitions, service, file, inheritance }: PartsOptions,
 ): SupervisorParts {
-  const endpoints = createEndpointControl(
+  const endpoints = new RuntimeEndpoints(
     config,
     {
       pools: () => plane.pools(),

@@ -18,7 +18,7 @@ import type { Inheritance, SurvivingDrain } from './inheritance.ts';
 import { RuntimeOverlay } from './runtime-overlay.ts';
 
 /** What changes of endpoints are made with. */
-export interface EndpointControlDeps {
+export interface RuntimeEndpointsDeps {
   pools(): readonly Pool[];
   /** Puts another configuration of one pool into force, as a reload does. */
   updatePool(config: PoolConfig): void;
@@ -29,49 +29,25 @@ export interface EndpointControlDeps {
   readonly log: Log;
 }
 
-/** Changes of endpoints at run time, and what a reload must know of them. */
-export interface ReloadableEndpointControl extends EndpointControl {
-  /** `config` as it would be in force with the changes that stand over it. Changes nothing. */
-  overlay(config: Config): Config;
-  /** Another file is in force (as `overlay` gave it): changes that do not stand over it are forgotten, and logged. */
-  adopt(config: Config): void;
-  /** Every change is refused for this reason; undefined: no longer. */
-  hold(reason: string | undefined): void;
-  /** What another process is to go on with. */
-  handOver(): SavedChanges;
-  /** Sets the clocks of endpoints that the process before was taking out; to be called when they are there. */
-  resume(drains: SavedChanges['drains']): void;
-  /** Ends all timers. */
-  stop(): void;
-}
-
 /** Changes as one process hands them to the next. */
 type SavedChanges = Pick<Inheritance, 'changes' | 'overlay' | 'drains'>;
 
 /**
- * @param config What the file says.
- * @param saved Of the process before: `overlay` knows it from now on.
+ * Changes of endpoints at run time. A change is noted in the overlay, and the pool gets what then is in force: the same way as by a
+ * reload, so there is no second set of rules. What is bound to time is with `DrainClocks`.
  */
-export function createEndpointControl(
-  config: Config,
-  deps: EndpointControlDeps,
-  saved?: SavedChanges,
-): ReloadableEndpointControl {
-  return new RuntimeEndpoints(config, deps, saved);
-}
-
-/**
- * A change is noted in the overlay, and the pool gets what then is in force: the same way as by a reload, so there is no second
- * set of rules. What is bound to time is with `DrainClocks`.
- */
-class RuntimeEndpoints implements ReloadableEndpointControl {
-  readonly #deps: EndpointControlDeps;
+export class RuntimeEndpoints implements EndpointControl {
+  readonly #deps: RuntimeEndpointsDeps;
   readonly #overlay: RuntimeOverlay;
   readonly #clocks: DrainClocks;
   #version = 0;
   #held: string | undefined = undefined;
 
-  constructor(config: Config, deps: EndpointControlDeps, saved: SavedChanges | undefined) {
+  /**
+   * @param config What the file says.
+   * @param saved Of the process before: `overlay` knows it from now on.
+   */
+  constructor(config: Config, deps: RuntimeEndpointsDeps, saved?: SavedChanges) {
     this.#deps = deps;
     this.#overlay = new RuntimeOverlay(config);
     this.#clocks = new DrainClocks({
@@ -85,23 +61,7 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     for (const over of this.#overlay.restore(config, saved.overlay)) this.#noteOver(over);
   }
 
-  hold(reason: string | undefined): void {
-    this.#held = reason;
-  }
-
-  handOver(): SavedChanges {
-    return { changes: this.#version, overlay: this.#overlay.save(), drains: this.#clocks.save() };
-  }
-
-  resume(drains: readonly SurvivingDrain[]): void {
-    for (const saved of drains) {
-      const found = this.#find(saved.pool, saved.name);
-      if ('code' in found || found.endpoint.admin === 'enabled') continue;
-      const { pool, endpoint } = found;
-      this.#clocks.restore(pool, endpoint, saved);
-      if (saved.leaves) this.#clocks.whenEmpty(endpoint, () => this.#leave(pool, endpoint, 'upgrade'));
-    }
-  }
+  // ---- what operators ask for ----
 
   change(poolName: string, name: string, change: EndpointChange, by: string): ControlRefusal | undefined {
     if (this.#held !== undefined) return conflict(this.#held);
@@ -189,10 +149,14 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     return this.#version;
   }
 
+  // ---- what a reload and an upgrade must know of it ----
+
+  /** `config` as it would be in force with the changes that stand over it. Changes nothing. */
   overlay(config: Config): Config {
     return this.#overlay.over(config);
   }
 
+  /** Another file is in force (as `overlay` gave it): changes that do not stand over it are forgotten, and logged. */
   adopt(config: Config): void {
     for (const change of this.#overlay.adopt(config)) {
       this.#noteOver(change);
@@ -204,9 +168,33 @@ class RuntimeEndpoints implements ReloadableEndpointControl {
     this.#clocks.tidy();
   }
 
+  /** Every change is refused for this reason; undefined: no longer. */
+  hold(reason: string | undefined): void {
+    this.#held = reason;
+  }
+
+  /** What another process is to go on with. */
+  handOver(): SavedChanges {
+    return { changes: this.#version, overlay: this.#overlay.save(), drains: this.#clocks.save() };
+  }
+
+  /** Sets the clocks of endpoints that the process before was taking out; to be called when they are there. */
+  resume(drains: readonly SurvivingDrain[]): void {
+    for (const saved of drains) {
+      const found = this.#find(saved.pool, saved.name);
+      if ('code' in found || found.endpoint.admin === 'enabled') continue;
+      const { pool, endpoint } = found;
+      this.#clocks.restore(pool, endpoint, saved);
+      if (saved.leaves) this.#clocks.whenEmpty(endpoint, () => this.#leave(pool, endpoint, 'upgrade'));
+    }
+  }
+
+  /** Ends all timers. */
   stop(): void {
     this.#clocks.stop();
   }
+
+  // ---- how it is done ----
 
   #noteOver({ pool, endpoint, kind }: RuntimeChange): void {
     const reason = 'the configuration says otherwise';

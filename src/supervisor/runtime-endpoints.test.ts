@@ -10,13 +10,13 @@ import type { Pool } from '../model/pool.ts';
 import type { LogFields } from '../model/ports.ts';
 import { FakeClock } from '../util/fake-clock.ts';
 import { systemRandom } from '../util/random.ts';
-import { createEndpointControl, type ReloadableEndpointControl } from './endpoint-control.ts';
+import { RuntimeEndpoints } from './runtime-endpoints.ts';
 
 const LISTENERS = [{ name: 'in', address: ':0', routes: [{ pool: 'web' }] }];
 
 let clock: FakeClock;
 let pools: Pool[];
-let control: ReloadableEndpointControl;
+let control: RuntimeEndpoints;
 let logged: string[];
 let tunnelsClosed: string[];
 let publisher: Publisher;
@@ -53,7 +53,7 @@ beforeEach(() => {
   publisher = new Publisher({ clock, random: systemRandom }, log);
   const config = parse([A, B]);
   pools = config.pools.map((pool) => createPool(pool, publisher));
-  control = createEndpointControl(config, {
+  control = new RuntimeEndpoints(config, {
     pools: () => pools,
     updatePool: update,
     closeSessions: (endpoint) => void tunnelsClosed.push(endpoint.name),
