@@ -3,9 +3,7 @@ import type { Config } from '../config/schema/config.ts';
 import { isHttp } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import type { Pool } from '../model/pool.ts';
 import type { Log, TransitionListener } from '../model/ports.ts';
-import type { ListenerView, WorkerView } from '../model/runtime-view.ts';
 import { systemClock as clock } from '../util/clock.ts';
 import { systemRandom as random } from '../util/random.ts';
 import { CountingMemory } from './counting-memory.ts';
@@ -15,10 +13,10 @@ import type { Inheritance } from './inheritance.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
 import { ListenerBook } from './listener-book.ts';
 import type { Ports, Snapshot } from './messages.ts';
+import { PlaneView } from './plane-view.ts';
 import { TicketKeyring } from './ticket-keyring.ts';
 import { WatchedPools } from './watched-pools.ts';
 import { workerCount } from './worker-count.ts';
-import { obstaclesOf, workerViews } from './worker-views.ts';
 import { type InForce, Workers } from './workers.ts';
 
 /** What a control plane is told and tells. */
@@ -50,6 +48,7 @@ export interface ApplyReport {
  * operator's will), and the sums of what workers count. A configuration is put into force in all workers or in none.
  */
 export class ControlPlane {
+  readonly view: PlaneView;
   readonly #log: Log;
   readonly #holdsSockets: boolean;
   readonly #memory: CountingMemory;
@@ -61,8 +60,6 @@ export class ControlPlane {
   readonly #workers: Workers;
   #config: Config | undefined = undefined;
   #revision = 0;
-  /** Of listeners, where workers open sockets themselves. */
-  #ports: Ports = {};
   #stopped = false;
 
   /** Starts the workers, which do nothing before the first `apply`. */
@@ -102,6 +99,14 @@ export class ControlPlane {
       },
       onSuspect: (pool, endpoint, suspicion) => this.#pools.suspect(pool, endpoint, suspicion),
     });
+    this.view = new PlaneView({
+      memory: this.#memory,
+      sockets: this.#sockets,
+      pools: this.#pools,
+      listeners: this.#listeners,
+      figures: this.#figures,
+      workers: this.#workers,
+    });
   }
 
   /**
@@ -126,7 +131,7 @@ export class ControlPlane {
     if (before === undefined) {
       plan.commit();
       this.#adopt(config, adoptPools);
-      this.#ports = await this.#workers.begin();
+      this.#listeners.learnPorts(await this.#workers.begin());
     } else {
       await this.#change(config, plan, adoptPools);
       this.#resize(workers);
@@ -154,9 +159,10 @@ export class ControlPlane {
   /** In every worker, or in none. */
   async #change(config: Config, plan: SocketPlan, adoptPools: () => void): Promise<void> {
     const snapshot = this.#snapshotOf(this.#revision + 1, config, plan.held);
+    let ports: Ports;
     try {
       this.#refuseStopped();
-      this.#ports = await this.#workers.rollout.prepare(snapshot, plan.held);
+      ports = await this.#workers.rollout.prepare(snapshot, plan.held);
       this.#refuseStopped();
     } catch (error) {
       this.#workers.rollout.abandon();
@@ -165,6 +171,7 @@ export class ControlPlane {
     }
     plan.commit();
     this.#workers.rollout.commit(snapshot, plan.held);
+    this.#listeners.learnPorts(ports);
     this.#adopt(config, adoptPools);
   }
 
@@ -225,8 +232,6 @@ export class ControlPlane {
     return { state: { sockets, revision: this.#revision, endpoints, ticketKeys }, descriptors };
   }
 
-  // ---- how it stands ----
-
   /** Number of the snapshot in force; 0 before the first. */
   get revision(): number {
     return this.#revision;
@@ -237,59 +242,10 @@ export class ControlPlane {
     return this.#config;
   }
 
-  pools(): readonly Pool[] {
-    return this.#pools.all();
-  }
-
-  listeners(): readonly ListenerView[] {
-    return this.#listeners.views((name) => this.#sockets.portOf(name) ?? this.#ports[name]);
-  }
-
-  /** Datagrams that found the sockets of a udp listener full. */
-  lostDatagrams(): ReadonlyMap<string, number> {
-    return this.#sockets.lostDatagrams();
-  }
-
-  idleConnections(endpoint: Endpoint): number {
-    return this.#figures.idleConnections(endpoint);
-  }
-
-  /** Requests that workers have taken down in the access log. */
-  get accessLog(): { readonly lines: number; readonly droppedLines: number } {
-    return this.#figures.accessLog;
-  }
-
-  workers(): readonly WorkerView[] {
-    return workerViews(this.#workers, this.#figures);
-  }
-
-  /** Why nobody accepts connections, for people; empty when somebody does. */
-  get obstacles(): readonly string[] {
-    return obstaclesOf(this.#workers);
-  }
-
-  /** Requests, tunnels and sessions under way, as far as workers have told. */
-  get busy(): number {
-    return this.pools().reduce((sum, { activeRequests }) => sum + activeRequests, 0);
-  }
-
   /** Resolves when workers have in force what was decided so far; one that hangs is not waited for. */
   settle(): Promise<void> {
     return this.#workers.settle();
   }
-
-  /** Brings all figures up to now, those that workers must be asked for, too. */
-  async collect(): Promise<void> {
-    await this.#workers.collect();
-    this.gather();
-  }
-
-  /** Sums up what workers have counted in shared memory so far. */
-  gather(): void {
-    this.#memory.gather();
-  }
-
-  // ---- what is asked of workers ----
 
   /** Asks both ends of the tunnels and sessions with an endpoint to close. */
   closeSessions({ pool, name }: Endpoint): void {

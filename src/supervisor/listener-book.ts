@@ -5,6 +5,7 @@ import { isHttp, type ListenerConfig } from '../config/schema/listener.ts';
 import type { ListenerStats } from '../model/listener-stats.ts';
 import type { ListenerView } from '../model/runtime-view.ts';
 import { certificateViews } from './certificate-views.ts';
+import type { Ports } from './messages.ts';
 import { listenerStats, type SharedCells } from './shared-cells.ts';
 
 /** The listeners in force and what workers count of them, as people are shown them. */
@@ -12,6 +13,7 @@ export class ListenerBook {
   readonly #cells: SharedCells;
   #listeners: readonly ListenerConfig[] = [];
   #stats: ReadonlyMap<string, ListenerStats> = new Map();
+  #ports: Ports = {};
 
   /** @param cells Where workers count. */
   constructor(cells: SharedCells) {
@@ -31,13 +33,21 @@ export class ListenerBook {
     this.#listeners = listeners;
   }
 
-  /** @param portOf The real port of a listener; undefined when it is that of its address. */
+  /** Workers have opened these, where sockets are not held here. */
+  learnPorts(ports: Ports): void {
+    this.#ports = ports;
+  }
+
+  /** @param portOf The real port of a listener whose sockets are held here. */
   views(portOf: (listener: string) => number | undefined): readonly ListenerView[] {
     return this.#listeners.map((config) => {
       const { name, address } = config;
       return {
         name,
-        address: formatAddress({ host: address.host, port: portOf(name) ?? address.port }),
+        address: formatAddress({
+          host: address.host,
+          port: portOf(name) ?? this.#ports[name] ?? address.port,
+        }),
         protocol: config.protocol,
         alpn: isHttp(config) ? config.tls?.alpn : undefined,
         pools: poolsOf(config),

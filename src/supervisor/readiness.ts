@@ -1,17 +1,17 @@
 import type { Readiness } from '../model/runtime-view.ts';
-import type { ControlPlane } from './control-plane.ts';
 
 /** Whether clients are to be sent here: as long as somebody accepts them, and until the stop begins. */
 export class ReadinessState {
-  readonly #plane: Pick<ControlPlane, 'obstacles'>;
+  readonly #obstacles: () => readonly string[];
   #stopping = false;
 
-  constructor(plane: Pick<ControlPlane, 'obstacles'>) {
-    this.#plane = plane;
+  /** @param obstacles Why nobody accepts now, for people. */
+  constructor(obstacles: () => readonly string[]) {
+    this.#obstacles = obstacles;
   }
 
   now(): Readiness {
-    const reasons = this.#stopping ? ['shutting down'] : this.#plane.obstacles;
+    const reasons = this.#stopping ? ['shutting down'] : this.#obstacles();
     return { ready: reasons.length === 0, reasons };
   }
 

@@ -194,7 +194,7 @@ export class Reloader implements Control {
     for (const issue of warnings) log.warn('config-warning', { problem: formatIssue(issue) });
     announceListeners(
       log,
-      plane.listeners().filter(({ name }) => opened.has(name)),
+      plane.view.listeners().filter(({ name }) => opened.has(name)),
     );
     const named = made.slice(0, MOST_NAMED).map(formatChange);
     if (made.length > named.length) named.push(`... (${made.length})`);

@@ -125,8 +125,8 @@ async function start(run: Run): Promise<void> {
   parts.lag.start();
   // Before it is said that all is up: who hears that may have it stopped at once.
   signals.heedStops();
-  announce(log, config, plane, parts.admin.address, source);
-  service.ready(`revision ${plane.revision}, ${plane.workers().length} workers`);
+  announce(log, config, plane.view, parts.admin.address, source);
+  service.ready(`revision ${plane.revision}, ${plane.view.workers().length} workers`);
   process.on('SIGUSR1', () => plane.reopenAccessLog());
   await parts.watch?.start();
   parts.expiry.start();
@@ -143,7 +143,7 @@ async function untilEnd({ signals, parts }: Run): Promise<End> {
 async function stop({ log, service, plane, parts }: Run, end: End): Promise<void> {
   const replaced = 'successor' in end;
   parts.readiness.end();
-  log.info('stopping', { signal: replaced ? 'upgrade' : end.signal, busy: plane.busy });
+  log.info('stopping', { signal: replaced ? 'upgrade' : end.signal, busy: plane.view.busy() });
   if (replaced) {
     service.handOver(end.successor);
     // Its address is free at once; who asked for the upgrade still gets the answer.

@@ -65,7 +65,7 @@ export function supervisorParts(
   const endpoints = new RuntimeEndpoints(
     config,
     {
-      pools: () => plane.pools(),
+      pools: () => plane.view.pools(),
       updatePool: (pool) => plane.updatePool(pool),
       closeSessions: (endpoint) => plane.closeSessions(endpoint),
       transitions,
@@ -112,12 +112,12 @@ export function supervisorParts(
       return { inheritance: inherits, descriptors };
     },
   });
-  const readiness = new ReadinessState(plane);
+  const readiness = new ReadinessState(() => plane.view.obstacles());
   const windows = new TrafficWindows({
     clock,
     endpoints: () => {
-      plane.gather();
-      return plane.pools().flatMap((pool) => pool.view.all);
+      plane.view.gather();
+      return plane.view.pools().flatMap((pool) => pool.view.all);
     },
   });
   const lag = new EventLoopLag(clock);
@@ -126,12 +126,12 @@ export function supervisorParts(
     startWallMs,
     revision: () => plane.revision,
     readiness: () => readiness.now(),
-    workers: () => plane.workers(),
-    pools: () => plane.pools(),
-    listeners: () => plane.listeners(),
+    workers: () => plane.view.workers(),
+    pools: () => plane.view.pools(),
+    listeners: () => plane.view.listeners(),
     automaticCertificates: () => certificates.status(),
-    lostDatagrams: () => plane.lostDatagrams(),
-    idleConnections: (endpoint) => plane.idleConnections(endpoint),
+    lostDatagrams: () => plane.view.lostDatagrams(),
+    idleConnections: (endpoint) => plane.view.idleConnections(endpoint),
   };
   const metrics = {
     view,
@@ -139,7 +139,7 @@ export function supervisorParts(
     transitions,
     eventLoopLagMs: () => lag.largestMs(),
     get accessLog() {
-      return config.accessLog === false ? undefined : plane.accessLog;
+      return config.accessLog === false ? undefined : plane.view.accessLog();
     },
   };
   const admin = new AdminInterface(
@@ -149,7 +149,7 @@ export function supervisorParts(
       upgrades: upgrader,
       endpoints,
       clock,
-      refresh: () => plane.collect(),
+      refresh: () => plane.view.collect(),
       settle: () => plane.settle(),
       window: (endpoint) => windows.window(endpoint),
       metrics: (accept) => exposeMetrics(metrics, accept),
@@ -165,7 +165,7 @@ export function supervisorParts(
           () => void reloader.reload().then(() => watch?.follow()),
         )
       : undefined;
-  const expiry = new CertificateExpiry(clock, log, () => plane.listeners());
+  const expiry = new CertificateExpiry(clock, log, () => plane.view.listeners());
   return {
     endpoints,
     certificates,
