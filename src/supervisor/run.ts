@@ -123,13 +123,14 @@ async function start(run: Run): Promise<void> {
   await parts.admin.start(config.admin, inheritance);
   parts.windows.start();
   parts.lag.start();
-  // Before it is said that all is up: who hears that may have it stopped at once.
+  parts.expiry.start();
+  await parts.watch?.start();
+  process.on('SIGUSR1', () => plane.reopenAccessLog());
   signals.heedStops();
+
+  // Last: who hears that all is up may have it stopped at once, or write the file that is watched.
   announce(log, config, plane.view, parts.admin.address, source);
   service.ready(`revision ${plane.revision}, ${plane.view.workers().length} workers`);
-  process.on('SIGUSR1', () => plane.reopenAccessLog());
-  await parts.watch?.start();
-  parts.expiry.start();
 }
 
 /** Resolves when the run is to end. */
