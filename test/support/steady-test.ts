@@ -28,7 +28,8 @@ class StallWatch implements Disposable {
 /**
  * A test that counts failures in a short time, or measures a time. When it fails and the machine stood still meanwhile,
  * it runs again: what was seen tells of the machine then, and not of the program. On a machine that goes on, the first
- * failure counts.
+ * failure counts. (`test/run.ts` runs a file that failed once more for whatever reason; this is for what a stall explains,
+ * three times more, without the rest of the file.)
  */
 export function steadyTest(name: string, measure: () => Promise<void>): void {
   test(
