@@ -122,6 +122,7 @@ function diffRoutes(
     if (pair < furthest)
       changes.push(at('route', name, 'moved', { from: `routes[${pair}]`, to: `routes[${index}]` }));
     furthest = Math.max(furthest, pair);
+    if (Bun.deepEquals(before[pair], route)) continue;
     const keys = changedKeys(before[pair]!, route);
     if (keys.length > 0) changes.push(at('route', name, 'changed', { keys }));
   }

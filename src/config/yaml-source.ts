@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 
 import type { Path } from './issue.ts';
+import { readJson } from './json-text.ts';
 import { documentProblems, type SyntaxProblem, TOO_DEEP, tooDeep } from './yaml-problems.ts';
 import { YamlTree } from './yaml-tree.ts';
 
@@ -24,6 +25,20 @@ const MOST_PARTS = 5_000_000;
 
 /** Parses YAML 1.2 (of which JSON is a part) with merge keys. Never throws. */
 export function parseYaml(text: string): YamlSource {
+  const value = readJson(text);
+  if (value === undefined) return parseText(text);
+  // Only who has something to say of it asks for places.
+  let parsed: YamlSource | undefined;
+  const places = (): YamlSource => (parsed ??= parseText(text));
+  return {
+    value,
+    problems: [],
+    position: (offset) => places().position(offset),
+    locate: (path, on) => places().locate(path, on),
+  };
+}
+
+function parseText(text: string): YamlSource {
   const lines = new LineCounter();
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));

@@ -17,6 +17,13 @@ export class KeptFilters<T> {
 
   /** @param values What is in force, by route and place. */
   constructor(before: HttpListenerConfig, values: readonly (readonly T[])[], after: HttpListenerConfig) {
+    const kept = (routes: HttpListenerConfig['routes']): boolean =>
+      routes.some(({ filters }) => filters.length > 0);
+    // To find out which of ten thousand routes is which takes a while.
+    if (!kept(before.routes) || !kept(after.routes)) {
+      this.#byRoute = [];
+      return;
+    }
     this.#byRoute = pairRoutes(before.routes, after.routes).map((index) => {
       if (index === undefined) return [];
       const configs = before.routes[index]!.filters;
@@ -26,7 +33,7 @@ export class KeptFilters<T> {
 
   /** That of the filter of that route with this configuration, which is then given away. */
   take(route: number, config: FilterConfig): T | undefined {
-    const kept = this.#byRoute[route]!;
+    const kept = this.#byRoute[route] ?? [];
     const place = kept.findIndex((candidate) => Bun.deepEquals(candidate.config, config));
     return place < 0 ? undefined : kept.splice(place, 1)[0]!.value;
   }
