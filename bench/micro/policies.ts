@@ -22,7 +22,7 @@ import { mix32 } from '../../src/util/hash.ts';
 import { systemRandom } from '../../src/util/random.ts';
 
 const WORKERS = Number(process.argv[2]);
-const SIZES = [3, 50, 500];
+const SIZES = [3, 50, 1000];
 const ROUNDS = 5;
 const ROUND_MS = 40;
 const PICKS_AT_ONCE = 1000;
@@ -59,13 +59,13 @@ function poolOf(policy: PolicyName, size: number, weighted: boolean): Pool {
 }
 
 /** Best round of several; what the loop itself costs (acquire, release, a hash) is in it. */
-function nanosecondsPerPick(pool: Pool): number {
+function nanosecondsPerPick(pool: Pool, inFlightEach: number): number {
   const hashes = pool.config.policy.endsWith('-hash') || pool.config.policy === 'maglev';
   const underWay: Endpoint[] = [];
   const request = { hash: -1, tried: [] as Endpoint[] };
   let best = Number.POSITIVE_INFINITY;
   let key = 0;
-  for (let warm = 0; warm < 2 * pool.view.all.length; warm++) {
+  for (let warm = 0; warm < inFlightEach * pool.view.all.length; warm++) {
     const endpoint = balancer.pick(pool, request)!;
     balancer.acquire(pool, endpoint);
     underWay.push(endpoint);
@@ -90,10 +90,15 @@ function nanosecondsPerPick(pool: Pool): number {
 }
 
 const lines = [`${'policy'.padEnd(22)}${SIZES.map((size) => `${size}`.padStart(9)).join('')}`];
-for (const weighted of [false, true]) {
-  lines.push(weighted ? 'weights 1 to 3' : 'equal weights');
+const cases = [
+  { title: 'equal weights, two in flight at each', weighted: false, inFlightEach: 2 },
+  { title: 'weights 1 to 3, two in flight at each', weighted: true, inFlightEach: 2 },
+  { title: 'equal weights, nine of ten idle', weighted: false, inFlightEach: 0.1 },
+];
+for (const { title, weighted, inFlightEach } of cases) {
+  lines.push(title);
   for (const policy of POLICY_NAMES) {
-    const figures = SIZES.map((size) => nanosecondsPerPick(poolOf(policy, size, weighted)));
+    const figures = SIZES.map((size) => nanosecondsPerPick(poolOf(policy, size, weighted), inFlightEach));
     lines.push(`  ${policy.padEnd(20)}${figures.map((ns) => ns.toFixed(0).padStart(9)).join('')}`);
   }
 }

@@ -65,3 +65,21 @@ test('a request that still waits for its connection weighs as much as any other'
     subject.release(endpoint);
   }
 });
+
+test('one that is idle is found among many that are not, and idle ones take turns', () => {
+  const subject = new PolicyPool({
+    policy: 'least-connections',
+    endpoints: Array.from({ length: 100 }, () => 1),
+  });
+  for (const endpoint of subject.endpoints) balancer.acquire(subject.pool, endpoint);
+  const freed = [10, 12, 90].map((index) => subject.endpoints[index]!);
+  for (const endpoint of freed) balancer.release(subject.pool, endpoint);
+  const picked: string[] = [];
+  for (let round = 0; round < 6; round++) {
+    const endpoint = subject.take()!;
+    picked.push(endpoint.name);
+    subject.release(endpoint);
+  }
+  const names = freed.map(({ name }) => name);
+  expect(picked).toEqual([...names, ...names]);
+});

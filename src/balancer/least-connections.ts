@@ -13,6 +13,9 @@ class LeastConnectionsPicker implements PolicyPicker {
   pick(request: PickRequest): Endpoint | undefined {
     const { least } = this;
     const { endpoints } = least;
+    // Of a thousand endpoints many are idle, as a rule: no need to look at all.
+    const idle = least.idle(request);
+    if (idle !== undefined) return idle;
     least.begin();
     for (let index = 0; index < endpoints.length; index++) {
       const endpoint = endpoints[index]!;
@@ -39,6 +42,8 @@ class LeastConnectionsPicker implements PolicyPicker {
  * `least-connections`: the exact minimum of requests in flight per weight, as nginx does it. In flight counts from the
  * pick, so a request that still waits for its connection weighs as much as one that is being answered, and an endpoint
  * slow to accept does not collect a pile.
+ *
+ * A pick looks at every endpoint, unless one of the next in turn is idle and all weights are equal.
  */
 export const leastConnections: Policy = {
   usesLatency: false,

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../model/endpoint.ts';
+import type { PickRequest } from '../model/picker.ts';
 import { SmoothRotation } from './smooth-rotation.ts';
 
 const NOT_OFFERED = Number.POSITIVE_INFINITY;
@@ -25,6 +26,11 @@ export class LeastOf {
       turns,
     );
     this.#loads = new Float64Array(endpoints.length);
+  }
+
+  /** One with nothing in flight, of which there can be none with less, as far as it is found quickly; without `begin`. */
+  idle(request: PickRequest): Endpoint | undefined {
+    return this.#rotation.nextIdle(request);
   }
 
   begin(): void {

@@ -1,6 +1,9 @@
 import type { Endpoint } from '../model/endpoint.ts';
 import { canTake, type PickRequest } from '../model/picker.ts';
 
+/** How far `nextIdle` looks. */
+const IDLE_STEPS = 16;
+
 /**
  * Smooth weighted rotation, nginx's algorithm: every turn each candidate gains its weight, the highest goes and pays what
  * all gained together. Weights 5, 1, 1 give `a a b a c a a`, not five times `a` in a row.
@@ -64,6 +67,24 @@ export class SmoothRotation {
     if (best < 0) return undefined;
     current[best] = highest - total;
     return endpoints[best];
+  }
+
+  /**
+   * The next that has nothing in flight and can take the request, when it is among the next few and all weights are equal; else undefined,
+   * and nobody's turn has passed.
+   */
+  nextIdle(request: PickRequest): Endpoint | undefined {
+    if (!this.#equal) return undefined;
+    const endpoints = this.#endpoints;
+    const steps = Math.min(endpoints.length, IDLE_STEPS);
+    for (let step = 0, index = this.#cursor; step < steps; step++) {
+      const endpoint = endpoints[index]!;
+      index = index + 1 === endpoints.length ? 0 : index + 1;
+      if (endpoint.inFlight > 0 || !canTake(endpoint, request)) continue;
+      this.#cursor = index;
+      return endpoint;
+    }
+    return undefined;
   }
 
   /** The next of those whose entry in `loads` is `load`. */
