@@ -100,6 +100,31 @@ withOpenssl('what is on disk is kept, unless it is for other names', async () =>
   expect(asked).toEqual([['a.example', 'c.example']]);
 });
 
+for (const { what, damage } of [
+  {
+    what: 'the key is cut short',
+    damage: (one: StoredCertificate) => ({ ...one, key: one.key.slice(0, 80) }),
+  },
+  {
+    what: 'the key is another one',
+    damage: (one: StoredCertificate) => ({ ...one, key: make(['a.example']).key }),
+  },
+  {
+    what: 'the certificate is cut short',
+    damage: (one: StoredCertificate) => ({ ...one, certificate: one.certificate.slice(0, 80) }),
+  },
+])
+  withOpenssl(`what is on disk and cannot be served is told and asked for anew: ${what}`, async () => {
+    storage.saveCertificate('a.example', damage(make(['a.example'])));
+    const kept = keeper();
+    kept.want([['a.example']]);
+    await pass(0);
+    expect([asked, renewed]).toEqual([[['a.example']], ['a.example']]);
+    expect(events).toContain('certificate-unreadable');
+    await pass(DAY_MS);
+    expect(asked).toHaveLength(1);
+  });
+
 withOpenssl('failures are told and tried again after growing pauses; the old certificate stays', async () => {
   const old = make(['a.example']);
   storage.saveCertificate('a.example', old);

@@ -2,7 +2,7 @@ import type { AutomaticCertificateView } from '../model/certificate-view.ts';
 import type { Log } from '../model/ports.ts';
 import type { CancelTimer, Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
-import { covers, pauseMs, renewAtMs, validityOf } from './renewal.ts';
+import { checkKey, covers, pauseMs, renewAtMs, validityOf } from './renewal.ts';
 import type { AcmeStorage } from './storage.ts';
 import type { StoredCertificate } from './stored-certificate.ts';
 
@@ -78,6 +78,7 @@ export class CertificateKeeper {
     try {
       const stored = storage.certificate(names[0]!);
       if (stored === undefined || !covers(stored.certificate, names)) return nowMs;
+      checkKey(stored);
       return Math.max(nowMs, renewAtMs(validityOf(stored.certificate), random));
     } catch (error) {
       log.warn('certificate-unreadable', { name: names[0]!, reason: reasonOf(error) });

@@ -1,7 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 
 import { alternativeNames } from '../util/certificates.ts';
 import type { Random } from '../util/random.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 
 /** Share of the lifetime after which a certificate is renewed: 60 of 90 days, 4 of 6. */
 const RENEW_AFTER = 2 / 3;
@@ -42,4 +43,13 @@ export function pauseMs(failures: number, random: Random): number {
 export function covers(certificatePem: string, names: readonly string[]): boolean {
   const given = alternativeNames(new X509Certificate(certificatePem));
   return given.length === names.length && names.every((name) => given.includes(name));
+}
+
+/**
+ * That the key is whole and the certificate was made for it; no listener could serve them otherwise.
+ * @throws Error which says what is wrong.
+ */
+export function checkKey({ certificate, key }: StoredCertificate): void {
+  if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
+    throw new Error('the key is not the one of the certificate');
 }

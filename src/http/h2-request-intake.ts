@@ -3,6 +3,8 @@ import type { FailureCode } from '../model/failures.ts';
 import type { H2Abuse } from '../model/h2-stats.ts';
 import type { RequestHead } from '../model/message.ts';
 import type { AbuseGuard } from './h2-abuse-guard.ts';
+import { grpcFailureHead } from './grpc-reply.ts';
+import { isGrpcCall } from './grpc-request.ts';
 import { H2Error } from './h2-protocol.ts';
 import type { ServerStreams } from './h2-server-streams.ts';
 import type { H2ServerStream } from './h2-server-stream.ts';
@@ -121,9 +123,12 @@ export class RequestIntake {
 
   /** Answers a request that never reached the handler. */
   #refuse(stream: H2ServerStream, code: FailureCode, { handler }: ServerSettings): void {
-    const reply = failureReply(code);
-    stream.sendHead(replyHead(reply));
-    if (stream.request.method !== 'HEAD') stream.sendBody(reply.body, 0, reply.body.length);
+    if (isGrpcCall(stream.request)) stream.sendHead(grpcFailureHead(code, ''));
+    else {
+      const reply = failureReply(code);
+      stream.sendHead(replyHead(reply));
+      if (stream.request.method !== 'HEAD') stream.sendBody(reply.body, 0, reply.body.length);
+    }
     handler.onRefused(stream, code);
     stream.sendEnd(undefined);
   }

@@ -1,6 +1,7 @@
 import { formatAddress } from '../config/address.ts';
 import { hasBody } from '../http/h1-request.ts';
 import { grpcFailureHead } from '../http/grpc-reply.ts';
+import { isGrpcCall } from '../http/grpc-request.ts';
 import { currentDate, failureReply, replyHead } from '../http/local-reply.ts';
 import type { ClientStream, EndpointStream, RequestConsumer, ResponseConsumer } from '../http/streams.ts';
 import { FAILURES, type FailureCode } from '../model/failures.ts';
@@ -16,7 +17,7 @@ import { normalisePath } from '../util/uri-path.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import { FilterRun, type FilterRunOwner } from './filter-run.ts';
-import { GrpcCall, grpcTrailers, isGrpcCall } from './grpc-call.ts';
+import { GrpcCall, grpcTrailers } from './grpc-call.ts';
 import type { L7Listener } from './l7-listener.ts';
 import type { L7Pool } from './l7-pool.ts';
 import { RequestBody } from './request-body.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test';
 
 import { requestHead } from '../../test/support/request-head.ts';
-import { GrpcCall, isGrpcCall } from './grpc-call.ts';
+import { isGrpcCall } from '../http/grpc-request.ts';
+import { GrpcCall } from './grpc-call.ts';
 
 test.each([
   ['application/grpc', true],

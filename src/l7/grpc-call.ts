@@ -4,10 +4,8 @@ import { type RequestHead, type ResponseHead, Framing } from '../model/message.t
 import type { FailureCode } from '../model/failures.ts';
 import { grpcMessage, grpcStatusOfFailure } from '../http/grpc-reply.ts';
 
-const CONTENT_TYPE = fieldName('content-type');
 const TIMEOUT = fieldName('grpc-timeout');
 const STATUS = fieldName('grpc-status');
-const GRPC = 'application/grpc';
 
 /** Milliseconds in the units of `grpc-timeout`. */
 const UNITS: Readonly<Record<string, number>> = {
@@ -52,15 +50,6 @@ export class GrpcCall {
   onTrailers(trailers: Fields | undefined): void {
     if (this.status < 0 && trailers !== undefined) this.status = statusIn(trailers);
   }
-}
-
-/** Whether a request is a call of gRPC, by whatever it came. */
-export function isGrpcCall(request: RequestHead): boolean {
-  if (request.method !== 'POST') return false;
-  const type = request.fields.get(CONTENT_TYPE);
-  if (type === undefined || !type.startsWith(GRPC)) return false;
-  const next = type[GRPC.length];
-  return next === undefined || next === '+' || next === ';';
 }
 
 /** Trailers that end a call whose response had begun. */

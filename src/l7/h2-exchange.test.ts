@@ -445,6 +445,20 @@ describe('flow control', () => {
   });
 });
 
+test('a call of gRPC whose head is too large gets a status of gRPC, others get 431', () => {
+  const client = connect({ limits: { headerBytes: '1KiB' } });
+  const large: FieldList = [['x-large', 'x'.repeat(2000)]];
+  client.send(
+    headers(1, request('POST', '/a.B/C', [['content-type', 'application/grpc'], ...large])),
+    headers(3, request('POST', '/a.B/C', [['content-type', 'application/grpc-web'], ...large])),
+  );
+  const [call, web] = client.take().filter((line) => line.startsWith('Headers'));
+  expect(call).toMatch(
+    /^Headers 1 end :status: 200, .*content-type: application\/grpc, grpc-status: 8, grpc-message: request_head_too_large/,
+  );
+  expect(web).toStartWith('Headers 3 :status: 431, ');
+});
+
 describe('the end of a connection', () => {
   test('drain: a warning, then the real last stream; what is under way ends well', () => {
     const client = connect().send(get(1));
