@@ -149,7 +149,8 @@ class DialogueRun implements Dialler, ConnectionHandler {
   }
 
   onClose(cause: CloseCause): void {
-    this.#lost(cause === 'reset' ? 'reset the connection' : 'closed the connection');
+    if (cause === 'refused') this.#lost('does not accept our certificate, or wants one');
+    else this.#lost(cause === 'reset' ? 'reset the connection' : 'closed the connection');
   }
 
   onCongested(): void {}

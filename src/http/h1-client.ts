@@ -11,7 +11,12 @@ import { hasBody } from './h1-request.ts';
 import { MAX_RESPONSE_HEAD, ResponseParser } from './h1-response.ts';
 import { writeChunk, writeLastChunk, writeRequestHead } from './h1-write.ts';
 import { HeadBuffer } from './head-buffer.ts';
-import { type EndpointStream, failureOfClose, type ResponseConsumer } from './streams.ts';
+import {
+  CERTIFICATE_REFUSED,
+  type EndpointStream,
+  failureOfClose,
+  type ResponseConsumer,
+} from './streams.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
 
 /** Who keeps the connection between exchanges. */
@@ -354,7 +359,10 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
         this.#owner.onGone(this);
         break;
       case State.Head:
-        this.#fail(failureOfClose(cause, this.reused, this.bytesReceived > 0), '');
+        this.#fail(
+          failureOfClose(cause, this.reused, this.bytesReceived > 0),
+          cause === 'refused' ? CERTIFICATE_REFUSED : '',
+        );
         break;
       case State.Body:
         this.#fail('response_truncated', cause);

@@ -23,6 +23,7 @@ import { writeRequestHead } from './h2-request-head.ts';
 import { ResponseMemo } from './h2-response.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { MAX_RESPONSE_HEAD } from './h1-response.ts';
+import { CERTIFICATE_REFUSED } from './streams.ts';
 
 /** Who keeps connections of HTTP/2 to an endpoint. */
 export interface H2ConnectionOwner {
@@ -212,7 +213,8 @@ export class H2EndpointConnection
   }
 
   onClose(cause: CloseCause): void {
-    this.#lose('connect_failed', 'the endpoint closed the connection', cause);
+    if (cause === 'refused') this.#lose('tls_alert', CERTIFICATE_REFUSED, cause);
+    else this.#lose('connect_failed', 'the endpoint closed the connection', cause);
   }
 
   onCongested(): void {}

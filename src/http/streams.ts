@@ -102,8 +102,12 @@ export interface ResponseConsumer {
   onEndpointDrain(): void;
 }
 
+/** What is said of a connection whose end is `refused`. */
+export const CERTIFICATE_REFUSED = 'the endpoint does not accept our certificate, or wants one';
+
 /** How a connection of an endpoint ended, as a failure of the attempt that was under way on it. */
 export function failureOfClose(cause: CloseCause, reused: boolean, anyByte: boolean): FailureCode {
+  if (cause === 'refused') return 'tls_alert';
   if (reused && !anyByte) return 'endpoint_stale';
   return cause === 'closed' ? 'endpoint_closed' : 'endpoint_reset';
 }

@@ -4,8 +4,11 @@ import type { ProxyHeader } from './proxy-protocol/proxy-header.ts';
 import type { TlsInfo } from './tls/tls-info.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
-/** Why a connection ended without our asking. */
-export type CloseCause = 'closed' | 'reset' | 'error';
+/**
+ * Why a connection ended without our asking. `refused`: instead of any data came a TLS alert about our certificate, or that one is
+ * wanted. In TLS 1.3 our side of the handshake is over before the peer has looked at that, so it has acted on nothing.
+ */
+export type CloseCause = 'closed' | 'reset' | 'error' | 'refused';
 
 /** Who serves a connection. Replaced when a connection changes hands (idle, in use, tunnel). */
 export interface ConnectionHandler {

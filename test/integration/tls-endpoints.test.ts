@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 
 import { TestCa } from '../support/certificates.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
 import { testWith } from '../support/programs.ts';
 import { valueOf } from '../support/strict-fields.ts';
@@ -19,6 +20,34 @@ function get(pointsman: Pointsman): Promise<HttpMessage> {
 interface TlsEndpoint extends Disposable {
   readonly port: number;
   readonly sockets: tls.TLSSocket[];
+}
+
+/** `openssl s_server`: what refuses certificates with an alert, as servers in C do. */
+class OpensslServer implements Disposable {
+  /** It accepts connections. */
+  readonly ready: Promise<void>;
+  readonly #process: Bun.Subprocess<'pipe', 'pipe', 'ignore'>;
+
+  constructor(args: string) {
+    this.#process = Bun.spawn(['openssl', 's_server', ...args.split(' ')], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    this.ready = this.#accepts();
+  }
+
+  async #accepts(): Promise<void> {
+    const decoder = new TextDecoder();
+    let said = '';
+    for await (const piece of this.#process.stdout) {
+      said += decoder.decode(piece);
+      if (said.includes('ACCEPT')) return;
+    }
+    throw new Error(`openssl s_server ended: ${said}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#process.kill();
+  }
 }
 
 describe('TLS towards endpoints', () => {
@@ -127,6 +156,33 @@ describe('TLS towards endpoints', () => {
     await pointsman.reload(front(one.port, {}));
     expect((await get(pointsman)).status).toBe(502);
   });
+
+  for (const version of ['tls1_2', 'tls1_3'])
+    testOpenssl(
+      `who wants a certificate that we have not is told apart, and nothing was sent: ${version}`,
+      async () => {
+        const [port] = await freePorts(1);
+        const files = `-cert ${ca.file('endpoint.example.pem')} -key ${ca.file('endpoint.example.key')} -CAfile ${ca.cert}`;
+        using strict = new OpensslServer(
+          `-accept 127.0.0.1:${port} -${version} ${files} -Verify 1 -verify_return_error`,
+        );
+        await strict.ready;
+        using lenient = await endpoint('endpoint.example', hello);
+        await using pointsman = await startPointsman(front(port!, {}));
+        const refused = await get(pointsman);
+        expect([refused.status, valueOf(refused, 'proxy-status')]).toEqual([
+          502,
+          expect.stringContaining('error=tls_alert_received; details="tls_alert'),
+        ]);
+        const both = {
+          policy: 'first',
+          endpoints: [`127.0.0.1:${port}`, `127.0.0.1:${lenient.port}`],
+        } as const;
+        await pointsman.reload(front(port!, {}, both));
+        const post = 'POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 0\r\n\r\n';
+        expect((await ask(pointsman.address(), post)).status).toBe(200);
+      },
+    );
 
   testOpenssl('a body that ends with the connection is whole after close_notify', async () => {
     const head = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n';

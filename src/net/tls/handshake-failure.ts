@@ -26,6 +26,13 @@ const REASONS: Readonly<Record<number, HandshakeFailureReason>> = {
 /** Above this number the reason of an error is an alert of the peer. */
 export const PEER_ALERTS = 1000;
 const X509_V_OK = 0;
+/** bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required: RFC 8446 section 6. */
+const ABOUT_CERTIFICATES: ReadonlySet<number> = new Set([42, 43, 44, 45, 46, 48, 49, 116]);
+
+/** Whether an alert says that the certificate which the peer was shown will not do, or that there must be one. */
+export function isAboutCertificate(alert: number): boolean {
+  return ABOUT_CERTIFICATES.has(alert);
+}
 
 /** What the library noted of a handshake that failed just now. */
 export function handshakeFailure(ssl: Handle): HandshakeFailure {

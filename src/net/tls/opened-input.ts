@@ -1,4 +1,4 @@
-import { PEER_ALERTS } from './handshake-failure.ts';
+import { isAboutCertificate, PEER_ALERTS } from './handshake-failure.ts';
 import { type Handle, openSsl, SSL_ERROR, takeError } from './openssl.ts';
 import type { SealedOutput } from './sealed-output.ts';
 
@@ -38,6 +38,8 @@ export class OpenedInput {
   ended = false;
   /** Nothing more can come: the peer gave up with an alert, or sent what an honest one does not. */
   broken = false;
+  /** ... with one that says that our certificate will not do, or that there must be one. */
+  refused = false;
   /** What an honest peer does not send; empty as long as it is one. */
   violation = '';
   /** Key updates and renegotiations that were answered since the last data. */
@@ -83,6 +85,7 @@ export class OpenedInput {
     sealed.holding = false;
     this.broken = true;
     if (reason <= PEER_ALERTS) this.violation = text;
+    else this.refused = isAboutCertificate(reason - PEER_ALERTS);
   }
 
   #violate(detail: string): void {

@@ -361,6 +361,18 @@ describe('TLS between two connections', () => {
     },
   );
 
+  testOpenssl(
+    'a client without the certificate that is wanted is refused: in TLS 1.3 when its side is over',
+    () => {
+      const clientCertificate = { mode: 'required', ca: ca.pem, depth: 2, crl: undefined } as const;
+      const early = pair({ clientCertificate, maxVersion: '1.2' }).carry();
+      expect([early.clientFailure, early.serverFailure]).toEqual(['tls_alert', 'certificate-missing']);
+      const late = pair({ clientCertificate }).carry();
+      expect([late.clientFailure, late.serverFailure]).toEqual([undefined, 'certificate-missing']);
+      expect(late.client!.events).toEqual(['close refused']);
+    },
+  );
+
   testOpenssl('both sides are told why a handshake failed', () => {
     const wrongName = pair({}, { serverName: 'b.example' }).carry();
     expect(wrongName.clientFailure).toBe('tls_certificate');

@@ -182,10 +182,10 @@ export class TlsTransport implements Transport, TransportEvents {
       }
       this.#events.onBytes(bytes);
     }
-    const { broken, violation, ended } = this.#opened;
+    const { broken, refused, violation, ended } = this.#opened;
     if (broken) {
       if (violation !== '' && this.#ssl !== undefined) this.#waiter.onViolation(violation);
-      this.#fail('error');
+      this.#fail(refused && this.#first ? 'refused' : 'error');
     } else if (ended && this.#phase === Phase.Open) this.#events.onFin();
   }
 
