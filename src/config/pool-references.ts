@@ -43,10 +43,15 @@ export function poolsOf(listener: Draft<ListenerConfig>): string[] {
   return [...new Set(poolReferences(listener).map(({ pool }) => pool))];
 }
 
-/** Whether only udp listeners lead to a pool, so that nobody connects to its endpoints. */
-export function onlyDatagrams(listeners: readonly ListenerConfig[], pool: string): boolean {
-  const leading = listeners.filter((listener) => poolsOf(listener).includes(pool));
-  return leading.length > 0 && leading.every(({ protocol }) => protocol === 'udp');
+/** The pools that only udp listeners lead to, so that nobody connects to their endpoints. */
+export function datagramPools(listeners: readonly ListenerConfig[]): ReadonlySet<string> {
+  const pools = new Set<string>();
+  for (const listener of listeners)
+    if (listener.protocol === 'udp') for (const pool of poolsOf(listener)) pools.add(pool);
+  if (pools.size === 0) return pools;
+  for (const listener of listeners)
+    if (listener.protocol !== 'udp') for (const pool of poolsOf(listener)) pools.delete(pool);
+  return pools;
 }
 
 function choices({ pool, split }: Draft<PoolChoice>, at: Path): PoolReference[] {

@@ -12,6 +12,8 @@ import { listenerStats, type SharedCells } from './shared-cells.ts';
 export class ListenerBook {
   readonly #cells: SharedCells;
   #listeners: readonly ListenerConfig[] = [];
+  /** Names of the pools that each leads to. */
+  #pools: ReadonlyMap<ListenerConfig, readonly string[]> = new Map();
   #stats: ReadonlyMap<string, ListenerStats> = new Map();
   #ports: Ports = {};
 
@@ -31,6 +33,7 @@ export class ListenerBook {
     }
     this.#stats = stats;
     this.#listeners = listeners;
+    this.#pools = new Map(listeners.map((listener) => [listener, poolsOf(listener)]));
   }
 
   /** Workers have opened these, where sockets are not held here. */
@@ -50,7 +53,7 @@ export class ListenerBook {
         }),
         protocol: config.protocol,
         alpn: isHttp(config) ? config.tls?.alpn : undefined,
-        pools: poolsOf(config),
+        pools: this.#pools.get(config)!,
         stats: this.#stats.get(name)!,
         certificates: certificateViews(config),
       };

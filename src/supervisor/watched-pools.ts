@@ -1,8 +1,7 @@
 import { createPool, updatePool } from '../balancer/pools.ts';
 import { Publisher } from '../balancer/publish.ts';
-import { onlyDatagrams } from '../config/pool-references.ts';
+import { datagramPools } from '../config/pool-references.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { ListenerConfig } from '../config/schema/listener.ts';
 import type { PoolConfig } from '../config/schema/pool.ts';
 import { HealthMonitor } from '../health/health-monitor.ts';
 import type { Suspicion } from '../health/outlier-detector.ts';
@@ -44,7 +43,8 @@ export class WatchedPools {
   readonly #dials = new PoolDials();
   readonly #news = new StateNews();
   #inForce: ReadonlyMap<string, Pool> = new Map();
-  #listeners: readonly ListenerConfig[] = [];
+  /** Those that nobody connects to. */
+  #datagramPools: ReadonlySet<string> = new Set();
   #survivors: Inheritance['endpoints'];
 
   constructor(deps: WatchedPoolsDeps) {
@@ -57,7 +57,7 @@ export class WatchedPools {
       random,
       wheel: new TimerWheel(),
       dialOf: (pool) => this.#dials.of(pool.name),
-      connectsTo: ({ name }) => !onlyDatagrams(this.#listeners, name),
+      connectsTo: ({ name }) => !this.#datagramPools.has(name),
       resolve: resolveHost,
       connectDatagrams,
       tlsHandshake,
@@ -88,7 +88,7 @@ export class WatchedPools {
     const before = this.#inForce;
     const inForce = new Map<string, Pool>();
     this.#inForce = inForce;
-    this.#listeners = listeners;
+    this.#datagramPools = datagramPools(listeners);
     for (const config of pools) {
       const known = before.get(config.name);
       const pool = known ?? createPool(config, this.#publisher, this.#deps.cells);

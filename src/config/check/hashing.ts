@@ -34,12 +34,14 @@ export function checkHashing(
   report: Report,
   supplies: Readonly<Record<string, readonly HashInput[]>> = SUPPLIES,
 ): void {
+  const leads = (draft.listeners ?? []).map((listener) => new Set(listener && poolsOf(listener)));
   for (const [index, pool] of (draft.pools ?? []).entries()) {
     if (pool?.policy === undefined) continue;
     const at: Path = ['pools', index];
     checkSettings(pool, pool.policy, at, report);
     if (NEEDS[pool.policy] === 'hash') checkTable(pool, pool.policy, at, report);
-    checkSupply(draft, pool, at, report, supplies);
+    const leading = (draft.listeners ?? []).filter((_, place) => leads[place]!.has(pool.name ?? ''));
+    checkSupply(leading, pool, at, report, supplies);
   }
 }
 
@@ -84,17 +86,17 @@ function checkTable(pool: Draft<PoolConfig>, policy: PolicyName, at: Path, repor
   }
 }
 
+/** @param leading The listeners that lead to the pool. */
 function checkSupply(
-  draft: Draft<Config>,
+  leading: readonly (Draft<ListenerConfig> | undefined)[],
   pool: Draft<PoolConfig>,
   at: Path,
   report: Report,
   supplies: Readonly<Record<string, readonly HashInput[]>>,
 ): void {
   const key = pool.policy !== undefined && NEEDS[pool.policy] === 'hash' ? pool.hash?.key : undefined;
-  for (const listener of draft.listeners ?? []) {
-    if (listener?.protocol === undefined || pool.name === undefined || !poolsOf(listener).includes(pool.name))
-      continue;
+  for (const listener of leading) {
+    if (listener?.protocol === undefined) continue;
     const supplied = supplies[listener.protocol] ?? [];
     const from = `listener "${listener.name ?? ''}" speaks ${listener.protocol}`;
     if (key !== undefined && !supplied.includes(inputOf(key))) {
