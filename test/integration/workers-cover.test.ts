@@ -4,6 +4,7 @@ import type { StatusReport } from '../../src/admin/status-report.ts';
 import { get } from '../support/front.ts';
 import { HeldEndpoint } from '../support/held-endpoint.ts';
 import { type Pointsman, startPointsman, type TestConfig } from '../support/pointsman.ts';
+import { untilTrue } from '../support/services.ts';
 import { UdpClient, UdpEndpoint } from '../support/udp-peers.ts';
 import { ask, type HostPort } from '../support/wire.ts';
 
@@ -62,8 +63,8 @@ interface Tally {
   slowestMs: number;
 }
 
-/** Opens a connection with one request every `everyMs` until `over`, and waits for all answers. */
-async function load(address: HostPort, everyMs: number, over: Promise<unknown>): Promise<Tally> {
+/** Opens a connection with one request every `everyMs` until `over`, and more than `least` were answered; then waits for all answers. */
+async function load(address: HostPort, everyMs: number, over: Promise<unknown>, least = 0): Promise<Tally> {
   const tally: Tally = { answered: 0, failures: [], slowestMs: 0 };
   const one = async (): Promise<void> => {
     const startMs = performance.now();
@@ -78,8 +79,12 @@ async function load(address: HostPort, everyMs: number, over: Promise<unknown>):
   };
   const asked: Promise<void>[] = [];
   const timer = setInterval(() => asked.push(one()), everyMs);
-  await over;
-  clearInterval(timer);
+  try {
+    await over;
+    await untilTrue('enough answers', () => tally.answered > least || tally.failures.length > 0);
+  } finally {
+    clearInterval(timer);
+  }
   await Promise.all(asked);
   return tally;
 }
@@ -95,7 +100,7 @@ describe('a worker that dies at each start', () => {
     await using pointsman = await startPointsman(configOf(endpoint.name));
     const loop = new CrashLoop(pointsman);
     const covered = pointsman.line('worker-covered').then(() => Bun.sleep(1000));
-    const crashing = load(pointsman.address(), 5, covered);
+    const crashing = load(pointsman.address(), 5, covered, 100);
     expect(await pointsman.line('worker-covered')).toContain('worker=1 by=2');
     expect(await firstWorker(pointsman)).toMatchObject({ coveredBy: 2 });
     const metrics = await (await fetch(`${pointsman.admin}/metrics`)).text();
@@ -142,7 +147,7 @@ describe('a worker that dies at each start', () => {
     );
     await pointsman.started(['new']);
     for (const name of ['kept', 'new']) {
-      const { failures, answered, slowestMs } = await load(pointsman.address(name), 10, Bun.sleep(500));
+      const { failures, answered, slowestMs } = await load(pointsman.address(name), 10, Bun.sleep(500), 10);
       expect(failures).toEqual([]);
       expect(answered).toBeGreaterThan(10);
       expect(slowestMs).toBeLessThan(LONG_WAIT_MS);
@@ -168,7 +173,7 @@ describe('a worker that hangs', () => {
     const [victim] = pointsman.workerPids;
     process.kill(victim!, 'SIGSTOP');
     const covered = pointsman.line('worker-covered').then(() => Bun.sleep(1000));
-    const tally = await load(pointsman.address(), 10, covered);
+    const tally = await load(pointsman.address(), 10, covered, 100);
     expect(tally.failures).toEqual([]);
     expect(tally.answered).toBeGreaterThan(100);
     // Asked once a second, and covered when a second has passed without an answer: nobody waits for the one that hangs.

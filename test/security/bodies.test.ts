@@ -1,7 +1,8 @@
 import { expect } from 'bun:test';
 
-import { plainAnswer } from '../support/scripted-endpoint.ts';
-import { dial } from '../support/wire.ts';
+import { plainAnswer, type ScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { untilTrue } from '../support/services.ts';
+import { dial, type Wire } from '../support/wire.ts';
 import { describeLanes } from './lane-suite.ts';
 import {
   body,
@@ -39,42 +40,44 @@ cases.push({
 
 describeRequests('bodies on every method', cases);
 
+/** The endpoint's end of the only connection, once this has come there. */
+async function peerWith(endpoint: ScriptedEndpoint, text: string): Promise<Wire> {
+  await untilTrue(`"${text}" at the endpoint`, () => endpoint.wires[0]?.text.includes(text) === true);
+  return endpoint.wires[0]!;
+}
+
 describeLanes('bodies that do not end', {
   'a client that closes in the middle of a length is not completed': async ({ proxy, endpoint }) => {
     const client = await dial(proxy);
     client.send(`${head('POST', 'Content-Length: 1000')}${'x'.repeat(500)}`);
-    await endpoint.wires[0]?.untilQuiet(50);
-    await Bun.sleep(100);
+    const peer = await peerWith(endpoint, 'xxx');
     client.close();
-    const [peer] = endpoint.wires;
-    await peer!.untilEnd();
+    await peer.untilEnd();
     expect(endpoint.requests()).toEqual([]);
   },
   'a client that closes in the middle of chunks is not completed': async ({ proxy, endpoint }) => {
     const client = await dial(proxy);
     client.send(`${head('POST', 'Transfer-Encoding: chunked')}5\r\nhello\r\n5\r\nhe`);
-    await Bun.sleep(100);
+    const peer = await peerWith(endpoint, 'hello');
     client.close();
-    const [peer] = endpoint.wires;
-    await peer!.untilEnd();
+    await peer.untilEnd();
     expect(endpoint.requests()).toEqual([]);
-    expect(peer?.text.includes('\r\n0\r\n')).toBe(false);
+    expect(peer.text.includes('\r\n0\r\n')).toBe(false);
   },
   'a client that half-closes in the middle of chunks is not completed': async ({ proxy, endpoint }) => {
     const client = await dial(proxy);
     client.send(`${head('POST', 'Transfer-Encoding: chunked')}5\r\nhello\r\n`);
     client.halfClose();
     await client.untilEnd();
-    await endpoint.wires[0]!.untilEnd();
+    await (await peerWith(endpoint, '')).untilEnd();
     expect(endpoint.requests()).toEqual([]);
   },
   'a client that resets in the middle is not completed': async ({ proxy, endpoint }) => {
     const client = await dial(proxy);
     client.send(`${head('POST', 'Content-Length: 1000')}${'x'.repeat(500)}`);
-    await Bun.sleep(100);
+    const peer = await peerWith(endpoint, 'xxx');
     client.reset();
-    const [peer] = endpoint.wires;
-    await peer!.untilEnd();
+    await peer.untilEnd();
     expect(endpoint.requests()).toEqual([]);
   },
   'a body that stops makes the endpoint wait no longer than the limit': async ({ proxy, endpoint }) => {
@@ -117,7 +120,7 @@ describeLanes('bodies that do not end', {
     client.send(head('POST', 'Content-Length: 1000'));
     expect((await client.answer()).status).toBe(403);
     client.send('x'.repeat(1000) + head('GET'));
-    const next = await client.response('GET', 2500);
+    const next = await client.response('GET');
     if (next.kind === 'message') expect(next.message.body.toString()).toBe('second');
     else expect(client.ending).not.toBe('open');
     client.close();
