@@ -27,6 +27,11 @@ export function exchangeAnswered(): void {
   waiting--;
 }
 
+/** Exchanges that wait for their answer now. */
+export function exchangesWaiting(): number {
+  return waiting;
+}
+
 /** Decides on the pauses of one poller. */
 export class Gathering {
   #sinceMs = 0;
