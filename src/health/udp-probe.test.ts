@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
 
+import { freePorts } from '../../test/support/free-ports.ts';
 import { probeDeps } from '../../test/support/probe-deps.ts';
 import { healthCheck } from '../config/schema/pool.ts';
 import { probeOf } from './probe-of.ts';
@@ -38,13 +39,6 @@ function check(
   });
 }
 
-async function freePort(): Promise<number> {
-  const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port: 0 });
-  const { port } = socket;
-  socket.close();
-  return port;
-}
-
 test('an answer as expected', async () => {
   const port = await answering((asked) => [`echo ${asked.toString()}`]);
   expect(await check(port, { send: 'x', expect: { prefix: 'echo x' } })).toEqual({
@@ -80,7 +74,7 @@ test('silence fails when an answer is expected, and only then', async () => {
 });
 
 test('a port where nobody listens refuses', async () => {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const refused = { passed: false, detail: 'refused (ECONNREFUSED)' } as const;
   expect(await check(port, { send: 'x' })).toEqual(refused);
   expect(await check(port, { send: 'x', expect: 'y' })).toEqual(refused);
