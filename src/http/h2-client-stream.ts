@@ -11,6 +11,7 @@ import { H2EndpointTunnel } from './h2-client-tunnel.ts';
 import { StreamOutput, type StreamOutputOwner } from './h2-stream-output.ts';
 import { H2Error, h2ErrorName } from './h2-protocol.ts';
 import { responseBlock } from './h2-response.ts';
+import { ResponseWindow } from './h2-response-window.ts';
 import { MAX_INTERIM } from './h1-client.ts';
 import type { EndpointStream, ResponseConsumer } from './streams.ts';
 import { dropForbiddenTrailers } from './trailer-rules.ts';
@@ -20,13 +21,6 @@ const WEBSOCKET_KEY = fieldName('sec-websocket-key');
 
 const State = { Head: 0, Body: 1, Over: 2 } as const;
 type StateName = (typeof State)[keyof typeof State];
-
-/**
- * What an endpoint may send of a response before its client has taken any of it, bytes; and what that grows to as the client takes it. So a
- * client that reads nothing costs little, however many requests it has under way.
- */
-export const STREAM_WINDOW: number = 64 * 1024;
-export const MAX_STREAM_WINDOW: number = 256 * 1024;
 
 /** One request to an endpoint of HTTP/2 and its response. Used again for other requests of the same connection. */
 export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
@@ -48,11 +42,7 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   /** Content still to come by Content-Length; -1 when it was not said. */
   #bodyLeft = -1;
   #paused = false;
-  /** Bytes that the endpoint may still send, and those taken that it was not told of. */
-  #window = 0;
-  #credit = 0;
-  /** Bytes that it may send ahead of the client at present. */
-  #ahead = STREAM_WINDOW;
+  readonly #window = new ResponseWindow();
   /** Protocol asked for by extended CONNECT, and the answer to the client's WebSocket key. */
   #upgrade = '';
   #accept = '';
@@ -67,7 +57,7 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
 
   /** Bytes that the endpoint may still send. */
   get windowLeft(): number {
-    return this.#window;
+    return this.#window.left;
   }
 
   get congested(): boolean {
@@ -88,9 +78,7 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
     this.#interim = 0;
     this.#bodyLeft = -1;
     this.#paused = false;
-    this.#window = STREAM_WINDOW;
-    this.#ahead = STREAM_WINDOW;
-    this.#credit = 0;
+    this.#window.begin();
     this.#upgrade = head.upgrade;
     this.#accept = '';
     this.#tunnel = undefined;
@@ -252,10 +240,9 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
 
   /** A DATA frame begins that takes `length` of the window. */
   onFrame(length: number): void {
-    this.#window -= length;
-    this.#credit += length;
     this.bytesReceived += length;
-    if (this.#window < 0) this.fail('endpoint_protocol', 'more than the window', H2Error.FlowControlError);
+    if (!this.#window.take(length))
+      this.fail('endpoint_protocol', 'more than the window', H2Error.FlowControlError);
     else if (this.#state === State.Head)
       this.fail('response_malformed', 'a body without a head', H2Error.ProtocolError);
   }
@@ -275,18 +262,14 @@ export class H2EndpointStream implements EndpointStream, StreamOutputOwner {
   /** That frame is over. */
   onFrameEnd(endStream: boolean): void {
     if (endStream) this.#onEnd(undefined);
-    else this.#widen(this.#ahead >> 1);
+    else this.#widen(this.#window.half);
   }
 
   /** Lets the endpoint send more when it has sent at least `least` bytes and they were taken. */
   #widen(least: number): void {
-    if (this.#paused || this.#credit < least || this.#state !== State.Body) return;
-    const ahead = this.#ahead;
-    if (this.#credit >= ahead >> 1) this.#ahead = Math.min(MAX_STREAM_WINDOW, ahead * 2);
-    const increment = this.#credit + this.#ahead - ahead;
-    this.#connection.output.writer.windowUpdate(this.id, increment);
-    this.#window += increment;
-    this.#credit = 0;
+    if (this.#paused || this.#state !== State.Body) return;
+    const increment = this.#window.widen(least);
+    if (increment > 0) this.#connection.output.writer.windowUpdate(this.id, increment);
   }
 
   #onEnd(trailers: Fields | undefined): void {

@@ -5,7 +5,7 @@ import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
 import { atBatchEnd, type BatchTask } from '../net/turn.ts';
 import { EndpointFrames, type EndpointFramesOwner } from './h2-client-frames.ts';
 import type { H2ClientSettings } from './h2-client-settings.ts';
-import { H2EndpointStream, STREAM_WINDOW } from './h2-client-stream.ts';
+import { H2EndpointStream } from './h2-client-stream.ts';
 import { EndpointStreams } from './h2-client-streams.ts';
 import { EndpointWatch, type WatchedConnection } from './h2-client-watch.ts';
 import { FrameReader } from './h2-frame-reader.ts';
@@ -20,6 +20,7 @@ import {
   Setting,
 } from './h2-protocol.ts';
 import { writeRequestHead } from './h2-request-head.ts';
+import { STREAM_WINDOW } from './h2-response-window.ts';
 import { ResponseMemo } from './h2-response.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { MAX_RESPONSE_HEAD } from './h1-response.ts';

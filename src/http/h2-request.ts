@@ -1,23 +1,19 @@
-import { fieldLine, type Fields, fieldName } from '../model/fields.ts';
+import type { Fields } from '../model/fields.ts';
 import type { FailureCode } from '../model/failures.ts';
 import { Known } from '../model/known-fields.ts';
 import { Framing, RequestHead } from '../model/message.ts';
 import type { RequestLimits } from './h1-request.ts';
+import { CookieCrumbs } from './h2-cookie-crumbs.ts';
 import { PseudoFields } from './h2-pseudo-fields.ts';
+import { keyWebSocket, layOutRequest } from './h2-request-layout.ts';
 import type { HpackDecoder } from './hpack-decoder.ts';
 import type { HeaderSink, HpackError } from './hpack-header-sink.ts';
 import { HeaderKind } from './hpack-kinds.ts';
 import type { BlockMemo } from './hpack-memo.ts';
 import { interned, MAX_KEPT_BYTES } from './interned-fields.ts';
 import { isPlainLength, isWord, parseContentLength } from './tokens.ts';
-import { webSocketKey } from './websocket-handshake.ts';
 
-const SP = 32;
-const VERSION = Buffer.from(' HTTP/1.1\r\nhost: ', 'latin1');
-const CRLF = Buffer.from('\r\n', 'latin1');
-const GET = Buffer.from('GET', 'latin1');
-const COOKIE = 'cookie: ';
-const WEBSOCKET_KEY = fieldName('sec-websocket-key');
+const NO_BYTES = Buffer.alloc(0);
 /** Methods whose request without a body says so (RFC 9110 section 8.6). */
 const BODY_MEANT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
@@ -36,14 +32,12 @@ export class H2RequestReader implements HeaderSink {
   readonly #pseudo = new PseudoFields();
   #head: RequestHead | undefined = undefined;
   #fields: Fields | undefined = undefined;
-  #lines: Buffer = GET;
+  #lines: Buffer = NO_BYTES;
   /** A field that is no pseudo-field has come. */
   #regular = false;
   #lengths = 0;
   #length = 0;
-  #cookies = 0;
-  /** The line of the last cookie, and where its value ends. */
-  #cookieLine = -1;
+  readonly #cookies = new CookieCrumbs();
 
   /** @param webSocket extended CONNECT is offered */
   constructor(limits: RequestLimits, webSocket: boolean) {
@@ -133,8 +127,7 @@ export class H2RequestReader implements HeaderSink {
     this.#regular = false;
     this.#lengths = 0;
     this.#length = 0;
-    this.#cookies = 0;
-    this.#cookieLine = -1;
+    this.#cookies.reset();
     fields.reset(decoder.lines);
     if (head === undefined) return;
     head.method = '';
@@ -177,7 +170,7 @@ export class H2RequestReader implements HeaderSink {
     this.#regular = true;
     if (kind === HeaderKind.Alias || !this.#takes(kind, valueStart, valueEnd)) return false;
     const fields = this.#fields!;
-    if (kind === Known.Cookie && this.#joinsCookie(valueStart, valueEnd)) return true;
+    if (kind === Known.Cookie && this.#cookies.join(fields, this.#lines, valueStart, valueEnd)) return true;
     // Host has a place without a line.
     if (fields.count > this.#limits.headerCount) {
       this.#fail('request_head_too_large');
@@ -234,27 +227,6 @@ export class H2RequestReader implements HeaderSink {
     return plain;
   }
 
-  /**
-   * Section 8.2.3: the pieces of a cookie are joined again for HTTP/1.1. One right behind the other is moved to it; else they are
-   * joined when all have come.
-   */
-  #joinsCookie(start: number, end: number): boolean {
-    const fields = this.#fields!;
-    const last = fields.count - 1;
-    if (++this.#cookies === 1 || this.#cookieLine !== last) {
-      this.#cookieLine = fields.count;
-      return false;
-    }
-    const lines = this.#lines;
-    const at = fields.at[last * 4 + 3]!;
-    lines[at] = 59;
-    lines[at + 1] = SP;
-    lines.copyWithin(at + 2, start, end);
-    this.#cookies--;
-    fields.extend(last, at + 2 + end - start);
-    return true;
-  }
-
   // ---- the whole ----
 
   #finish(head: RequestHead, linesEnd: number, endStream: boolean): void {
@@ -265,28 +237,10 @@ export class H2RequestReader implements HeaderSink {
     if (this.malformed) return;
     this.#setFraming(head, endStream);
     if (this.malformed || this.failure !== undefined) return;
-    const { fields } = head;
-    const { authority, path } = pseudo;
-    const method = head.upgrade === '' ? pseudo.method : undefined;
-    const prefix = (method?.length ?? GET.length) + 1 + path.length + VERSION.length;
-    const hostEnd = prefix + authority.length;
-    const lines = this.#lines;
-    // All that follows the pseudo-fields, behind what we put in front of it.
-    const first = fields.count > 1 ? fields.at[4]! : linesEnd;
-    const store = fields.keepBehind(hostEnd + 2, first, linesEnd);
-    let at = method === undefined ? GET.copy(store, 0) : lines.copy(store, 0, method.start, method.end);
-    store[at++] = SP;
-    at += lines.copy(store, at, path.start, path.end);
-    at += VERSION.copy(store, at);
-    lines.copy(store, at, authority.start, authority.end);
-    CRLF.copy(store, hostEnd);
-    fields.place(0, prefix - 6, prefix - 2, prefix, hostEnd);
-    head.lineStart = 0;
-    if (head.expectContinue && head.framing === Framing.None) head.expectContinue = false;
-    if (this.#cookies > 1) joinCookies(fields);
-    if (head.upgrade === '') return;
-    fields.remove(WEBSOCKET_KEY);
-    fields.add(fieldLine('Sec-WebSocket-Key', webSocketKey()));
+    layOutRequest(head, pseudo, this.#lines, linesEnd);
+    if (head.framing === Framing.None) head.expectContinue = false;
+    this.#cookies.finish(head.fields);
+    if (head.upgrade !== '') keyWebSocket(head);
   }
 
   /** Where the body ends (section 8.1.1). */
@@ -319,14 +273,3 @@ function lasting(head: RequestHead): RequestHead {
 }
 
 const ignored: HeaderSink = { onHeader: () => false };
-
-/** Joins cookies that did not come one behind the other into one line. */
-function joinCookies(fields: Fields): void {
-  const values: string[] = [];
-  for (let index = 0; index < fields.count; index++) {
-    if (fields.ids[index] !== Known.Cookie) continue;
-    values.push(fields.value(index));
-    fields.drop(index);
-  }
-  fields.append(Known.Cookie, COOKIE, values.join('; '));
-}

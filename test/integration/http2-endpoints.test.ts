@@ -13,7 +13,7 @@ import { valueOf } from '../support/strict-fields.ts';
 import { ScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { frame, settings, splitFrames, u32 } from '../support/h2-frames.ts';
 import { ask, dial, type Wire } from '../support/wire.ts';
-import { STREAM_WINDOW } from '../../src/http/h2-client-stream.ts';
+import { STREAM_WINDOW } from '../../src/http/h2-response-window.ts';
 import { Flag, FrameType, H2Error, PREFACE, Setting } from '../../src/http/h2-protocol.ts';
 
 function front(
