@@ -5,7 +5,8 @@ import type { CloseCause, Connection, ConnectionHandler } from '../net/connectio
 import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
 import { Deadline, type TimerWheel } from '../net/timer-wheel.ts';
-import { type BodySink, ChunkedReader } from './chunked.ts';
+import type { BodySink } from './chunked.ts';
+import { H1BodyReader } from './h1-body-reader.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
 import { hasBody } from './h1-request.ts';
 import { MAX_RESPONSE_HEAD, ResponseParser } from './h1-response.ts';
@@ -17,7 +18,6 @@ import {
   failureOfClose,
   type ResponseConsumer,
 } from './streams.ts';
-import { dropForbiddenTrailers } from './trailer-rules.ts';
 
 /** Who keeps the connection between exchanges. */
 export interface EndpointConnectionOwner {
@@ -60,7 +60,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   readonly #deadline: Deadline;
   readonly #head = new ResponseHead();
   readonly #held = new HeadBuffer();
-  #chunks: ChunkedReader | undefined = undefined;
+  readonly #body = new H1BodyReader();
   #consumer: ResponseConsumer | undefined = undefined;
   #state: StateName = State.Idle;
   #bodyless = false;
@@ -71,7 +71,6 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
   #keepAlive = true;
   #idleMs: number;
   #interim = 0;
-  #bodyLeft = 0;
   #paused = false;
   #leftover: Buffer | undefined = undefined;
 
@@ -259,11 +258,7 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
       head.framing !== Framing.None && !(head.framing === Framing.Length && head.contentLength === 0);
     this.#state = State.Body;
     if (bodyFollows) {
-      this.#bodyLeft = head.contentLength;
-      if (head.framing === Framing.Chunked) {
-        this.#chunks ??= new ChunkedReader();
-        this.#chunks.reset();
-      }
+      this.#body.begin(head.framing, head.contentLength);
       this.#deadline.start(this.#timeouts.responseBody);
     }
     this.#consumer!.onResponse(head);
@@ -274,28 +269,11 @@ export class H1EndpointConnection implements ConnectionHandler, EndpointStream, 
 
   #readBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#paused) this.#deadline.start(this.#timeouts.responseBody);
-    switch (this.#head.framing) {
-      case Framing.Length: {
-        const take = Math.min(this.#bodyLeft, end - start);
-        this.#bodyLeft -= take;
-        this.#consumer!.onResponseBody(bytes, start, start + take);
-        if (this.#state === State.Body && this.#bodyLeft === 0) this.#complete(undefined, start + take < end);
-        break;
-      }
-      case Framing.Chunked: {
-        const chunks = this.#chunks!;
-        const behind = chunks.read(bytes, start, end, this);
-        if (this.#state !== State.Body) return;
-        if (behind === MALFORMED) this.#fail('response_body_malformed', '');
-        else if (chunks.done)
-          this.#complete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined, behind < end);
-        break;
-      }
-      case Framing.Close:
-      case Framing.None:
-        this.#consumer!.onResponseBody(bytes, start, end);
-        break;
-    }
+    const body = this.#body;
+    const behind = body.read(bytes, start, end, this);
+    if (this.#state !== State.Body) return;
+    if (behind === MALFORMED) this.#fail('response_body_malformed', '');
+    else if (body.done) this.#complete(body.trailers, behind < end);
   }
 
   onBodyPiece(bytes: Buffer, start: number, end: number): void {

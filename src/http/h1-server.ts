@@ -5,11 +5,11 @@ import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { ConnectionSide } from '../net/connection-side.ts';
 import type { RelaySide } from '../net/relay.ts';
 import type { Origin } from '../net/origin.ts';
-import { Deadline } from '../net/timer-wheel.ts';
-import { BodyPace } from './body-pace.ts';
-import { type BodySink, ChunkedReader } from './chunked.ts';
+import type { BodySink } from './chunked.ts';
+import { H1BodyReader } from './h1-body-reader.ts';
 import { MALFORMED, NEED_MORE } from './h1-fields.ts';
 import { hasBody } from './h1-request.ts';
+import { H1ServerTime } from './h1-server-time.ts';
 import { Persistence, writeChunk, writeLastChunk, writeResponseHead } from './h1-write.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { failureReply, replyHead } from './local-reply.ts';
@@ -18,11 +18,8 @@ import type { ServerSettings } from './server-settings.ts';
 import { giveHead, NO_REQUEST, takeHead } from './spare-heads.ts';
 import type { ClientStream, RequestConsumer } from './streams.ts';
 import { CR } from './tables.ts';
-import { dropForbiddenTrailers } from './trailer-rules.ts';
 
-/** How long and how much is read and thrown away so that the last response is not lost to a reset (RFC 9112 section 9.6). */
-const LINGER_MS = 2000;
-/** Rest of an unwanted request body that is read to keep the connection, bytes. */
+/** Rest of an unwanted request body that is read and thrown away to keep the connection, bytes. */
 const DISCARD_BYTES = 64 * 1024;
 
 /** What was read is gone when this turn ends; the head is needed until the response is out. */
@@ -37,6 +34,10 @@ const NO_BYTES = Buffer.alloc(0);
 const Reading = { Head: 0, Body: 1, Complete: 2, Linger: 3, Over: 4 } as const;
 type ReadingState = (typeof Reading)[keyof typeof Reading];
 
+/** What was sent of the response, and how its body ends (RFC 9112 section 6). */
+const Sent = { Nothing: 0, Counted: 1, Chunked: 2, UntilClose: 3 } as const;
+type SentState = (typeof Sent)[keyof typeof Sent];
+
 /** The front of HTTP/1.x: one client connection, its requests one after the other, answered in order. */
 export class H1ServerConnection implements ConnectionHandler, ClientStream, BodySink {
   place = -1;
@@ -49,7 +50,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   bytesSent = 0;
   readonly #connection: Connection;
   #settings: ServerSettings;
-  readonly #deadline: Deadline;
+  readonly #time: H1ServerTime;
   #consumer: RequestConsumer = ignoring;
   #reading: ReadingState = Reading.Head;
   /** What has come of a head; undefined until the first that does not come whole. */
@@ -62,17 +63,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   #persistent = true;
   /** ... and so do we. */
   #keepAlive = true;
-  #bodyLeft = 0;
-  #bodyBytes = 0;
-  #chunks: ChunkedReader | undefined = undefined;
-  #bodyPaused = false;
   /** Undefined until the first body. */
-  #pace: BodyPace | undefined = undefined;
-  #headSent = false;
+  #body: H1BodyReader | undefined = undefined;
+  /** Of its content, so far. */
+  #bodyBytes = 0;
+  #bodyPaused = false;
   #responding = false;
-  #chunked = false;
-  #untilClose = false;
-  #stalledBytes = 0;
+  #sent: SentState = Sent.Nothing;
 
   constructor(connection: Connection, settings: ServerSettings) {
     this.#connection = connection;
@@ -81,8 +78,8 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     // Who ended TLS for us and is trusted says so.
     this.secure = connection.tls !== undefined || connection.proxied?.tls?.secure === true;
     this.context = settings.contextOf(connection, this.secure);
-    this.#deadline = new Deadline(settings.wheel, this);
-    this.#deadline.start(settings.timeouts.idle);
+    this.#time = new H1ServerTime(settings.wheel, this);
+    this.#time.awaitRequest(settings.timeouts);
   }
 
   get congested(): boolean {
@@ -159,18 +156,14 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (behind === NEED_MORE) {
       // An empty line is not the beginning of a request (RFC 9112 section 2.2).
       if (bytes[start] === CR && end - start === 2) return end;
-      const first = this.#deadlineIsIdle;
       this.#held ??= new HeadBuffer();
       this.#held.append(bytes, start, end, this.#settings.headerBytes);
-      if (first) {
-        this.#deadlineIsIdle = false;
-        this.#deadline.start(timeouts.requestHead);
-      }
+      this.#time.awaitHead(timeouts);
       return end;
     }
-    this.#deadlineIsIdle = true;
+    this.#time.headEnded();
     this.bytesSent = 0;
-    this.#headSent = false;
+    this.#sent = Sent.Nothing;
     this.#requests++;
     if (behind === MALFORMED) {
       this.#refuse(parser.failure);
@@ -183,60 +176,41 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#responding = true;
     this.#bodyBytes = 0;
     if (!hasBody(this.request)) {
-      this.#deadline.stop();
+      this.#time.awaitNothing();
       this.#reading = Reading.Complete;
-      const consumer = this.#settings.handler.onRequest(this);
-      if (this.#responding) this.#consumer = consumer;
-      return behind;
-    }
-    if (this.request.framing === Framing.Length && this.request.contentLength > this.#settings.bodyBytes) {
+    } else if (!this.#expectBody(this.request)) {
       this.#refuse('request_body_too_large');
       return end;
     }
-    this.#bodyLeft = this.request.contentLength;
-    if (this.request.framing === Framing.Chunked) {
-      this.#chunks ??= new ChunkedReader();
-      this.#chunks.reset();
-    }
-    this.#reading = Reading.Body;
-    (this.#pace ??= new BodyPace()).begin();
-    this.#timeBody();
     const consumer = this.#settings.handler.onRequest(this);
     if (this.#responding) this.#consumer = consumer;
     return behind;
   }
 
-  #deadlineIsIdle = true;
+  /** Returns false when the body is larger than any may be. */
+  #expectBody({ framing, contentLength }: RequestHead): boolean {
+    if (framing === Framing.Length && contentLength > this.#settings.bodyBytes) return false;
+    (this.#body ??= new H1BodyReader()).begin(framing, contentLength);
+    this.#reading = Reading.Body;
+    this.#time.beginBody();
+    this.#timeBody();
+    return true;
+  }
 
   /** The client has its time for the next piece of the body; once it is being answered, at whatever pace. */
   #timeBody(): void {
-    const { bodyPace } = this.#settings;
-    this.#deadline.start(this.#headSent ? bodyPace.idleMs : this.#pace!.leftMs(this.#bodyBytes, bodyPace));
+    this.#time.awaitBody(this.#bodyBytes, this.#sent !== Sent.Nothing, this.#settings.bodyPace);
   }
 
   #readBody(bytes: Buffer, start: number, end: number): number {
-    const behind = this.#takeBody(bytes, start, end);
-    if (this.#reading === Reading.Body && this.#bufferedTimeout) this.#timeBody();
-    return behind;
-  }
-
-  #takeBody(bytes: Buffer, start: number, end: number): number {
-    if (this.request.framing === Framing.Length) {
-      const take = Math.min(this.#bodyLeft, end - start);
-      this.#bodyLeft -= take;
-      this.onBodyPiece(bytes, start, start + take);
-      if (this.#bodyLeft === 0 && this.#reading === Reading.Body) this.#bodyComplete(undefined);
-      return start + take;
-    }
-    const chunks = this.#chunks!;
-    const behind = chunks.read(bytes, start, end, this);
+    const body = this.#body!;
+    const behind = body.read(bytes, start, end, this);
+    // Whoever took it may have ended all.
     if (this.#reading !== Reading.Body) return end;
-    if (behind === MALFORMED) {
-      this.#failRequest('request_body_malformed');
-      return end;
-    }
-    if (chunks.done) this.#bodyComplete(dropForbiddenTrailers(chunks.trailers) ? chunks.trailers : undefined);
-    return behind;
+    if (behind === MALFORMED) this.#failRequest('request_body_malformed');
+    else if (body.done) this.#bodyComplete(body.trailers);
+    if (this.#reading === Reading.Body && this.#bufferedTimeout) this.#timeBody();
+    return behind === MALFORMED ? end : behind;
   }
 
   /** The deadline is the body's, not that of a client which does not read. */
@@ -252,7 +226,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   #bodyComplete(trailers: Fields | undefined): void {
     this.#reading = Reading.Complete;
-    if (this.#connection.bufferedBytes === 0) this.#deadline.stop();
+    if (this.#connection.bufferedBytes === 0) this.#time.awaitNothing();
     if (this.#responding) this.#consumer.onRequestEnd(trailers);
     else this.#next();
   }
@@ -284,7 +258,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (head.status === 100) {
       this.request.expectContinue = false;
       // Until now it was not its turn.
-      this.#pace?.begin();
+      if (this.#body !== undefined) this.#time.beginBody();
       if (this.#reading === Reading.Body && this.#bufferedTimeout) this.#timeBody();
     }
     this.bytesSent += writeResponseHead(this.#connection, head, false, Persistence.Default);
@@ -292,17 +266,17 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
 
   sendHead(head: ResponseHead): void {
     const minor = this.request.minor;
-    this.#headSent = true;
     const unknownLength = head.framing === Framing.Chunked || head.framing === Framing.Close;
-    this.#chunked = unknownLength && minor === 1;
-    this.#untilClose = unknownLength && minor === 0;
-    if (this.#untilClose || this.#settings.draining || !this.#bodyWillBeRead()) this.#keepAlive = false;
+    if (!unknownLength) this.#sent = Sent.Counted;
+    else this.#sent = minor === 1 ? Sent.Chunked : Sent.UntilClose;
+    const lasts = this.#sent !== Sent.UntilClose && !this.#settings.draining && this.#bodyWillBeRead();
+    if (!lasts) this.#keepAlive = false;
     const persistence = this.#keepAlive
       ? minor === 0
         ? Persistence.KeepAlive
         : Persistence.Default
       : Persistence.Close;
-    this.bytesSent += writeResponseHead(this.#connection, head, this.#chunked, persistence);
+    this.bytesSent += writeResponseHead(this.#connection, head, this.#sent === Sent.Chunked, persistence);
   }
 
   /** Whether the rest of the request is so short that it can be read to keep the connection. */
@@ -310,19 +284,19 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (this.#reading !== Reading.Body) return true;
     return (
       this.request.framing === Framing.Length &&
-      this.#bodyLeft <= DISCARD_BYTES &&
+      this.#body!.left <= DISCARD_BYTES &&
       !this.request.expectContinue
     );
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
     this.bytesSent += end - start;
-    if (this.#chunked) writeChunk(this.#connection, bytes, start, end);
+    if (this.#sent === Sent.Chunked) writeChunk(this.#connection, bytes, start, end);
     else this.#connection.write(bytes, start, end);
   }
 
   sendEnd(trailers: Fields | undefined): void {
-    if (this.#chunked) writeLastChunk(this.#connection, trailers);
+    if (this.#sent === Sent.Chunked) writeLastChunk(this.#connection, trailers);
     this.#responding = false;
     this.#consumer = ignoring;
     if (!this.#keepAlive) {
@@ -340,7 +314,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#reading = Reading.Head;
     this.#giveBackHead();
     if (this.#connection.bufferedBytes > 0) return;
-    this.#deadline.start(this.#settings.timeouts.idle);
+    this.#time.awaitRequest(this.#settings.timeouts);
     const pipelined = this.#pipelined;
     if (pipelined === undefined || this.#processing) return;
     this.#pipelined = undefined;
@@ -370,21 +344,21 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#pipelined = undefined;
     this.#connection.shutdown();
     this.#connection.resume();
-    if (this.#connection.bufferedBytes > 0) this.#deadline.start(this.#settings.timeouts.send);
+    if (this.#connection.bufferedBytes > 0) this.#time.awaitEmpty(this.#settings.timeouts);
     else this.#lingerOn();
   }
 
   /** Everything is sent: waits for the client to close, for a while. */
   #lingerOn(): void {
     if (this.#connection.readEnded) this.#over();
-    else this.#deadline.start(LINGER_MS);
+    else this.#time.awaitEnd();
   }
 
   #over(): void {
     this.#reading = Reading.Over;
     this.#responding = false;
     this.#consumer = ignoring;
-    this.#deadline.cancel();
+    this.#time.cancel();
     this.#connection.close();
   }
 
@@ -392,9 +366,9 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#consumer = ignoring;
     this.#responding = false;
     this.#reading = Reading.Over;
-    this.#deadline.cancel();
+    this.#time.cancel();
     // A body that ends with the connection would look whole after a FIN.
-    if (this.#untilClose || !this.#headSent) this.#connection.reset();
+    if (this.#sent === Sent.UntilClose || this.#sent === Sent.Nothing) this.#connection.reset();
     else this.#connection.close();
   }
 
@@ -406,15 +380,15 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     if (this.#bodyPaused || this.#reading !== Reading.Body) return;
     this.#bodyPaused = true;
     this.#connection.pause();
-    this.#pace!.hold();
-    if (this.#connection.bufferedBytes === 0) this.#deadline.stop();
+    this.#time.holdBody();
+    if (this.#connection.bufferedBytes === 0) this.#time.awaitNothing();
   }
 
   resumeRequest(): void {
     if (!this.#bodyPaused) return;
     this.#bodyPaused = false;
     this.#connection.resume();
-    this.#pace!.go();
+    this.#time.goOnWithBody();
     if (this.#reading === Reading.Body && this.#connection.bufferedBytes === 0) this.#timeBody();
   }
 
@@ -429,7 +403,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     this.#consumer = ignoring;
     this.#responding = false;
     this.#reading = Reading.Over;
-    this.#deadline.cancel();
+    this.#time.cancel();
     return new ConnectionSide(this.#connection, leftover);
   }
 
@@ -493,8 +467,7 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   onCongested(): void {
-    this.#stalledBytes = this.#connection.bufferedBytes;
-    this.#deadline.start(this.#settings.timeouts.send);
+    this.#time.awaitRoom(this.#connection.bufferedBytes, this.#settings.timeouts);
     this.#consumer.onClientCongested();
   }
 
@@ -505,13 +478,13 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     }
     if (this.#reading === Reading.Body && !this.#bodyPaused) this.#timeBody();
     else if (this.#reading === Reading.Head) this.#next();
-    else this.#deadline.stop();
+    else this.#time.awaitNothing();
     this.#consumer.onClientDrain();
   }
 
   onClose(): void {
     this.#reading = Reading.Over;
-    this.#deadline.cancel();
+    this.#time.cancel();
     const consumer = this.#consumer;
     this.#consumer = ignoring;
     if (this.#responding) {
@@ -521,8 +494,9 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
   }
 
   onDeadline(): void {
-    if (this.#connection.bufferedBytes > 0) {
-      this.#onSendDeadline();
+    const waiting = this.#connection.bufferedBytes;
+    if (waiting > 0) {
+      if (!this.#time.goesOn(waiting, this.#settings.timeouts)) this.#cutSlowReader();
       return;
     }
     switch (this.#reading) {
@@ -547,18 +521,12 @@ export class H1ServerConnection implements ConnectionHandler, ClientStream, Body
     }
   }
 
-  #onSendDeadline(): void {
-    const waiting = this.#connection.bufferedBytes;
-    if (waiting !== this.#stalledBytes) {
-      this.#stalledBytes = waiting;
-      this.#deadline.start(this.#settings.timeouts.send);
-      return;
-    }
+  #cutSlowReader(): void {
     const consumer = this.#consumer;
     this.#consumer = ignoring;
     this.#reading = Reading.Over;
     if (this.#responding) consumer.onRequestFailed('client_too_slow');
     this.#connection.reset();
-    this.#deadline.cancel();
+    this.#time.cancel();
   }
 }
