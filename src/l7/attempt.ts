@@ -1,13 +1,17 @@
+import type { EndpointStream } from '../http/streams.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { FailureCode } from '../model/failures.ts';
+import type { RelaySide } from '../net/relay.ts';
 import { turnNowMs } from '../net/turn.ts';
 import type { L7Pool } from './l7-pool.ts';
 import type { L7Shared } from './l7-shared.ts';
 
-/** One try at one endpoint: the place that it holds there, and what is said of the endpoint because of it. Used again for the next. */
+/** One try at one endpoint: its place there, its stream, and what is said of the endpoint because of it. Used again for the next. */
 export class Attempt {
   /** Undefined before the first. */
   endpoint: Endpoint | undefined = undefined;
+  /** On which the request goes; undefined before the endpoint is reached, and when that is over. */
+  stream: EndpointStream | undefined = undefined;
   /** Time that it took to connect, milliseconds; 0 on a connection that was there. */
   connectMs = 0;
   readonly #shared: L7Shared;
@@ -26,9 +30,9 @@ export class Attempt {
     this.connectMs = 0;
   }
 
-  /** Its endpoint counts it as under way. */
-  get holdsPlace(): boolean {
-    return this.#holdsPlace;
+  /** It holds nothing. */
+  get over(): boolean {
+    return !this.#holdsPlace && this.stream === undefined;
   }
 
   /** Since the request could be sent, milliseconds; until then, since it began. */
@@ -46,10 +50,11 @@ export class Attempt {
     this.#sinceMs = turnNowMs();
   }
 
-  /** A new connection is there. */
-  connected(): void {
-    this.connectMs = this.elapsedMs;
-    this.#sinceMs = turnNowMs();
+  /** The request can be sent. `dialled`: the connection is new. */
+  reached(stream: EndpointStream, dialled: boolean): void {
+    this.stream = stream;
+    this.connectMs = dialled ? this.elapsedMs : 0;
+    if (dialled) this.#sinceMs = turnNowMs();
   }
 
   /** The head of a response has come that goes to the client. */
@@ -60,11 +65,27 @@ export class Attempt {
     latency?.observe(this.elapsedMs, turnNowMs());
   }
 
-  /** So much was exchanged with the endpoint, heads included. */
-  countBytes(received: number, sent: number): void {
+  /** Its stream becomes one side of a tunnel. */
+  startTunnel(): RelaySide {
+    const side = this.stream!.startTunnel();
+    this.stream = undefined;
+    return side;
+  }
+
+  /** Its stream is over; so much was exchanged on it, heads included. */
+  streamEnded(bytesReceived: number, bytesSent: number): void {
     const { stats } = this.endpoint!;
-    stats.bytesIn += received;
-    stats.bytesOut += sent;
+    this.stream = undefined;
+    stats.bytesIn += bytesReceived;
+    stats.bytesOut += bytesSent;
+  }
+
+  /** Gives up the stream, if there is one: the endpoint sees a reset. */
+  abort(): void {
+    const { stream } = this;
+    if (stream === undefined) return;
+    this.streamEnded(stream.bytesReceived, stream.bytesSent);
+    stream.abort();
   }
 
   /** The endpoint is judged by how it answered. */

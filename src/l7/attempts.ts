@@ -68,7 +68,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
   get ordinary(): boolean {
     return (
       this.#retries === undefined &&
-      !this.latest.holdsPlace &&
+      this.latest.over &&
       this.#connector === undefined &&
       this.#ticket === undefined
     );
@@ -168,7 +168,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
       this.#connector = connector;
       connector.dial(this);
     } else {
-      this.latest.connectMs = 0;
+      this.latest.reached(session, false);
       this.#owner.onReached(session);
     }
   }
@@ -180,7 +180,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
 
   onSession(session: EndpointStream): void {
     this.#connector = undefined;
-    this.latest.connected();
+    this.latest.reached(session, true);
     this.#owner.onReached(session);
   }
 
@@ -247,7 +247,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
     });
   }
 
-  /** Lets go of queue, dial, pause and place, whichever there is. */
+  /** Lets go of queue, dial, pause, stream and place, whichever there is. */
   leave(): void {
     this.#cancelPause?.();
     this.#cancelPause = undefined;
@@ -257,6 +257,7 @@ export class Attempts implements SessionWaiter<EndpointStream>, QueueWaiter {
     }
     this.#connector?.cancel(this);
     this.#connector = undefined;
+    this.latest.abort();
     this.latest.release();
   }
 }

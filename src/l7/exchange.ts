@@ -60,7 +60,6 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   requestBytes = 0;
   readonly #listener: L7Listener;
   #stage: StageName = Stage.Routing;
-  #stream: EndpointStream | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
   /** Undefined when the route has none. */
   #filters: FilterRun | undefined = undefined;
@@ -95,7 +94,6 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
       this.failure === '' &&
       this.#filters === undefined &&
       this.status !== 101 &&
-      this.#stream === undefined &&
       this.attempts?.ordinary !== false;
     if (!ordinary) return false;
     this.#restsSince = turnNumber();
@@ -231,15 +229,13 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#grpc?.readTimeout(this.request);
     const { deadline = Number.POSITIVE_INFINITY } = l7Pool.pool.config.retry;
     const deadlineMs = Math.min(deadline, this.#grpcLeftMs());
-    if (deadlineMs !== Number.POSITIVE_INFINITY) this.#startDeadline(deadlineMs);
+    if (deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.#deadline ??= new Deadline(this.#listener.shared.wheel, this);
+      this.#deadline.start(deadlineMs);
+    }
     const attempts = this.#spareAttempts ?? new Attempts(this.#listener.shared, this);
     this.attempts = attempts;
     attempts.begin(l7Pool);
-  }
-
-  #startDeadline(ms: number): void {
-    this.#deadline ??= new Deadline(this.#listener.shared.wheel, this);
-    this.#deadline.start(ms);
   }
 
   /** What is left of the time that a gRPC client gave; Infinity without a limit. */
@@ -249,7 +245,6 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   }
 
   onReached(session: EndpointStream): void {
-    this.#stream = session;
     this.#stage = Stage.Asking;
     const { request, body } = this;
     // HTTP/1.0 need not name a host; the next hop is told its own address then.
@@ -270,6 +265,10 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   onGivenUp(code: FailureCode, detail: string): void {
     if (code === 'client_closed') this.#abandon();
     else this.#fail(code, detail);
+  }
+
+  get #stream(): EndpointStream | undefined {
+    return this.attempts?.latest.stream;
   }
 
   get replayable(): boolean {
@@ -310,7 +309,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   onRequestFailed(code: FailureCode): void {
     if (this.#stage === Stage.Over) return;
     const gone = code === 'client_closed' || code === 'client_too_slow';
-    this.#leaveEndpoint();
+    this.attempts?.leave();
     if (!gone && this.#stage !== Stage.Answering) {
       this.#fail(code, '');
       return;
@@ -401,8 +400,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   onResponseEnd(trailers: Fields | undefined, bytesReceived: number, bytesSent: number): void {
     const { client } = this;
     const { latest } = this.attempts!;
-    this.#stream = undefined;
-    latest.countBytes(bytesReceived, bytesSent);
+    latest.streamEnded(bytesReceived, bytesSent);
     latest.succeeded(this.#grpc === undefined ? this.status : this.#callStatus(this.#grpc, trailers));
     this.#finish();
     client.sendEnd(trailers);
@@ -442,8 +440,7 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     this.#decorate(head);
     this.#stage = Stage.Tunnel;
     const clientSide = this.client.startTunnel(head);
-    const endpointSide = this.#stream!.startTunnel();
-    this.#stream = undefined;
+    const endpointSide = latest.startTunnel();
     const times = { idleMs: timeouts.tunnel, sendMs: timeouts.send };
     tunnels.open(head.upgrade, clientSide, endpointSide, endpoint, times, (relay) =>
       this.#onTunnelOver(relay),
@@ -462,8 +459,9 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
   // ---- failures ----
 
   onAttemptFailed(code: FailureCode, detail: string): void {
-    this.#countBytes();
-    this.#stream = undefined;
+    const { latest } = this.attempts!;
+    const { stream } = latest;
+    if (stream !== undefined) latest.streamEnded(stream.bytesReceived, stream.bytesSent);
     this.#attemptFailed(code, detail);
   }
 
@@ -479,36 +477,27 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
 
   /** Refuses what the endpoint answered: its connection is of no use any more. */
   #rejectResponse(code: FailureCode, detail: string): void {
-    const stream = this.#stream!;
-    this.#countBytes();
-    this.#stream = undefined;
-    stream.abort();
+    this.attempts!.latest.abort();
     this.#attemptFailed(code, detail);
   }
 
-  #countBytes(): void {
-    const stream = this.#stream;
-    if (stream !== undefined) this.attempts!.latest.countBytes(stream.bytesReceived, stream.bytesSent);
-  }
-
   onDeadline(): void {
-    const { Answering } = Stage;
-    if (this.#stage > Answering) return;
-    if (this.#stage === Answering && this.#grpcLeftMs() > 0) {
+    if (this.#stage > Stage.Answering) return;
+    const answering = this.#stage === Stage.Answering;
+    const grpcLeftMs = this.#grpcLeftMs();
+    if (answering && grpcLeftMs > 0) {
       // It was the time for all attempts; the client's own may still come.
-      if (this.#grpc !== undefined && this.#grpcLeftMs() < Number.POSITIVE_INFINITY)
-        this.#deadline!.start(this.#grpcLeftMs());
+      if (grpcLeftMs !== Number.POSITIVE_INFINITY) this.#deadline!.start(grpcLeftMs);
       return;
     }
-    const answering = this.#stage === Answering;
-    this.#leaveEndpoint();
+    this.attempts?.leave();
     if (answering) this.#breakOff('deadline', '');
     else this.#fail('deadline', '');
   }
 
   onCut(): void {
     if (this.#stage === Stage.Over) return;
-    this.#leaveEndpoint();
+    this.attempts?.leave();
     if (this.#stage < Stage.Answering) {
       this.#fail('shutting_down', '');
       return;
@@ -532,20 +521,12 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     else this.#refuseCall(code, detail);
   }
 
-  /** Answers a call without an endpoint. */
   #refuseCall(code: FailureCode, detail: string): void {
-    const { client } = this;
     this.failure = code;
-    this.status = 200;
-    this.ttfbMs = turnNowMs() - this.startMs;
-    this.#finish();
-    client.sendHead(grpcFailureHead(code, detail));
-    client.sendEnd(undefined);
+    this.#answer(grpcFailureHead(code, detail), undefined);
   }
 
-  /** Answers without an endpoint. */
   #reply(reply: LocalReply): void {
-    const { client } = this;
     if (reply.failure !== undefined) {
       if (this.#grpc !== undefined) {
         this.#refuseCall(reply.failure, '');
@@ -556,26 +537,23 @@ export class Exchange implements RequestConsumer, ResponseConsumer, AttemptsOwne
     const head = replyHead(reply);
     if (this.secure) this.#listener.secureLines.addTo(head);
     if (this.failure === '') this.#filters?.respond(head);
-    this.status = reply.status;
-    this.ttfbMs = turnNowMs() - this.startMs;
     const bodyless = this.request.method === 'HEAD' || head.framing === Framing.None;
-    if (!bodyless) this.responseBytes = reply.body.length;
+    this.#answer(head, bodyless ? undefined : reply.body);
+  }
+
+  /** Answers without an endpoint. */
+  #answer(head: ResponseHead, body: Buffer | undefined): void {
+    const { client } = this;
+    this.status = head.status;
+    this.ttfbMs = turnNowMs() - this.startMs;
+    if (body !== undefined) this.responseBytes = body.length;
     this.#finish();
     client.sendHead(head);
-    if (!bodyless) client.sendBody(reply.body, 0, reply.body.length);
+    if (body !== undefined) client.sendBody(body, 0, body.length);
     client.sendEnd(undefined);
   }
 
   // ---- the end ----
-
-  /** Lets go of whatever there is of an attempt. */
-  #leaveEndpoint(): void {
-    const stream = this.#stream;
-    this.#countBytes();
-    this.#stream = undefined;
-    stream?.abort();
-    this.attempts?.leave();
-  }
 
   #finish(): void {
     if (this.#stage === Stage.Over) return;
