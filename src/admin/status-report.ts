@@ -1,5 +1,4 @@
 import type { WorkerView } from '../model/runtime-view.ts';
-import { wallTime } from './report-values.ts';
 import type { AdminState } from './state.ts';
 
 /** One process that carries traffic. */
@@ -62,7 +61,7 @@ export function reportStatus({ view, clock, endpoints }: AdminState): StatusRepo
     runtime: `bun ${Bun.version}`,
     pid: process.pid,
     revision: view.revision(),
-    startedAt: wallTime(clock, clock.nowMs() - uptimeMs),
+    startedAt: new Date(view.startWallMs).toISOString(),
     uptimeSeconds: uptimeMs / 1000,
     ...view.readiness(),
     workers: view.workers().map(reportWorker),
